@@ -1,0 +1,1 @@
+"""Captioned drawings for pocket: sets, subjects, rendering, composition."""

@@ -1,0 +1,95 @@
+"""Low-rank adapters on attention: W = W0 + B A, with PEFT doing the injection.
+
+Paper: LoRA, arXiv:2106.09685, Eq. 3, with α = r, so that the files mean the same in tools that ignore α.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+
+from impasto.adapters.names import file_name
+from impasto.core.errors import ConfigError
+
+DOWN, UP = ".lora_A.weight", ".lora_B.weight"
+"""How style files call A and B, after the module's name (PEFT's own spelling)."""
+
+_TARGETS = {
+    "unet": ("to_q", "to_k", "to_v", "to_out.0"),
+    "text_encoder": ("q_proj", "k_proj", "v_proj", "out_proj"),
+    "text_encoder_2": ("q_proj", "k_proj", "v_proj", "out_proj"),
+}
+_NAME = "impasto"
+
+
+class LowRank:
+    """Adapters of one rank on the attention layers of some networks."""
+
+    def __init__(
+        self, networks: Mapping[str, nn.Module], names: Sequence[str], rank: int, rng: torch.Generator
+    ) -> None:
+        self._modules = {name: networks[name] for name in names}
+        self._rank = rank
+        self._rng = rng
+        self._refuse_too_high_rank()
+
+    def _refuse_too_high_rank(self) -> None:
+        for network, module in self._modules.items():
+            for path, layer in module.named_modules():
+                if not path.endswith(_TARGETS[network]) or not isinstance(layer, nn.Linear):
+                    continue
+                limit = min(layer.in_features, layer.out_features)
+                if self._rank > limit:
+                    raise ConfigError(
+                        f"rank = {self._rank} is larger than the layer {network}.{path} "
+                        f"({layer.in_features} x {layer.out_features}): use at most {limit}"
+                    )
+
+    def attach(self) -> None:
+        """Wrap the attention layers; A is drawn from N(0, 1/r²) as diffusers does, B is zero."""
+        for network, module in self._modules.items():
+            config = LoraConfig(r=self._rank, lora_alpha=self._rank, target_modules=list(_TARGETS[network]))
+            inject_adapter_in_model(config, module, adapter_name=_NAME)
+            for _, layer in _adapted_layers(module):
+                down = layer.lora_A[_NAME].weight
+                with torch.no_grad():
+                    down.copy_(torch.randn(down.shape, generator=self._rng) / self._rank)
+
+    def detach(self) -> None:
+        """Unwrap the attention layers; the wrapped weights were never touched."""
+        for module in self._modules.values():
+            for path, layer in _adapted_layers(module):
+                parent_path, _, child = path.rpartition(".")
+                setattr(module.get_submodule(parent_path), child, layer.base_layer)
+            if hasattr(module, "peft_config"):
+                del module.peft_config
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return A and B of every layer."""
+        return [
+            matrix.weight
+            for module in self._modules.values()
+            for _, layer in _adapted_layers(module)
+            for matrix in (layer.lora_A[_NAME], layer.lora_B[_NAME])
+        ]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return A and B under the names that `load_lora_weights` of diffusers reads."""
+        found = {}
+        for network, module in self._modules.items():
+            for path, layer in _adapted_layers(module):
+                for suffix, matrix in ((DOWN, layer.lora_A[_NAME]), (UP, layer.lora_B[_NAME])):
+                    found[file_name(network, path) + suffix] = matrix.weight.detach().float().cpu().clone()
+        return found
+
+    def learns_text(self) -> bool:
+        """Return whether a text encoder is among the networks."""
+        return any(name.startswith("text_encoder") for name in self._modules)
+
+
+def _adapted_layers(module: nn.Module) -> list[tuple[str, LoraLayer]]:
+    return [(path, layer) for path, layer in module.named_modules() if isinstance(layer, LoraLayer)]

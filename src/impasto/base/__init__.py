@@ -1,0 +1,1 @@
+"""Layer 2: what a base model is for everyone above."""

@@ -1,0 +1,82 @@
+"""list style files, or show the card of one"""  # noqa: D415 - shown in the command list
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from impasto.cli.arguments import parse
+from impasto.core.config import Config
+from impasto.core.errors import ConfigError, StyleFileError
+
+
+class Options(Config):
+    """List the style files of a folder, or show the card of one file."""
+
+    where: Annotated[Path, tyro.conf.Positional] = Path()
+    """A folder, or a style file."""
+    json: bool = False
+    """Print the card as JSON."""
+
+
+def run(arguments: list[str]) -> int:
+    """List or show."""
+    options = parse(Options, arguments, command="styles", description=Options.__doc__ or "")
+    if not options.where.exists():
+        raise ConfigError(f"{options.where} does not exist: give a folder or a style file")
+    if options.where.is_file():
+        _show(options.where, as_json=options.json)
+    else:
+        _list(options.where)
+    return 0
+
+
+def _show(path: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from impasto.style.file import read_card
+
+    card = read_card(path)
+    if as_json:
+        print(json.dumps(card.model_dump(mode="json"), indent=2))
+        return
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in card.model_dump(mode="json").items():
+        text = (
+            ", ".join(f"{k} {v}" for k, v in value.items() if name != "pictures") if isinstance(value, dict) else value
+        )
+        if name == "pictures":
+            text = ", ".join(f"{len(hashes)} {stream}" for stream, hashes in value.items())
+        table.add_row(f"[bold]{escape(name)}", escape(str(text)))
+    Console().print(table)
+
+
+def _list(folder: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from impasto.style.file import read_card
+
+    table = Table("file", "method", "words", "base", "steps", "kind", box=None)
+    skipped = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            card = read_card(path)
+        except StyleFileError:
+            skipped += 1
+            continue
+        row = (path.name, card.method, card.style_words, card.base, str(card.steps), card.kind)
+        table.add_row(*map(escape, row))
+    console = Console()
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print(f"no style file in {escape(str(folder))}")
+    if skipped:
+        console.print(f"{skipped} other .safetensors without an impasto card")

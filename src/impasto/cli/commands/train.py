@@ -1,0 +1,85 @@
+"""learn a style from a folder of pictures"""  # noqa: D415 - shown in the command list
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, cast
+
+from pydantic import create_model
+
+from impasto.base.source import POCKET, find_base
+from impasto.cli.arguments import parse, peek
+from impasto.core.config import Config, read_toml
+from impasto.core.plugins import load_plugin, plugin_names
+from impasto.workflows.recipes import recipe_for
+from impasto.workflows.train_options import TrainOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.cli.interrupt import StopOnInterrupt
+    from impasto.core.events import Event
+    from impasto.methods._protocol import Method
+
+
+def run(arguments: list[str]) -> int:
+    """Train the named method."""
+    methods = [name.replace("_", "-") for name in plugin_names("impasto.methods")]
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(f"usage: impasto train METHOD [options]\n\nmethods: {', '.join(methods)}")
+        print(f"\nimpasto train {methods[-1]} --help     all options of a method")
+        return 0
+    method_class = cast("type[Method]", load_plugin("impasto.methods", arguments[0], "Method"))
+    options, settings = _options(method_class, arguments[1:])
+    return _train(options, method_class(settings))
+
+
+def _options(method_class: type[Method], arguments: list[str]) -> tuple[TrainOptions, Config]:
+    combined = create_model("Options", __base__=(method_class.Config, TrainOptions))
+    parsed = parse(
+        combined,
+        arguments,
+        command=f"train {method_class.name}",
+        description=f"{method_class.paper.title} (arXiv:{method_class.paper.arxiv}).",
+        recipe=recipe_for(method_class.name, _kind_of_base(arguments)),
+    )
+    values = parsed.model_dump()
+    shared = {name: value for name, value in values.items() if name in TrainOptions.model_fields}
+    own = {name: value for name, value in values.items() if name in method_class.Config.model_fields}
+    return TrainOptions(**shared), method_class.Config(**own)
+
+
+def _kind_of_base(arguments: list[str]) -> str:
+    named = peek(arguments, "--base")
+    config_file = peek(arguments, "--config")
+    if named is None and config_file is not None:
+        from pathlib import Path
+
+        named = str(read_toml(Path(config_file)).get("base", POCKET))
+    return find_base(named or POCKET).recipe
+
+
+def _train(options: TrainOptions, method: Method) -> int:
+    from rich.console import Console
+
+    from impasto.cli.console import show
+    from impasto.cli.interrupt import StopOnInterrupt
+    from impasto.workflows.train import train
+
+    console = Console()
+    with StopOnInterrupt() as stop, closing(train(options, method, stop=stop)) as stream:
+        show(console, _armed_from_first_step(stream, stop))
+    if options.dry_run:
+        return 0
+    words = method.style_words()
+    console.print(f'\ndraw with it:  impasto generate --style {options.out} --prompt "a fox, {words}"', highlight=False)
+    return 130 if stop() else 0
+
+
+def _armed_from_first_step(stream: Iterator[Event], stop: StopOnInterrupt) -> Iterator[Event]:
+    from impasto.core.events import TrainStep
+
+    for event in stream:
+        if isinstance(event, TrainStep):
+            stop.arm()
+        yield event

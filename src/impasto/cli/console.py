@@ -1,0 +1,105 @@
+"""Show events on a terminal: the plan as a table, long work as a bar, files as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from impasto.core import events
+
+
+def show_plan(console: Console, plan: events.Planned) -> None:
+    """Print the plan as a table, and what the user should know below it."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for what, value in plan.rows:
+        table.add_row(f"[bold]{escape(what)}", escape(value))
+    console.print(table)
+    for note in plan.notes:
+        console.print(f"[yellow]note[/]  {escape(note)}")
+
+
+class Bars:
+    """One bar for each kind of long work, made when the work begins."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def move(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Set the bar of `what`."""
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total, detail=detail)
+        self._progress.update(self._tasks[what], completed=done, detail=detail)
+
+
+def show(console: Console, stream: Iterable[events.Event], *, num_pictures: int = 0) -> list[events.Event]:
+    """Consume events, showing each; returns the lasting ones (files and numbers).
+
+    Args:
+        console: Where to print.
+        stream: The events.
+        num_pictures: How many pictures will be drawn, for their bar.
+    """
+    kept: list[events.Event] = []
+    with ExitStack() as stack:
+        bars: Bars | None = None
+        for event in stream:
+            if isinstance(event, events.Planned):
+                show_plan(console, event)
+                continue
+            if bars is None:
+                bars = stack.enter_context(Bars(console))
+            _show_one(console, bars, event, len(kept) + 1, num_pictures)
+            if not isinstance(event, events.Progress | events.TrainStep):
+                kept.append(event)
+    return kept
+
+
+def _show_one(console: Console, bars: Bars, event: events.Event, count: int, num_pictures: int) -> None:
+    match event:
+        case events.Progress(what, done, total):
+            bars.move(what, done, total)
+        case events.TrainStep(step, steps, loss):
+            bars.move("training", step, steps, f"loss {loss:.4f}")
+        case events.Generated(path):
+            bars.move("drawing", count, max(num_pictures, count))
+            if num_pictures <= 12:
+                console.print(f"  {escape(str(path))}")
+        case events.Sampled(step, path):
+            console.print(f"  samples at step {step}: {escape(str(path))}")
+        case events.Saved(path, steps, is_complete):
+            how = "" if is_complete else "  (stopped early)"
+            console.print(f"[bold]saved[/]  {escape(str(path))}  after {steps} steps{how}")
+        case events.Measured(name, value, standard_error):
+            console.print(f"  {escape(name)}: {value:.4f} ± {standard_error:.4f}")
+        case _:
+            pass

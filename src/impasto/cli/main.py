@@ -1,0 +1,87 @@
+"""Entry point: `impasto COMMAND ...`. Finds the command's file, and turns user errors into one line."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import cast
+
+from impasto.core.errors import ImpastoError
+from impasto.core.plugins import plugin_names
+
+_COMMANDS = "impasto.cli.commands"
+_ORDER = ("demo", "train", "generate", "stylize", "extract", "styles", "doctor")
+
+
+def command_names() -> list[str]:
+    """Return all commands, the usual order first."""
+    found = plugin_names(_COMMANDS)
+    return [name for name in _ORDER if name in found] + [name for name in found if name not in _ORDER]
+
+
+def summary_of(command: str) -> str:
+    """Return the first line of a command's docstring, without importing it."""
+    spec = find_spec(f"{_COMMANDS}.{command}")
+    if spec is None or spec.origin is None:
+        return ""
+    docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
+    return docstring.splitlines()[0] if docstring else ""
+
+
+def help_text() -> str:
+    """Return what `impasto --help` prints."""
+    width = max(map(len, command_names()))
+    lines = [f"  {name:<{width}}  {summary_of(name)}" for name in command_names()]
+    return "\n".join(
+        [
+            "impasto: teach a text-to-image diffusion model a style, and keep the words in control",
+            "",
+            "usage: impasto COMMAND [options]",
+            "",
+            *lines,
+            "",
+            "impasto COMMAND --help     all options of a command",
+            "impasto --version          the version",
+            "",
+            "first time: impasto demo",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 well, 2 the user can mend it, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in {"-h", "--help", "help"}:
+        print(help_text())
+        return 0
+    if given[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"impasto {version('impasto')}")
+        return 0
+    if given[0] not in command_names():
+        return _fail(f"unknown command {given[0]!r}: choose one of {', '.join(command_names())}")
+    try:
+        run = cast(Callable[[list[str]], int], import_module(f"{_COMMANDS}.{given[0]}").run)
+        return run(given[1:])
+    except ImpastoError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        print("\nimpasto: interrupted; nothing that existed before was changed", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _fail(message: str) -> int:
+    print(f"impasto: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

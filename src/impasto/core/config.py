@@ -1,0 +1,58 @@
+"""Options: frozen pydantic models that refuse unknown names, read from TOML, errors told in one line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from impasto.core.errors import ConfigError
+
+
+class Config(BaseModel):
+    """Base of all option models: immutable, no unknown names, defaults validated too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
+
+
+Model = TypeVar("Model", bound=Config)
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """Return the contents of a TOML file; raises `ConfigError` that names the file."""
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError as error:
+        raise ConfigError(f"config file {path} does not exist") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config file {path} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"config file {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+
+
+def validated(model: type[Model], values: Mapping[str, object], *, source: str) -> Model:
+    """Return `values` as `model`.
+
+    Raises:
+        ConfigError: One line that names `source`, the field, its value and what is allowed.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(describe(error, model, source)) from error
+
+
+def describe(error: ValidationError, model: type[BaseModel], source: str) -> str:
+    """Return the first problem of `error` as one line."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or model.__name__
+    if first["type"] == "extra_forbidden":
+        return f"{source}: unknown option {field!r}; known: {', '.join(sorted(model.model_fields))}"
+    if first["type"] == "missing":
+        return f"{source}: option {field!r} is missing"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{source}: {field} = {first['input']!r}: {first['msg'].lower()}{more}"

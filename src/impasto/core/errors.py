@@ -1,0 +1,50 @@
+"""Every error that a user can cause, as one tree.
+
+ImpastoError
+├── ConfigError       an option, a recipe or a combination of options is wrong
+├── DataError         a picture, a folder or a caption cannot be used
+├── StyleFileError    a style file cannot be used
+│   ├── BaseMismatch  it was trained for another base
+│   └── UnsafeFile    it is not safetensors, or is built to harm
+├── PluginError       a plug-in is unknown or incomplete
+├── ResourceError     disk, memory or device do not suffice
+└── TrainingDiverged  the loss stopped being a number
+
+A message is one line: what was wrong, the value, what is allowed, what to do.
+"""
+
+
+class ImpastoError(Exception):
+    """Base of all errors that are told in one line."""
+
+
+class ConfigError(ImpastoError):
+    """An option has a wrong value, or options contradict each other."""
+
+
+class DataError(ImpastoError):
+    """A picture or a folder of pictures cannot be used."""
+
+
+class StyleFileError(ImpastoError):
+    """A style file cannot be used."""
+
+
+class BaseMismatch(StyleFileError):
+    """A style was trained for another base model."""
+
+
+class UnsafeFile(StyleFileError):
+    """A file is not plain safetensors or declares impossible contents."""
+
+
+class PluginError(ImpastoError):
+    """A plug-in is unknown or incomplete."""
+
+
+class ResourceError(ImpastoError):
+    """Disk, memory or device do not suffice."""
+
+
+class TrainingDiverged(ImpastoError):
+    """The loss or a gradient stopped being a finite number."""

@@ -1,0 +1,24 @@
+"""Randomness as an argument: one generator per picture, so that batch size never changes a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def generator(seed: int) -> torch.Generator:
+    """Return a CPU generator seeded with `seed`; CPU, so that every device draws the same numbers."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def generators(seed: int, count: int) -> list[torch.Generator]:
+    """Return one generator per picture, seeded `seed`, `seed + 1`, ..."""
+    return [generator(seed + index) for index in range(count)]
+
+
+def noise_for(rngs: Sequence[torch.Generator], shape: tuple[int, int, int]) -> Float[Tensor, "batch c h w"]:
+    """Return standard normal noise, row i drawn from generator i alone."""
+    return torch.cat([torch.randn((1, *shape), generator=rng) for rng in rngs])

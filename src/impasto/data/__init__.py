@@ -1,0 +1,1 @@
+"""Layer 3: from folders of pictures to training examples."""

@@ -1,0 +1,32 @@
+"""Captions beside pictures: `fox.txt` belongs to `fox.png`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from impasto.core.errors import DataError
+
+_MAX_CHARACTERS = 2000
+
+
+def caption_of(picture: Path) -> str | None:
+    """Return the caption beside `picture` as one line, or None when there is none.
+
+    Raises:
+        DataError: The caption is not text or is longer than any prompt.
+    """
+    path = picture.with_suffix(".txt")
+    if not path.is_file():
+        return None
+    try:
+        words = " ".join(path.read_text("utf-8").split())
+    except UnicodeDecodeError as error:
+        raise DataError(f"caption {path} is not UTF-8 text: save it again as UTF-8") from error
+    if len(words) > _MAX_CHARACTERS:
+        raise DataError(f"caption {path} has {len(words)} characters, at most {_MAX_CHARACTERS} are read: shorten it")
+    return words or None
+
+
+def styled_prompt(caption: str | None, style_words: str) -> str:
+    """Return "{caption}, {style_words}", or the style words alone."""
+    return f"{caption}, {style_words}" if caption else style_words

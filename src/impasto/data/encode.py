@@ -1,0 +1,46 @@
+"""Encode folders of pictures into training examples, once per run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from impasto.base.model import BaseModel
+from impasto.core.errors import DataError
+from impasto.data.captions import caption_of, styled_prompt
+from impasto.data.images import Picture, fit_square, to_tensor
+from impasto.data.streams import Example
+
+
+def encode_examples(
+    base: BaseModel, pictures: Sequence[Picture], *, side: int, words: str, with_captions: bool, with_flips: bool
+) -> Iterator[Example]:
+    """Yield the examples of one stream.
+
+    Args:
+        base: Encodes.
+        pictures: What to encode.
+        side: Training resolution, in pixels.
+        words: The words of the stream, e.g. "zwx style".
+        with_captions: Put the caption beside a picture before the words.
+        with_flips: Yield a mirrored copy of each picture too.
+
+    Raises:
+        DataError: The autoencoder's output for a picture is not finite.
+    """
+    for picture in pictures:
+        prompt = styled_prompt(caption_of(picture.path) if with_captions else None, words)
+        cut, geometry = fit_square(picture.image, side)
+        upright = to_tensor(cut)
+        for pixels in (upright, upright.flip(-1)) if with_flips else (upright,):
+            mean, std = base.encode_images(pixels[None])
+            if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
+                raise DataError(f"{picture.path} makes the autoencoder overflow: try --precision fp32, or remove it")
+            yield Example(picture.path, mean[0], std[0], geometry, prompt)
+
+
+def captioned(paths: Sequence[Path]) -> list[Path]:
+    """Return those pictures that have a caption beside them."""
+    return [path for path in paths if caption_of(path) is not None]

@@ -1,0 +1,129 @@
+"""Read pictures from disk, safely: whatever is wrong with a file is told in one line that names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from impasto.base.conditioning import Geometry
+from impasto.core.errors import DataError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+MAX_MEGAPIXELS = 64
+"""Larger pictures are refused from their header, before any decoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as 8-bit RGB.
+
+    Attributes:
+        path: Where it was read from.
+        image: Upright, opaque.
+        notes: What was done to it that its owner may want to know.
+    """
+
+    path: Path
+    image: Image.Image
+    notes: tuple[str, ...] = ()
+
+
+def list_pictures(folder: Path, option: str) -> list[Path]:
+    """Return the picture files in `folder`, sorted by name.
+
+    Args:
+        folder: Searched without its subfolders; hidden files are left out.
+        option: The option that named the folder, for messages.
+
+    Raises:
+        DataError: There is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise DataError(f"{option} {folder} {what}: give a folder of pictures")
+    found = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
+    if not found:
+        raise DataError(
+            f"{option} {folder} holds no picture: put files there that end in {', '.join(sorted(SUFFIXES))}"
+        )
+    return found
+
+
+def read_picture(path: Path) -> Picture:
+    """Return the picture in `path`, upright, as 8-bit RGB; transparency is composited on white and noted.
+
+    Raises:
+        DataError: The file is no picture, is damaged, animated, or too large.
+    """
+    try:
+        with Image.open(path) as opened:
+            _refuse_unsuitable(path, opened)
+            opened.load()
+            upright = ImageOps.exif_transpose(opened)
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path} is too large: more than {MAX_MEGAPIXELS} megapixels; scale it down first") from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path} is not a picture, whatever its name says: remove it or replace it") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path} is truncated or damaged ({error}): replace it") from error
+    return _opaque_rgb(path, upright)
+
+
+def _refuse_unsuitable(path: Path, opened: Image.Image) -> None:
+    width, height = opened.size
+    if width * height > MAX_MEGAPIXELS * 1_000_000:
+        raise DataError(
+            f"{path} has {width * height / 1e6:.0f} megapixels ({width}x{height}), at most {MAX_MEGAPIXELS} are read: "
+            "scale it down first"
+        )
+    frames = getattr(opened, "n_frames", 1)
+    if frames > 1 and opened.format != "MPO":
+        raise DataError(f"{path} is animated ({frames} frames): save the frame that you mean as a PNG")
+
+
+def _opaque_rgb(path: Path, image: Image.Image) -> Picture:
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.float32)
+        peak = 65535.0 if values.max() > 255 else 255.0
+        grey = Image.fromarray((values * (255 / peak)).clip(0, 255).round().astype(np.uint8))
+        return Picture(path, grey.convert("RGB"), ("16-bit reduced to 8-bit",))
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        is_see_through = layered.getextrema()[3][0] < 255
+        notes = ("transparency composited on white",) if is_see_through else ()
+        return Picture(path, Image.alpha_composite(ground, layered).convert("RGB"), notes)
+    if image.mode == "CMYK":
+        return Picture(path, image.convert("RGB"), ("CMYK converted to RGB",))
+    return Picture(path, image.convert("RGB"))
+
+
+def fit_square(image: Image.Image, side: int) -> tuple[Image.Image, Geometry]:
+    """Return the picture with its short side resized to `side`, cut to the middle square, and how it was cut."""
+    width, height = image.size
+    scale = side / min(width, height)
+    resized = image.resize(
+        (max(side, round(width * scale)), max(side, round(height * scale))), Image.Resampling.LANCZOS
+    )
+    top, left = (resized.height - side) // 2, (resized.width - side) // 2
+    cut = resized.crop((left, top, left + side, top + side))
+    return cut, Geometry((height, width), (top, left), (side, side))
+
+
+def to_tensor(image: Image.Image) -> Float[Tensor, "3 height width"]:
+    """Return an RGB picture as float32 in [-1, 1]."""
+    return torch.from_numpy(np.array(image, dtype=np.float32)).permute(2, 0, 1) / 127.5 - 1
+
+
+def to_image(picture: Float[Tensor, "3 height width"]) -> Image.Image:
+    """Return a picture in [-1, 1] as 8-bit RGB, rounded as diffusers rounds."""
+    values = ((picture.float() / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())

@@ -1,0 +1,1 @@
+"""Layer 1: the theory, as pure functions of tensors."""

@@ -1,0 +1,41 @@
+"""Stable Diffusion 1.x: one text encoder, no size conditioning.
+
+Paper: High-Resolution Image Synthesis with Latent Diffusion Models, arXiv:2112.10752.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from diffusers import DiffusionPipeline, StableDiffusionPipeline
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from impasto.base.conditioning import Conditioning, Geometry
+from impasto.base.latent_diffusion import LatentDiffusion
+
+
+class Family(LatentDiffusion):
+    """An SD 1.x base."""
+
+    family: ClassVar[str] = "sd15"
+    pipeline_class: ClassVar[type[DiffusionPipeline]] = StableDiffusionPipeline
+
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the last states of the text encoder."""
+        states, _ = self.pipe.encode_prompt(
+            prompt=list(prompts), device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+        return Conditioning(states)
+
+    def predict(
+        self,
+        x_t: Float[Tensor, "batch c h w"],
+        timesteps: Int[Tensor, " batch"],
+        conditioning: Conditioning,
+        geometry: Sequence[Geometry],  # noqa: ARG002 - SD 1.x is not told sizes
+    ) -> Float[Tensor, "batch c h w"]:
+        """Return the UNet's prediction."""
+        predicted: Tensor = self.unet(x_t.to(self.dtype), timesteps, encoder_hidden_states=conditioning.states).sample
+        return predicted

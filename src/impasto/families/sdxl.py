@@ -1,0 +1,56 @@
+"""SDXL, and pocket, which has its topology: two text encoders, pooled embedding, size conditioning.
+
+Paper: SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis, arXiv:2307.01952.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from diffusers import DiffusionPipeline, StableDiffusionXLPipeline
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from impasto.base.conditioning import Conditioning, Geometry
+from impasto.base.latent_diffusion import LatentDiffusion
+
+
+class Family(LatentDiffusion):
+    """An SDXL base."""
+
+    family: ClassVar[str] = "sdxl"
+    pipeline_class: ClassVar[type[DiffusionPipeline]] = StableDiffusionXLPipeline
+
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Return penultimate states of both text encoders side by side, and the second one's pooled embedding."""
+        states, _, pooled, _ = self.pipe.encode_prompt(
+            prompt=list(prompts), device=self.device, do_classifier_free_guidance=False
+        )
+        return Conditioning(states, pooled)
+
+    def encode_nothing(self, count: int, negative_prompt: str | None) -> Conditioning:
+        """Return zeros where the base was trained so, else the encoded empty (or negative) prompt."""
+        encoded = super().encode_nothing(count, negative_prompt)
+        is_zeroed = negative_prompt is None and self.pipe.config.force_zeros_for_empty_prompt
+        return encoded.zeros_like() if is_zeroed else encoded
+
+    def predict(
+        self,
+        x_t: Float[Tensor, "batch c h w"],
+        timesteps: Int[Tensor, " batch"],
+        conditioning: Conditioning,
+        geometry: Sequence[Geometry],
+    ) -> Float[Tensor, "batch c h w"]:
+        """Return the UNet's prediction."""
+        time_ids = torch.tensor(
+            [each.time_ids() for each in geometry], device=x_t.device, dtype=conditioning.states.dtype
+        )
+        predicted: Tensor = self.unet(
+            x_t.to(self.dtype),
+            timesteps,
+            encoder_hidden_states=conditioning.states,
+            added_cond_kwargs={"text_embeds": conditioning.pooled, "time_ids": time_ids},
+        ).sample
+        return predicted

@@ -1,0 +1,48 @@
+"""What a method is: the answers to three questions. Any class with these members is one; nothing is inherited."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from impasto.adapters.learnable import Learnable
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.model import BaseModel
+from impasto.core import config
+from impasto.core.paper import Paper
+from impasto.data.streams import Batch
+
+
+class Method(Protocol):
+    """A way to learn a style."""
+
+    name: ClassVar[str]
+    paper: ClassVar[Paper]
+    Config: ClassVar[type[config.Config]]
+
+    @property
+    def settings(self) -> config.Config:
+        """What was chosen about the method."""
+
+    def style_words(self) -> str:
+        """Return what the user writes in prompts to get the style."""
+
+    def prompts(self) -> dict[str, str]:
+        """Return, for each stream, the words that its pictures are shown with (captions come before them)."""
+
+    def kind(self) -> str:
+        """Return "lora" or "full", as the card says it."""
+
+    def new_token(self) -> str:
+        """Return the word that gets an embedding of its own, or nothing."""
+
+    def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
+        """Return what is learnt."""
+
+    def loss(
+        self, base: BaseModel, batch: Batch, rng: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """Return what is minimised, and its terms by stream."""

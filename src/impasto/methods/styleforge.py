@@ -1,0 +1,116 @@
+"""StyleForge: a style from 15-20 pictures, bound to "[V] style", with auxiliary pictures bound to "style".
+
+Paper: StyleForge: Enhancing Text-to-Image Synthesis for Any Artistic Styles with Dual Binding, arXiv:2404.05256v2.
+Official code: ION-dgu/StyleBoost.
+Differs from it: pairs of style and auxiliary pictures are drawn anew every step (the official script fixes each pairing
+and each crop once); the autoencoder's noise is drawn anew every step; the rare identifier may get an embedding of its
+own; low-rank adapters may stand in for full fine-tuning; captions may come before "[V] style".
+Notation: x_0 clean latents · ε noise · c encoded prompt · λ prior weight (`prior_weight`)
+Learns: UNet and text encoders, all weights ("full") or low-rank adapters on attention ("lora").
+Shows: StyleRef with "[V] style", Aux with "style".
+Minimises: E ||ε - ε_θ(x_t, c("[V] style"))||² + λ E ||ε - ε_θ(x'_t', c("style"))||²
+(the two-term loss of DreamBooth, arXiv:2208.12242 Eq. 2, with StyleRef and Aux in place of instance and prior; v in
+place of ε for bases that predict v).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from impasto.adapters.full_weights import FullWeights
+from impasto.adapters.learnable import Learnable, Together
+from impasto.adapters.low_rank import LowRank
+from impasto.adapters.new_tokens import NewToken
+from impasto.base.conditioning import joined
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.model import BaseModel
+from impasto.core import config
+from impasto.core.paper import Paper
+from impasto.data.streams import Batch
+from impasto.diffusion.losses import squared_error, weighted_sum
+
+STYLE, AUX = "style", "aux"
+
+
+class Settings(config.Config):
+    """What can be chosen about StyleForge."""
+
+    learn: Literal["full", "lora"] = "full"
+    """All weights, as in the paper, or low-rank adapters, for small machines and small files."""
+    rank: int = Field(default=16, ge=1, le=4096)
+    """Rank of the adapters with `--learn lora`."""
+    learn_text: bool = True
+    """Learn the text encoders too, as the paper does."""
+    identifier: str = Field(default="zwx", pattern=r"^\S+$")
+    """[V]: a rare string that names the style in prompts."""
+    new_token: bool = False
+    """Give the identifier a token of its own."""
+    prior_weight: float = Field(default=1.0, ge=0)
+    """λ: weight of the auxiliary pictures' loss."""
+
+
+class Method:
+    """StyleForge."""
+
+    name: ClassVar[str] = "styleforge"
+    paper: ClassVar[Paper] = Paper(
+        "StyleForge: Enhancing Text-to-Image Synthesis for Any Artistic Styles with Dual Binding",
+        "2404.05256v2",
+        "ION-dgu/StyleBoost",
+    )
+    Config: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def style_words(self) -> str:
+        """Return "[V] style"."""
+        return f"{self.settings.identifier} style"
+
+    def prompts(self) -> dict[str, str]:
+        """Return the dual binding: StyleRef to "[V] style", Aux to "style"; without λ there is no Aux stream."""
+        bound = {STYLE: self.style_words()}
+        return bound | {AUX: "style"} if self.settings.prior_weight > 0 else bound
+
+    def kind(self) -> str:
+        """Return how the style is saved."""
+        return self.settings.learn
+
+    def new_token(self) -> str:
+        """Return the identifier, if it gets a token of its own."""
+        return self.settings.identifier if self.settings.new_token else ""
+
+    def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
+        """Return UNet and text encoders, in full or low rank, and the new token if one is asked for."""
+        networks = base.networks()
+        names = [name for name in networks if self.settings.learn_text or name == "unet"]
+        parts: list[Learnable] = []
+        if self.settings.learn == "full":
+            parts.append(FullWeights(networks, names))
+        else:
+            parts.append(LowRank(networks, names, self.settings.rank, rng))
+        if self.settings.new_token:
+            parts.append(NewToken(base, self.settings.identifier))
+        return Together(parts)
+
+    def loss(
+        self, base: BaseModel, batch: Batch, rng: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """Return L(StyleRef) + λ L(Aux) and both terms; all rows go through the network together."""
+        parts = list(batch.values())
+        x_0 = torch.cat([part.x_0 for part in parts])
+        epsilon = torch.randn(x_0.shape, generator=rng).to(x_0.device)
+        timesteps = torch.randint(len(base.schedule), (len(x_0),), generator=rng).to(x_0.device)
+        x_t = base.schedule.add_noise(x_0, epsilon, timesteps)
+        conditioning = joined([base.encode_prompts(part.prompts) for part in parts])
+        geometry = [each for part in parts for each in part.geometry]
+        predicted = base.predict(x_t, timesteps, conditioning, geometry)
+        errors = squared_error(predicted, base.prediction.target(base.schedule, x_0, epsilon, timesteps))
+        per_stream = errors.split([len(part.x_0) for part in parts])
+        terms = {name: rows.mean() for name, rows in zip(batch, per_stream, strict=True)}
+        return weighted_sum(terms, {STYLE: 1.0, AUX: self.settings.prior_weight}), terms

@@ -1,0 +1,56 @@
+"""Attach styles to a base for drawing, after making sure that they belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from impasto.adapters.learnable import learning
+from impasto.adapters.new_tokens import TOKEN, NewToken
+from impasto.adapters.patch import patched
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.core.errors import BaseMismatch, ConfigError
+from impasto.style.file import Style
+
+
+def verify(base: LatentDiffusion, style: Style, name: str) -> None:
+    """Raise `BaseMismatch` unless `style`, called `name` in messages, was trained for `base`."""
+    if style.card.family != base.family:
+        raise BaseMismatch(
+            f"style {name} was trained for a base of family {style.card.family} ({style.card.base}), this base is "
+            f"{base.family}: use --base {style.card.base}"
+        )
+    if not style.card.fingerprint.matches(base.fingerprint()):
+        raise BaseMismatch(
+            f"style {name} was trained for base {style.card.base} with other weights than this one: use that base, or "
+            "train the style again"
+        )
+
+
+@contextmanager
+def attached(base: LatentDiffusion, styles: Sequence[tuple[Style, float]]) -> Iterator[LatentDiffusion]:
+    """Attach `styles`, each with its scale, for the length of the block; the base is bit-identical afterwards.
+
+    W = W0 + Σ scale · ΔW: linear in each scale; scale 0 is the base itself.
+
+    Raises:
+        BaseMismatch: A style belongs to another base.
+        ConfigError: Two styles bring the same new token.
+    """
+    for style, _ in styles:
+        verify(base, style, style.card.style_words)
+    words = [style.card.new_token for style, _ in styles if style.card.new_token]
+    if len(words) != len(set(words)):
+        raise ConfigError(f"two styles bring the same new token {words[0]!r}: attach one of them at a time")
+    networks = base.networks()
+    with ExitStack() as stack:
+        changes = [
+            ({name: value for name, value in style.tensors.items() if not name.startswith(TOKEN)}, scale)
+            for style, scale in styles
+        ]
+        stack.enter_context(patched(networks, changes))
+        for style, _ in styles:
+            if style.card.new_token:
+                rows = {k.removeprefix(TOKEN): v for k, v in style.tensors.items() if k.startswith(TOKEN)}
+                stack.enter_context(learning(NewToken(base, style.card.new_token, rows)))
+        yield base

@@ -1,0 +1,50 @@
+"""The card in a style file's header: what it is, what it needs, how it was made."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from impasto.base.fingerprint import Fingerprint
+
+CARD_KEY = "impasto"
+"""The key of the safetensors header under which the card stands, as JSON."""
+
+
+class Card(BaseModel):
+    """Everything a style file says about itself. Holds no absolute path.
+
+    Attributes:
+        version: Format of the card.
+        method: Name of the method's file.
+        paper: arXiv identifier of the method.
+        kind: "lora" loads in `load_lora_weights` of diffusers as it is; "full" holds weight differences.
+        family: Family of the base.
+        base: The base as the user named it, without folders.
+        fingerprint: Tells the base from others.
+        style_words: What to write in prompts, e.g. "zwx style".
+        new_token: The word with an embedding of its own, or empty.
+        steps: Optimiser steps that were done.
+        is_complete: False when the run was stopped early.
+        loss: Mean of the last tenth of the steps.
+        config: All options of the run.
+        versions: Libraries.
+        pictures: SHA-256 of each training picture, shortened, by stream.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int = 1
+    method: str
+    paper: str
+    kind: str
+    family: str
+    base: str
+    fingerprint: Fingerprint
+    style_words: str
+    new_token: str = ""
+    steps: int
+    is_complete: bool = True
+    loss: float
+    config: dict[str, str | int | float | bool | None]
+    versions: dict[str, str]
+    pictures: dict[str, list[str]]

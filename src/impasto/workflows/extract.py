@@ -1,0 +1,43 @@
+"""Turn a full fine-tune into a small LoRA that loads everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from impasto.adapters.extract import Extracted, extract_low_rank
+from impasto.core.config import Config
+from impasto.core.errors import ConfigError, StyleFileError
+from impasto.core.files import refuse_folder
+from impasto.style.file import Style, load_style, save_style
+
+
+class ExtractOptions(Config):
+    """Extract a low-rank style from a full fine-tune, by singular value decomposition."""
+
+    source: Path
+    """A style file that holds weight differences (trained with --learn full)."""
+    out: Path
+    """The file to write, ending in .safetensors."""
+    rank: int = Field(default=16, ge=1, le=4096)
+    """Rank of every pair; layers with a smaller side get that."""
+
+
+def extract(options: ExtractOptions) -> Extracted:
+    """Write the low-rank style and return it with its reconstruction error."""
+    refuse_folder(options.out, "--out")
+    if options.out.suffix != ".safetensors":
+        raise ConfigError(f"--out {options.out} must end in .safetensors")
+    style = load_style(options.source)
+    if style.card.kind != "full":
+        raise StyleFileError(
+            f"style file {options.source} is of kind {style.card.kind} already: extract needs a full one"
+        )
+    extracted = extract_low_rank(style.tensors, options.rank)
+    card = style.card.model_copy(
+        update={"kind": "lora", "config": style.card.config | {"extracted_rank": options.rank}}
+    )
+    rows = {name: tensor for name, tensor in style.tensors.items() if name.startswith("new_token.")}
+    save_style(options.out, Style(card, extracted.tensors | rows))
+    return extracted

@@ -1,0 +1,65 @@
+"""Options of drawing: from words (`generate`) and from a picture (`stylize`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from impasto.core.config import Config
+
+
+class DrawOptions(Config):
+    """What generate and stylize share."""
+
+    base: str = "pocket"
+    """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
+    style: tuple[str, ...] = ()
+    """Style files, each FILE or FILE:SCALE; several may be attached at once."""
+    raw_prompt: bool = False
+    """Draw the prompt as it is, without adding the words of the attached styles."""
+    negative_prompt: str | None = None
+    """What to steer away from."""
+    num_images: int = Field(default=1, ge=1, le=100_000)
+    """Pictures of each prompt, with seeds SEED, SEED + 1, ..."""
+    steps: int = Field(default=20, ge=1, le=1000)
+    """Steps of the sampler."""
+    guidance_scale: float = Field(default=5.0, ge=1)
+    """How strictly to follow the words; 1 switches guidance off."""
+    sampler: Literal["dpm++", "ddim", "euler", "base"] = "dpm++"
+    """The sampler; base takes the one that the base ships with."""
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    """Same seed, same picture, whatever the batch."""
+    batch: int = Field(default=4, ge=1)
+    """Pictures drawn at once: speed and memory, not the result."""
+    out: Path = Path("pictures")
+    """Folder for the pictures, or a .png file for a single one."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Of the weights; auto is fp32 on the CPU and bf16 elsewhere."""
+    dry_run: bool = False
+    """Print the plan and stop."""
+
+
+class GenerateOptions(DrawOptions):
+    """Draw pictures from words, in the styles given."""
+
+    prompt: tuple[str, ...]
+    """What to draw; several prompts make several pictures."""
+    height: int | None = Field(default=None, ge=8)
+    """In pixels; by default the base's own size."""
+    width: int | None = Field(default=None, ge=8)
+    """In pixels; by default the base's own size."""
+
+
+class StylizeOptions(DrawOptions):
+    """Redraw a picture of yours in a style (SDEdit)."""
+
+    picture: Path
+    """The picture, cut to the middle square."""
+    prompt: str = ""
+    """What the picture shows; the style's words are added."""
+    strength: float = Field(default=0.6, gt=0, le=1)
+    """How much is redrawn: small values keep the picture, 1 forgets it."""

@@ -1,0 +1,14 @@
+"""Measured settings for a method on a base, shipped as TOML: `recipes/METHOD-BASE.toml`."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from impasto.core.config import read_toml
+
+
+def recipe_for(method: str, base: str) -> dict[str, object]:
+    """Return the shipped settings for `method` on the base kind `base` ("pocket", "sd15", "sdxl"); empty without any."""
+    path = Path(str(files("impasto"))) / "recipes" / f"{method}-{base}.toml"
+    return read_toml(path) if path.is_file() else {}

@@ -1,0 +1,71 @@
+"""Options that every method's training shares. The CLI adds the method's own to them; recipes and TOML fill both."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from impasto.core.config import Config
+
+
+class TrainOptions(Config):
+    """What is trained on what, for how long, and where it goes."""
+
+    style_images: str
+    """Folder of 15-20 style pictures, or pack:NAME for a shipped one."""
+    out: Path
+    """The style file to write, ending in .safetensors."""
+    base: str = "pocket"
+    """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
+    aux_images: str | None = None
+    """Folder of about 20 auxiliary pictures, or pack:NAME."""
+    aux: Literal["folder", "generate", "none"] = "folder"
+    """Where auxiliary pictures come from: a folder, drawn by the base itself (as DreamBooth does), or nowhere."""
+    num_aux: int = Field(default=20, ge=1)
+    """How many to draw with --aux generate."""
+    steps: int = Field(default=500, ge=1)
+    """Optimiser steps."""
+    pairs: int = Field(default=1, ge=1)
+    """Pictures of each stream in a step."""
+    learning_rate: float = Field(default=1e-6, gt=0)
+    """Of AdamW."""
+    rate_schedule: Literal["constant", "cosine"] = "constant"
+    """Keep the learning rate, or let it fall to nothing."""
+    max_grad_norm: float = Field(default=1.0, ge=0)
+    """Clip gradients to this norm; 0 leaves them."""
+    resolution: int | None = Field(default=None, ge=32)
+    """Side of the training pictures in pixels; by default the base's own."""
+    captions: bool = False
+    """Put the caption in NAME.txt beside NAME.png before the style words."""
+    flips: bool = False
+    """Show mirrored copies too; mirrors brush strokes and lettering as well."""
+    seed: int = Field(default=0, ge=0)
+    """Same seed, same machine, same style."""
+    sample_every: int = Field(default=100, ge=0)
+    """Draw sample pictures every so many steps; 0 draws none."""
+    sample_prompts: tuple[str, ...] = ("a fox", "a castle", "an old woman", "a red apple")
+    """What samples show; the style words are added."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the arithmetic; auto is fp32 on the CPU and bf16 elsewhere."""
+    run_dir: Path | None = None
+    """Folder for samples, log and loss plot; by default a new one below runs/."""
+    dry_run: bool = False
+    """Print the plan and stop."""
+
+    @field_validator("out")
+    @classmethod
+    def _is_safetensors(cls, out: Path) -> Path:
+        if out.suffix != ".safetensors":
+            raise ValueError(f"must end in .safetensors, for example {out.with_suffix('.safetensors').name}")
+        return out
+
+    def run_folder(self) -> Path:
+        """Return the run folder: the chosen one, or a new one named after style and time."""
+        if self.run_dir is not None:
+            return self.run_dir
+        return Path("runs") / f"{self.out.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"

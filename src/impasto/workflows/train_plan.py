@@ -1,0 +1,170 @@
+"""Before step 1: gather and check all pictures, and say what is about to happen."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from impasto.adapters.learnable import Learnable
+from impasto.base.conditioning import Geometry
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.core.errors import ConfigError, ResourceError
+from impasto.core.events import Planned
+from impasto.data.encode import captioned
+from impasto.data.images import Picture, list_pictures, read_picture
+from impasto.methods._protocol import Method
+from impasto.workflows.packs import folder_of
+from impasto.workflows.train_options import TrainOptions
+
+_FEW = 3
+_RECOMMENDED = "15-20"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The pictures of a run.
+
+    Attributes:
+        pictures: By stream.
+        source: Where each stream comes from, in words.
+        notes: What the user should know.
+    """
+
+    pictures: Mapping[str, tuple[Picture, ...]]
+    source: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def check_options(options: TrainOptions) -> None:
+    """Raise `ConfigError` where options contradict each other."""
+    if options.aux != "folder" and options.aux_images is not None:
+        raise ConfigError(f"--aux {options.aux} and --aux-images {options.aux_images} contradict each other: give one")
+    if options.out.is_dir():
+        raise ConfigError(f"--out {options.out} is a folder: name a file in it")
+    nearest = next(parent for parent in (options.out.absolute(), *options.out.absolute().parents) if parent.is_dir())
+    if shutil.disk_usage(nearest).free < 64 * 2**20:
+        raise ResourceError(f"--out {options.out}: less than 64 MiB are free on that disk; free some first")
+
+
+def gather(options: TrainOptions, streams: Mapping[str, str]) -> Gathered:
+    """Return the pictures of every stream that has a folder; each file is opened and checked.
+
+    A stream whose pictures are to be drawn by the base is left out; so is Aux when there is none.
+    """
+    folders = {"style": (options.style_images, "--style-images")}
+    if "aux" in streams and options.aux_images is not None:
+        folders["aux"] = (options.aux_images, "--aux-images")
+    pictures: dict[str, tuple[Picture, ...]] = {}
+    source, notes = {}, []
+    for stream, (given, option) in folders.items():
+        paths = list_pictures(folder_of(given, stream), option)
+        pictures[stream] = tuple(read_picture(path) for path in paths)
+        source[stream] = given if given.startswith("pack:") else Path(given).name
+        notes += _notes_on(stream, pictures[stream])
+        if options.captions:
+            notes += _notes_on_captions(stream, paths)
+    if "aux" in streams and options.aux == "generate":
+        source["aux"] = f"{options.num_aux} drawn by the base with the prompt {streams['aux']!r}"
+    elif "aux" in streams and "aux" not in pictures:
+        notes.append("no auxiliary pictures (--aux-images DIR or --aux generate): λ = 0, only the style is shown")
+    return Gathered(pictures, source, tuple(notes))
+
+
+def _notes_on(stream: str, pictures: tuple[Picture, ...]) -> list[str]:
+    notes = [f"{picture.path.name}: {note}" for picture in pictures for note in picture.notes]
+    if len(notes) > 4:
+        notes = [*notes[:3], f"... and {len(notes) - 3} more such notes"]
+    if stream == "style" and len(pictures) < _FEW:
+        notes.append(
+            f"only {len(pictures)} style picture(s): the paper uses {_RECOMMENDED}; expect copies, not a style"
+        )
+    return notes
+
+
+def _notes_on_captions(stream: str, paths: list[Path]) -> list[str]:
+    found = len(captioned(paths))
+    if found == 0 and stream == "style":
+        raise ConfigError(f"--captions was asked for, but none of the {len(paths)} style pictures has a .txt beside it")
+    if found < len(paths):
+        return [f"{stream}: {found} of {len(paths)} pictures have a caption; the others get the style words alone"]
+    return []
+
+
+def picture_hashes(gathered: Mapping[str, tuple[Picture, ...]]) -> dict[str, list[str]]:
+    """Return the SHA-256 of each picture file, shortened, by stream."""
+    return {
+        stream: [hashlib.sha256(picture.path.read_bytes()).hexdigest()[:16] for picture in pictures]
+        for stream, pictures in gathered.items()
+    }
+
+
+def plan_of(
+    options: TrainOptions, method: Method, base: LatentDiffusion, gathered: Gathered, learnable: Learnable
+) -> Planned:
+    """Return the plan of a run.
+
+    Args:
+        options: Of the run.
+        method: What is trained.
+        base: Loaded.
+        gathered: The pictures.
+        learnable: What learns, attached.
+    """
+    learnt = sum(parameter.numel() for parameter in learnable.parameters())
+    streams = {name: words for name, words in method.prompts().items() if name in gathered.source}
+    frozen = sum(p.numel() for module in base.networks().values() for p in module.parameters())
+    rows = [
+        ("base", f"{options.base}  ({base.family}, {frozen / 1e6:.1f} M parameters, {base.prediction} prediction)"),
+        ("method", f"{method.name}  (arXiv:{method.paper.arxiv})"),
+        ("learns", f"{learnt / 1e6:.2f} M parameters  ({method.kind()})"),
+    ]
+    for name, words in streams.items():
+        count = len(gathered.pictures[name]) if name in gathered.pictures else options.num_aux
+        shown = f"{{caption}}, {words}" if options.captions else words
+        rows.append((f"{name} pictures", f'{count} from {gathered.source[name]}, shown with "{shown}"'))
+    rows += [
+        ("steps", f"{options.steps} x {options.pairs} of each stream, {side_of(options, base)} px"),
+        ("learning rate", f"{options.learning_rate:g} {options.rate_schedule}"),
+        ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
+        ("memory", f"about {_memory(base, learnt) / 2**30:.1f} GiB"),
+        ("time", _spoken_time(_seconds(options, base, len(streams)))),
+        ("writes", str(options.out)),
+    ]
+    return Planned(tuple(rows), gathered.notes)
+
+
+def side_of(options: TrainOptions, base: LatentDiffusion) -> int:
+    """Return the training resolution; raises `ConfigError` if it does not fit the base."""
+    side = options.resolution or base.resolution
+    base.latent_shape(side, side)
+    return side
+
+
+def _memory(base: LatentDiffusion, learnt: int) -> int:
+    weights = sum(p.numel() * p.element_size() for m in base.networks().values() for p in m.parameters())
+    libraries = 700 * 2**20
+    return libraries + 2 * weights + 16 * learnt  # activations about as large as the weights; gradient and two moments
+
+
+@torch.no_grad()
+def _seconds(options: TrainOptions, base: LatentDiffusion, streams: int) -> float:
+    """Return the expected duration: one forward pass is timed, a step takes about three and a half of them."""
+    rows, side = options.pairs * streams, side_of(options, base)
+    x_t = torch.zeros((rows, *base.latent_shape(side, side)), device=base.device)
+    words = base.encode_prompts(["style"] * rows)
+    timesteps = torch.full((rows,), 500, device=base.device)
+    started = 0.0
+    for _ in range(2):  # the first pass warms up
+        started = time.perf_counter()
+        base.predict(x_t, timesteps, words, [Geometry.whole(side, side)] * rows).float().sum().item()
+    return (time.perf_counter() - started) * 3.5 * options.steps
+
+
+def _spoken_time(seconds: float) -> str:
+    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
