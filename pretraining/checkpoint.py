@@ -6,7 +6,6 @@ Weights and optimiser moments are safetensors, counters JSON; nothing is ever pi
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,8 +49,8 @@ def save_stage(
     previous = STAGES / f".{stage}.old"
     shutil.rmtree(previous, ignore_errors=True)
     if (STAGES / stage).exists():
-        os.replace(STAGES / stage, previous)
-    os.replace(staging, STAGES / stage)
+        (STAGES / stage).replace(previous)
+    staging.replace(STAGES / stage)
 
 
 def load_stage(stage: str, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer | None) -> dict[str, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +53,7 @@ def main() -> None:
     pictures, rows = build(chosen.subjects, chosen.variants, chosen.seed)
     BUILT.mkdir(parents=True, exist_ok=True)
     np.save(BUILT / ".pictures.npy", pictures)
-    os.replace(BUILT / ".pictures.npy", BUILT / "pictures.npy")  # a stage that has the old file open keeps it
+    (BUILT / ".pictures.npy").replace(BUILT / "pictures.npy")  # a stage that has the old file open keeps it
     (BUILT / "rows.json").write_text(json.dumps(rows), "utf-8")
     digest = hashlib.sha256(pictures.tobytes() + json.dumps(rows).encode()).hexdigest()
     print(f"{len(rows)} pictures of {len({row['subject'] for row in rows})} subjects  sha256 {digest}")

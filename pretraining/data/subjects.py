@@ -7,11 +7,28 @@ from __future__ import annotations
 
 from typing import Any
 
-PEOPLE = ["grinning-face", "face-with-tears-of-joy", "winking-face", "smiling-face-with-halo", "smiling-face-with-heart-eyes", "face-with-tongue", "thinking-face", "neutral-face", "smiling-face-with-sunglasses", "nerd-face", "crying-face", "angry-face", "flushed-face", "sleeping-face", "face-with-medical-mask", "cowboy-hat-face", "money-mouth-face", "zipper-mouth-face", "face-screaming-in-fear", "smiling-face-with-horns", "skull", "clown-face", "ogre", "goblin", "ghost", "alien", "robot", "baby", "boy", "girl", "man", "woman", "old-man", "old-woman", "police-officer", "construction-worker", "guard", "detective", "prince", "princess", "santa-claus", "mrs-claus", "baby-angel", "woman-dancing"]
+PEOPLE = """
+grinning-face face-with-tears-of-joy winking-face smiling-face-with-halo smiling-face-with-heart-eyes face-with-tongue
+thinking-face neutral-face smiling-face-with-sunglasses nerd-face crying-face angry-face flushed-face sleeping-face
+face-with-medical-mask cowboy-hat-face money-mouth-face zipper-mouth-face face-screaming-in-fear
+smiling-face-with-horns skull clown-face ogre goblin ghost alien robot baby boy girl man woman old-man old-woman
+police-officer construction-worker guard detective prince princess santa-claus mrs-claus baby-angel woman-dancing
+""".split()
 
-THINGS = ["fox", "wolf", "tiger-face", "lion", "cat-face", "dog-face", "horse-face", "cow-face", "pig-face", "mouse-face", "hamster", "rabbit-face", "bear", "koala", "panda", "chicken", "penguin", "owl", "frog", "turtle", "snake", "octopus", "tropical-fish", "butterfly", "snail", "red-apple", "banana", "strawberry", "watermelon", "pineapple", "pizza", "hamburger", "doughnut", "ice-cream", "guitar", "violin", "rocket", "airplane", "bicycle", "automobile", "umbrella", "gem-stone", "crown", "wrapped-gift", "mushroom"]
+THINGS = """
+fox wolf tiger-face lion cat-face dog-face horse-face cow-face pig-face mouse-face hamster rabbit-face bear koala
+panda chicken penguin owl frog turtle snake octopus tropical-fish butterfly snail red-apple banana strawberry
+watermelon pineapple pizza hamburger doughnut ice-cream guitar violin rocket airplane bicycle automobile umbrella
+gem-stone crown wrapped-gift mushroom
+""".split()
 
-PLACES = ["snow-capped-mountain", "volcano", "mount-fuji", "camping", "beach-with-umbrella", "desert", "desert-island", "national-park", "stadium", "classical-building", "houses", "house", "house-with-garden", "office-building", "hospital", "hotel", "school", "factory", "japanese-castle", "castle", "tokyo-tower", "statue-of-liberty", "church", "mosque", "shinto-shrine", "fountain", "tent", "night-with-stars", "cityscape", "sunrise-over-mountains", "sunrise", "cityscape-at-dusk", "sunset", "bridge-at-night", "ferris-wheel", "circus-tent", "evergreen-tree", "palm-tree", "cactus", "tulip", "sunflower", "rainbow", "water-wave", "crescent-moon"]
+PLACES = """
+snow-capped-mountain volcano mount-fuji camping beach-with-umbrella desert desert-island national-park stadium
+classical-building houses house house-with-garden office-building hospital hotel school factory japanese-castle castle
+tokyo-tower statue-of-liberty church mosque shinto-shrine fountain tent night-with-stars cityscape
+sunrise-over-mountains sunrise cityscape-at-dusk sunset bridge-at-night ferris-wheel circus-tent evergreen-tree
+palm-tree cactus tulip sunflower rainbow water-wave crescent-moon
+""".split()
 
 V0: tuple[str, ...] = (*PEOPLE, *THINGS, *PLACES)
 """The subjects of the first pocket, as slugs."""

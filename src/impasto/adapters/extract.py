@@ -1,4 +1,4 @@
-"""Turn full weight differences into low-rank pairs by truncated SVD: the best rank-r approximation of each (Eckart-Young)."""
+"""Turn weight differences into low-rank pairs by truncated SVD, the best approximation of each (Eckart-Young)."""
 
 from __future__ import annotations
 

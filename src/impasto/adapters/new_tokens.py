@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,20 @@ class Tokenizer(Protocol):
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
         """Return token ids."""
+
+
+class TextEncoder(Protocol):
+    """The part of a transformers text encoder that is needed."""
+
+    def get_input_embeddings(self) -> nn.Embedding | ExtendedEmbedding:
+        """Return the embedding table."""
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the embedding table."""
+
+
+def _as_encoder(module: nn.Module) -> TextEncoder:
+    return cast(TextEncoder, module)
 
 
 class TextBase(Protocol):
@@ -62,7 +76,7 @@ class ExtendedEmbedding(nn.Module):
         return self.table.num_embeddings + 1
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Return embeddings (batch, tokens, dim) of `ids` (batch, tokens); the id after the table's last is the new row."""
+        """Return embeddings (batch, tokens, dim) of `ids` (batch, tokens); the id after the table's is the new row."""
         is_new = ids == self.table.num_embeddings
         known: Tensor = self.table(ids.masked_fill(is_new, 0))
         return torch.where(is_new[..., None], self.row, known)
@@ -95,7 +109,7 @@ class NewToken:
             if len(tokenizer.encode(self._word, add_special_tokens=False)) == 1:
                 raise ConfigError(f"new token {self._word!r} is already a token of this base: choose another word")
         for name, tokenizer in tokenizers.items():
-            encoder = self._base.networks()[name]
+            encoder = _as_encoder(self._base.networks()[name])
             table = encoder.get_input_embeddings()
             if self._start is None:
                 like = tokenizer.encode("style", add_special_tokens=False)
@@ -112,13 +126,14 @@ class NewToken:
     def detach(self) -> None:
         """Put tables and tokenizers back."""
         for name, table in self._tables.items():
-            self._base.networks()[name].set_input_embeddings(table)
+            _as_encoder(self._base.networks()[name]).set_input_embeddings(table)
             self._base.set_tokenizer(name, self._tokenizers[name])
         self._tables.clear()
         self._tokenizers.clear()
 
     def _rows(self) -> dict[str, nn.Parameter]:
-        return {name: self._base.networks()[name].get_input_embeddings().row for name in self._tables}
+        tables = {name: _as_encoder(self._base.networks()[name]).get_input_embeddings() for name in self._tables}
+        return {name: table.row for name, table in tables.items() if isinstance(table, ExtendedEmbedding)}
 
     def parameters(self) -> list[nn.Parameter]:
         """Return the new rows."""
@@ -133,9 +148,9 @@ class NewToken:
         return True
 
 
-def _pool_at_end_token(encoder: nn.Module, table_size: int) -> None:
+def _pool_at_end_token(encoder: TextEncoder, table_size: int) -> None:
     # Old CLIP configurations say eos_token_id = 2, which makes transformers pool at the highest id: the new token
     # would then be pooled instead of the end token, the last of CLIP's own vocabulary.
     pooled = getattr(encoder, "text_model", encoder)
     if getattr(pooled, "eos_token_id", None) == 2:
-        pooled.eos_token_id = table_size - 1
+        setattr(pooled, "eos_token_id", table_size - 1)  # noqa: B010 - a transformers attribute, untyped

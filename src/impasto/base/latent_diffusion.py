@@ -65,12 +65,14 @@ class LatentDiffusion(ABC):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(iter(self.unet.parameters())).device
+        first: Tensor = next(iter(self.unet.parameters()))
+        return first.device
 
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the UNet's weights."""
-        return next(iter(self.unet.parameters())).dtype
+        first: Tensor = next(iter(self.unet.parameters()))
+        return first.dtype
 
     def fingerprint(self) -> Fingerprint:
         """Return the fingerprint of the untouched base; computed once, before anything is attached."""
@@ -94,10 +96,9 @@ class LatentDiffusion(ABC):
     @torch.no_grad()
     def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the latents, (batch, channels, height / factor, width / factor)."""
-        vae, config = self.vae, self.vae.config
-        vae_dtype = torch.float32 if config.force_upcast else self.dtype
-        vae.to(dtype=vae_dtype)
-        posterior = vae.encode(images.to(self.device, vae_dtype)).latent_dist
+        config = self.vae.config
+        vae_dtype = self._prepare_vae()
+        posterior = self.vae.encode(images.to(self.device, vae_dtype)).latent_dist
         mean, std = posterior.mean.float(), posterior.std.float()
         if getattr(config, "latents_mean", None) is not None:
             shift, spread = (torch.tensor(v, device=self.device).view(1, -1, 1, 1) for v in self._latent_statistics())
@@ -107,9 +108,8 @@ class LatentDiffusion(ABC):
     @torch.no_grad()
     def decode(self, latents: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch 3 height width"]:
         """Return pictures in [-1, 1], float32 on the CPU."""
-        vae, config = self.vae, self.vae.config
-        vae_dtype = torch.float32 if config.force_upcast else self.dtype
-        vae.to(dtype=vae_dtype)
+        config = self.vae.config
+        vae_dtype = self._prepare_vae()
         latents = latents.to(vae_dtype)
         if getattr(config, "latents_mean", None) is not None:
             shift, spread = (
@@ -119,8 +119,15 @@ class LatentDiffusion(ABC):
             latents = latents * spread / config.scaling_factor + shift
         else:
             latents = latents / config.scaling_factor
-        pictures: Tensor = vae.decode(latents).sample
+        pictures: Tensor = self.vae.decode(latents).sample
         return pictures.float().clamp(-1, 1).cpu()
+
+    def _prepare_vae(self) -> torch.dtype:
+        """Return the autoencoder's precision, float32 where half precision would overflow (SDXL's own)."""
+        dtype = torch.float32 if self.vae.config.force_upcast else self.dtype
+        if self.vae.dtype != dtype:
+            self.vae.to(dtype=dtype)
+        return dtype
 
     def _latent_statistics(self) -> tuple[list[float], list[float]]:
         return list(self.vae.config.latents_mean), list(self.vae.config.latents_std)

@@ -20,7 +20,7 @@ def load_pipeline(
     Raises:
         ResourceError: The files are missing, damaged or could not be fetched.
     """
-    options: dict[str, object] = {"torch_dtype": dtype}
+    options: dict[str, object] = {"dtype": dtype}
     try:
         with _quiet_loading():
             if source.is_single_file:

@@ -16,9 +16,17 @@ from impasto.diffusion.schedule import NoiseSchedule
 class BaseModel(Protocol):
     """A text-to-image latent diffusion model, borrowed: whoever changes it puts it back."""
 
-    family: str
-    schedule: NoiseSchedule
-    prediction: Prediction
+    @property
+    def family(self) -> str:
+        """Name of the family."""
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """ᾱ_t of training."""
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the network predicts."""
 
     def networks(self) -> dict[str, nn.Module]:
         """Return what can be learnt: "unet" and the text encoders, by diffusers' names."""

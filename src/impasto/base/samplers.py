@@ -21,5 +21,7 @@ _CLASSES: dict[str, type[SchedulerMixin]] = {
 def new_scheduler(of_base: SchedulerMixin, sampler: Sampler) -> Scheduler:
     """Return a fresh scheduler on the base's noise levels; "base" is a copy of the base's own."""
     if sampler == "base":
-        return deepcopy(of_base)
-    return _CLASSES[sampler].from_config(of_base.config)
+        copied: Scheduler = deepcopy(of_base)
+        return copied
+    made: Scheduler = _CLASSES[sampler].from_config(of_base.config)
+    return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import tyro
 from pydantic import ValidationError
@@ -75,7 +75,7 @@ def parse(
     flags = without(arguments, "--config")
     extra = "--config FILE.toml reads options from a file; flags win over it."
     try:
-        return tyro.cli(
+        parsed = tyro.cli(
             model,
             prog=f"impasto {command}",
             description=f"{description}\n\n{extra}",
@@ -83,6 +83,7 @@ def parse(
             default=default,
             config=(tyro.conf.OmitArgPrefixes,),
         )
+        return cast(Model, parsed)
     except ValidationError as error:
         raise ConfigError(describe(error, model, f"impasto {command}")) from error
     except SystemExit as exit_request:
@@ -102,7 +103,8 @@ def _partial(model: type[Model], values: Mapping[str, object], source: str) -> M
     stand_ins = {name: _stand_in(name) for name in required}
     checked = validated(model, {**stand_ins, **values}, source=source)
     fields = {name: getattr(checked, name) for name in model.model_fields}
-    return model.model_construct(**(fields | dict.fromkeys(required, tyro.MISSING)))
+    partial = model.model_construct(**(fields | dict.fromkeys(required, tyro.MISSING)))
+    return cast(Model, partial)
 
 
 def _stand_in(name: str) -> object:

@@ -19,6 +19,7 @@ class StopOnInterrupt:
         self._is_armed = True
 
     def __call__(self) -> bool:
+        """Return whether a stop was asked for."""
         return self._asked
 
     def __enter__(self) -> StopOnInterrupt:

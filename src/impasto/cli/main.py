@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -10,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from impasto.core.errors import ImpastoError
+from impasto.core.errors import ConfigError, ImpastoError
 from impasto.core.plugins import plugin_names
 
 _COMMANDS = "impasto.cli.commands"
@@ -63,24 +64,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"impasto {version('impasto')}")
         return 0
-    if given[0] not in command_names():
-        return _fail(f"unknown command {given[0]!r}: choose one of {', '.join(command_names())}")
+    return _run(given[0], given[1:])
+
+
+def _run(command: str, rest: list[str]) -> int:
+    for library in ("TRANSFORMERS", "DIFFUSERS"):  # their notices on import are about packages that are not needed
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")
     try:
-        run = cast(Callable[[list[str]], int], import_module(f"{_COMMANDS}.{given[0]}").run)
-        return run(given[1:])
+        if command not in command_names():
+            raise ConfigError(f"unknown command {command!r}: choose one of {', '.join(command_names())}")
+        run = cast(Callable[[list[str]], int], import_module(f"{_COMMANDS}.{command}").run)
+        return run(rest)
     except ImpastoError as error:
-        return _fail(str(error))
+        print(f"impasto: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\nimpasto: interrupted; nothing that existed before was changed", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-
-
-def _fail(message: str) -> int:
-    print(f"impasto: {message}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

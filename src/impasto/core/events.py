@@ -1,4 +1,4 @@
-"""What workflows tell: small frozen values. Progress bars, logs, web pages and tests are consumers of the same events."""
+"""What workflows tell, as small frozen values. Progress bars, logs, web pages and tests consume the same events."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _opaque_rgb(path: Path, image: Image.Image) -> Picture:
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
         layered = image.convert("RGBA")
         ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-        is_see_through = layered.getextrema()[3][0] < 255
+        is_see_through = layered.getchannel("A").getextrema() != (255, 255)
         notes = ("transparency composited on white",) if is_see_through else ()
         return Picture(path, Image.alpha_composite(ground, layered).convert("RGB"), notes)
     if image.mode == "CMYK":

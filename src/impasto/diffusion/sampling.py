@@ -1,7 +1,7 @@
 """The denoising loop, as a generator over a diffusers scheduler.
 
-Ours and not a pipeline's, so that branches have names, previews stream and a caller may stop anywhere. With no style and
-no control it equals the stock pipeline; `tests/parity/test_stock_pipeline.py` says so.
+Ours and not a pipeline's, so that branches have names, previews stream and a caller may stop anywhere. With no style
+and no control it equals the stock pipeline; `tests/parity/test_stock_pipeline.py` says so.
 """
 
 from __future__ import annotations

@@ -35,5 +35,5 @@ class Features:
     def extract(self, pictures: Sequence[Image.Image], batch: int = 32) -> Float[Tensor, "pictures dim"]:
         """Return one unit-length feature for each picture."""
         pixels = torch.stack([to_tensor(fit_square(picture.convert("RGB"), 128)[0]) for picture in pictures])
-        parts = [self._encoder(pixel_values=part).image_embeds for part in pixels.split(batch)]
+        parts = [self._encoder(pixel_values=part).image_embeds for part in torch.split(pixels, batch)]
         return torch.nn.functional.normalize(torch.cat(parts), dim=-1)

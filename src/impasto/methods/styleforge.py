@@ -111,6 +111,6 @@ class Method:
         geometry = [each for part in parts for each in part.geometry]
         predicted = base.predict(x_t, timesteps, conditioning, geometry)
         errors = squared_error(predicted, base.prediction.target(base.schedule, x_0, epsilon, timesteps))
-        per_stream = errors.split([len(part.x_0) for part in parts])
+        per_stream = torch.split(errors, [len(part.x_0) for part in parts])
         terms = {name: rows.mean() for name, rows in zip(batch, per_stream, strict=True)}
         return weighted_sum(terms, {STYLE: 1.0, AUX: self.settings.prior_weight}), terms

@@ -28,7 +28,8 @@ def polynomial_kernel(x: Float[Tensor, "m dim"], y: Float[Tensor, "n dim"]) -> F
 def kernel_distance(x: Float[Tensor, "m dim"], y: Float[Tensor, "n dim"]) -> KernelDistance:
     """Return the distance of two sets of unit-length features.
 
-    MMD²ᵤ = Σ_{i≠j} k(xᵢ, xⱼ) / m(m-1) + Σ_{i≠j} k(yᵢ, yⱼ) / n(n-1) - 2 Σ_{ij} k(xᵢ, yⱼ) / mn   (arXiv:1801.01401, Eq. 4)
+    MMD²ᵤ = Σ_{i≠j} k(xᵢ, xⱼ) / m(m-1) + Σ_{i≠j} k(yᵢ, yⱼ) / n(n-1) - 2 Σ_{ij} k(xᵢ, yⱼ) / mn
+    (arXiv:1801.01401, Eq. 4)
 
     The standard error is the jackknife's: every picture of either set is left out once.
 

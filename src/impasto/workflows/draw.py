@@ -111,4 +111,4 @@ def _predict_branches(
     predicted = base.predict(
         x_t.repeat(branches, 1, 1, 1), timesteps, joined(list(words.values())), geometry * branches
     )
-    return dict(zip(words, predicted.split(count), strict=True))
+    return dict(zip(words, torch.split(predicted, count), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from impasto.workflows.run_folder import library_versions
 from impasto.workflows.styles import NamedStyle, load_styles, with_style_words
 
 
-def generate(options: GenerateOptions) -> Iterator[Event]:
+def generate(options: GenerateOptions) -> Generator[Event]:
     """Yield a plan, then one `Generated` for every picture."""
     styles = load_styles(options.style)
     base = open_base(options.base, device=options.device, precision=options.precision)
@@ -30,14 +30,14 @@ def generate(options: GenerateOptions) -> Iterator[Event]:
     yield from _draw_all(_Job(options, base, styles, look), list(options.prompt), None)
 
 
-def stylize(options: StylizeOptions) -> Iterator[Event]:
+def stylize(options: StylizeOptions) -> Generator[Event]:
     """Yield a plan, then one `Generated` for every picture: SDEdit, arXiv:2108.01073."""
     styles = load_styles(options.style)
     picture = read_picture(options.picture)
     base = open_base(options.base, device=options.device, precision=options.precision)
     if int(options.steps * options.strength) < 1:
         raise ConfigError(
-            f"strength {options.strength} of {options.steps} steps is no step at all: use at least {1 / options.steps:.2f}"
+            f"--strength {options.strength} of {options.steps} steps is none: use at least {1 / options.steps:.2f}"
         )
     start, _ = fit_square(picture.image, base.resolution)
     look = _look(options, base.resolution, base.resolution, options.strength)
@@ -66,7 +66,7 @@ def _look(options: DrawOptions, height: int, width: int, strength: float) -> Loo
     )
 
 
-def _draw_all(job: _Job, prompts: Sequence[str], start: Image.Image | None) -> Iterator[Event]:
+def _draw_all(job: _Job, prompts: Sequence[str], start: Image.Image | None) -> Generator[Event]:
     job.base.latent_shape(job.look.height, job.look.width)
     styled = prompts if job.options.raw_prompt else [with_style_words(prompt, job.styles) for prompt in prompts]
     seeds = range(job.options.seed, job.options.seed + job.options.num_images)

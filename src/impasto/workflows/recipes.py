@@ -9,6 +9,6 @@ from impasto.core.config import read_toml
 
 
 def recipe_for(method: str, base: str) -> dict[str, object]:
-    """Return the shipped settings for `method` on the base kind `base` ("pocket", "sd15", "sdxl"); empty without any."""
+    """Return the shipped settings for `method` on the base kind `base`, e.g. "pocket" or "sd15"; empty without any."""
     path = Path(str(files("impasto"))) / "recipes" / f"{method}-{base}.toml"
     return read_toml(path) if path.is_file() else {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ _SAMPLE_SEED = 1234
 _SAMPLE_LOOK_STEPS = 20
 
 
-def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = lambda: False) -> Generator[Event]:
     """Yield what happens while a style is learnt; the last event is `Saved`.
 
     Args:
@@ -154,7 +154,7 @@ class _Run:
             batch = draw_batch(streams, options.pairs, rng)
             with self._arithmetic():
                 loss, terms = self.method.loss(base, batch, rng)
-            loss.backward()
+            torch.autograd.backward(loss)
             norm = torch.nn.utils.clip_grad_norm_(parameters, options.max_grad_norm or math.inf)
             if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
                 self._give_up(step, batch)
@@ -176,8 +176,8 @@ class _Run:
         names = ", ".join(sorted({path.name for part in batch.values() for path in part.paths}))
         saved = self._save(self.gathered.pictures, is_complete=False)
         raise TrainingDiverged(
-            f"the loss stopped being a number at step {step} (pictures: {names}); the weights of step {self.done} are in "
-            f"{saved.path}: lower --learning-rate (now {self.options.learning_rate:g}) or look at these pictures"
+            f"the loss stopped being a number at step {step} (pictures: {names}); the weights of step {self.done} "
+            f"are in {saved.path}: lower --learning-rate (now {self.options.learning_rate:g}) or look at these pictures"
         )
 
     def _save(self, pictures: Mapping[str, tuple[Picture, ...]], *, is_complete: bool) -> Saved:

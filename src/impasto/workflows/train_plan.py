@@ -120,7 +120,10 @@ def plan_of(
     streams = {name: words for name, words in method.prompts().items() if name in gathered.source}
     frozen = sum(p.numel() for module in base.networks().values() for p in module.parameters())
     rows = [
-        ("base", f"{options.base}  ({base.family}, {frozen / 1e6:.1f} M parameters, {base.prediction} prediction)"),
+        (
+            "base",
+            f"{options.base}  ({base.family}, {frozen / 1e6:.1f} M parameters, predicts {base.prediction.name.lower()})",
+        ),
         ("method", f"{method.name}  (arXiv:{method.paper.arxiv})"),
         ("learns", f"{learnt / 1e6:.2f} M parameters  ({method.kind()})"),
     ]

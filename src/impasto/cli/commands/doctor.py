@@ -8,6 +8,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from impasto.base.source import POCKET, find_base
 from impasto.cli.arguments import parse
 from impasto.core.config import Config
 
@@ -37,12 +38,11 @@ def run(arguments: list[str]) -> int:
         state = f"not installed: pip install 'impasto[{extra}]'" if missing else "installed"
         print(f"[{extra}]{'':<{13 - len(extra)}}{state}")
     _show_devices()
-    pocket = Path(str(__import__("impasto").__path__[0])) / "pocket" / "model"
+    pocket = Path(find_base(POCKET).location)
     print(f"pocket         {'there' if (pocket / 'model_index.json').is_file() else 'missing: reinstall impasto'}")
     print(f"free disk      {shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB here")
-    print(
-        f"hub            {'offline (HF_HUB_OFFLINE)' if os.environ.get('HF_HUB_OFFLINE') else 'only when a hub name is given'}"
-    )
+    is_offline = bool(os.environ.get("HF_HUB_OFFLINE"))
+    print(f"hub            {'offline (HF_HUB_OFFLINE)' if is_offline else 'only when a hub name is given'}")
     return 0
 
 

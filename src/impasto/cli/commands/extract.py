@@ -25,8 +25,6 @@ def run(arguments: list[str]) -> int:
     extracted = extract(options)
     after = options.out.stat().st_size / 2**20
     print(f"saved  {options.out}  ({after:.1f} MiB, was {before:.1f} MiB), rank {options.rank}")
-    print(
-        f"reconstruction error  {extracted.error:.1%}  (||W - BA|| / ||W|| over the differences of linear layers and convolutions)"
-    )
+    print(f"reconstruction error  {extracted.error:.1%}  (||ΔW - BA|| / ||ΔW||, linear layers and convolutions)")
     print(f"not representable     {extracted.dropped:.1%}  of the squared differences (biases, norms, embeddings)")
     return 0

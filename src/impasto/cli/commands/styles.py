@@ -18,7 +18,7 @@ class Options(Config):
 
     where: Annotated[Path, tyro.conf.Positional] = Path()
     """A folder, or a style file."""
-    json: bool = False
+    as_json: bool = False
     """Print the card as JSON."""
 
 
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     if not options.where.exists():
         raise ConfigError(f"{options.where} does not exist: give a folder or a style file")
     if options.where.is_file():
-        _show(options.where, as_json=options.json)
+        _show(options.where, as_json=options.as_json)
     else:
         _list(options.where)
     return 0

@@ -15,7 +15,7 @@ from impasto.workflows.recipes import recipe_for
 from impasto.workflows.train_options import TrainOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from impasto.cli.interrupt import StopOnInterrupt
     from impasto.core.events import Event
@@ -31,11 +31,12 @@ def run(arguments: list[str]) -> int:
         return 0
     method_class = cast("type[Method]", load_plugin("impasto.methods", arguments[0], "Method"))
     options, settings = _options(method_class, arguments[1:])
-    return _train(options, method_class(settings))
+    make = cast("Callable[[Config], Method]", method_class)
+    return _train(options, make(settings))
 
 
 def _options(method_class: type[Method], arguments: list[str]) -> tuple[TrainOptions, Config]:
-    combined = create_model("Options", __base__=(method_class.Config, TrainOptions))
+    combined = cast("type[Config]", create_model("Options", __base__=(method_class.Config, TrainOptions)))
     parsed = parse(
         combined,
         arguments,

@@ -1,0 +1,24 @@
+"""learn a style from twenty drawings and look at the result"""  # noqa: D400, D403, D415 - shown in the command list
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from impasto.cli.arguments import parse
+from impasto.workflows.demo import DemoOptions
+
+
+def run(arguments: list[str]) -> int:
+    """Demonstrate."""
+    options = parse(DemoOptions, arguments, command="demo", description=DemoOptions.__doc__ or "")
+    from rich.console import Console
+
+    from impasto.cli.console import show
+    from impasto.workflows.demo import demo
+
+    console = Console()
+    with closing(demo(options)) as stream:
+        show(console, stream)
+    console.print(f"\nlook at  {options.out / 'index.html'}  or  {options.out / 'grid.png'}")
+    console.print(f'draw more with  impasto generate --style {options.out / options.pack}.safetensors --prompt "a fox"')
+    return 0

@@ -1,0 +1,35 @@
+"""Grids of pictures with labels, to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+_INK, _PAPER = (60, 52, 46), (250, 247, 242)
+_GAP, _LABEL = 4, 150
+
+
+def labelled_grid(rows: Sequence[tuple[str, Sequence[Image.Image]]], *, columns: int) -> Image.Image:
+    """Return rows of pictures of one size, each row with its label, wrapped into blocks of `columns`.
+
+    Args:
+        rows: (label, pictures); all rows hold the same number of pictures.
+        columns: Pictures side by side.
+    """
+    side = rows[0][1][0].width
+    count = len(rows[0][1])
+    blocks = range(0, count, columns)
+    width = _LABEL + min(columns, count) * (side + _GAP)
+    height = len(blocks) * (len(rows) * (side + _GAP) + 3 * _GAP)
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
+    top = _GAP
+    for first in blocks:
+        for label, pictures in rows:
+            pen.multiline_text((10, top + side // 2), label, fill=_INK, font=font, anchor="lm", spacing=6)
+            for index, picture in enumerate(pictures[first : first + columns]):
+                sheet.paste(picture, (_LABEL + index * (side + _GAP), top))
+            top += side + _GAP
+        top += 3 * _GAP
+    return sheet
