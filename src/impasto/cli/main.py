@@ -30,7 +30,7 @@ def summary_of(command: str) -> str:
     if spec is None or spec.origin is None:
         return ""
     docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
-    return docstring.splitlines()[0] if docstring else ""
+    return docstring.split("\n", 1)[0].rstrip(".")
 
 
 def help_text() -> str:

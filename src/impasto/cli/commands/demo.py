@@ -1,4 +1,4 @@
-"""learn a style from twenty drawings and look at the result"""  # noqa: D400, D403, D415 - shown in the command list
+"""Learn a style from twenty drawings and look at the result."""
 
 from __future__ import annotations
 

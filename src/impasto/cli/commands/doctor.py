@@ -1,4 +1,4 @@
-"""show versions, device, memory, and what is missing"""  # noqa: D415 - shown in the command list
+"""Show versions, device, memory, and what is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""turn a full fine-tune into a small LoRA"""  # noqa: D415 - shown in the command list
+"""Turn a full fine-tune into a small LoRA."""
 
 from __future__ import annotations
 

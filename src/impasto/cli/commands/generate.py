@@ -1,4 +1,4 @@
-"""draw pictures from words, with styles attached"""  # noqa: D415 - shown in the command list
+"""Draw pictures from words, with styles attached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""list style files, or show the card of one"""  # noqa: D415 - shown in the command list
+"""List style files, or show the card of one."""
 
 from __future__ import annotations
 

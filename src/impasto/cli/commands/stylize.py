@@ -1,4 +1,4 @@
-"""redraw a picture of yours in a style"""  # noqa: D415 - shown in the command list
+"""Redraw a picture of yours in a style."""
 
 from __future__ import annotations
 

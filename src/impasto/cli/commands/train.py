@@ -1,4 +1,4 @@
-"""learn a style from a folder of pictures"""  # noqa: D415 - shown in the command list
+"""Learn a style from a folder of pictures."""
 
 from __future__ import annotations
 

@@ -1,0 +1,69 @@
+"""Fixtures shared by all tests: tiny bases on disk and loaded, and folders of small pictures."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from PIL import Image
+
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.workflows.open_base import open_base
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Diffusers folders of the tiny bases, by family."""
+    root = tmp_path_factory.mktemp("bases")
+    tiny.seeded()
+    return {
+        "sd15": tiny.save(tiny.sd15(), root / "sd15"),
+        "sdxl": tiny.save(tiny.sdxl(), root / "sdxl"),
+        "sdxl-v": tiny.save(tiny.sdxl(prediction="v_prediction", zeros=False), root / "sdxl-v"),
+    }
+
+
+@pytest.fixture(params=["sd15", "sdxl", "sdxl-v"])
+def base(request: pytest.FixtureRequest, tiny_folders: dict[str, Path]) -> LatentDiffusion:
+    """Every tiny base in turn, freshly loaded."""
+    return open_base(str(tiny_folders[request.param]), device="cpu")
+
+
+@pytest.fixture
+def sdxl(tiny_folders: dict[str, Path]) -> LatentDiffusion:
+    """The tiny SDXL base, freshly loaded."""
+    return open_base(str(tiny_folders["sdxl"]), device="cpu")
+
+
+def write_pictures(folder: Path, count: int, *, seed: int = 0, captions: bool = False) -> Path:
+    """Fill a folder with small random pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for index in range(count):
+        blocks = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(blocks).resize((40, 36), Image.Resampling.NEAREST).save(folder / f"{index}.png")
+        if captions:
+            (folder / f"{index}.txt").write_text(f"a block picture {index}\n")
+    return folder
+
+
+@pytest.fixture
+def style_images(tmp_path: Path) -> Path:
+    """Four style pictures."""
+    return write_pictures(tmp_path / "style-pictures", 4, seed=1, captions=True)
+
+
+@pytest.fixture
+def aux_images(tmp_path: Path) -> Path:
+    """Four auxiliary pictures."""
+    return write_pictures(tmp_path / "aux-pictures", 4, seed=2)

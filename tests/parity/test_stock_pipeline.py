@@ -1,0 +1,63 @@
+"""Drawing without a style equals the stock diffusers pipelines, for every family."""
+
+import numpy as np
+import pytest
+import torch
+
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.core.rng import generator
+from impasto.workflows.draw import Look, Request, draw
+
+PROMPTS = ["a fox on a hill", "castle"]
+
+
+def ours(base: LatentDiffusion, look: Look) -> np.ndarray:
+    requests = [Request(prompt, 11 + index) for index, prompt in enumerate(PROMPTS)]
+    return np.stack([np.asarray(image) for _, image in draw(base, requests, look)])
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 5.0])
+@pytest.mark.parametrize("negative_prompt", [None, "blurry"])
+def test_equals_the_stock_pipeline(base: LatentDiffusion, guidance_scale: float, negative_prompt: str | None) -> None:
+    look = Look(4, guidance_scale, 32, 32, negative_prompt=negative_prompt, sampler="base")
+    base.pipe.set_progress_bar_config(disable=True)
+    stock = base.pipe(
+        prompt=PROMPTS,
+        negative_prompt=None if negative_prompt is None else [negative_prompt] * 2,
+        height=32,
+        width=32,
+        num_inference_steps=4,
+        guidance_scale=guidance_scale,
+        generator=[generator(11), generator(12)],
+        output_type="np",
+    ).images
+    in_8_bit = (stock * 255).round().astype(int)
+    assert np.abs(ours(base, look).astype(int) - in_8_bit).max() <= 1  # rounding at a boundary
+
+
+def test_latents_equal_the_stock_pipeline(base: LatentDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    decode = base.decode
+    monkeypatch.setattr(base, "decode", lambda latents: seen.append(latents) or decode(latents))
+    ours(base, Look(6, 4.0, 32, 32, sampler="base"))
+    base.pipe.set_progress_bar_config(disable=True)
+    stock = base.pipe(
+        prompt=PROMPTS,
+        height=32,
+        width=32,
+        num_inference_steps=6,
+        guidance_scale=4.0,
+        generator=[generator(11), generator(12)],
+        output_type="latent",
+    ).images
+    assert (seen[0] - stock).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("sampler", ["base", "dpm++", "ddim", "euler"])
+def test_batch_size_does_not_change_a_picture(sdxl: LatentDiffusion, sampler: str) -> None:
+    requests = [Request(f"thing {index}", index) for index in range(3)]
+    sheets = []
+    for batch in (1, 3):
+        look = Look(4, 5.0, 32, 32, sampler=sampler, batch=batch)
+        sheets.append(np.stack([np.asarray(image) for _, image in draw(sdxl, requests, look)]).astype(int))
+    assert np.abs(sheets[0] - sheets[1]).max() <= 1
