@@ -37,7 +37,7 @@ def encode(model: AutoencoderKL, pictures: Tensor, batch: int = 32) -> Tensor:
     for start in range(0, len(pictures), batch):
         with torch.autocast("cpu", torch.bfloat16):
             parts.append(model.encode(to_unit(pictures[start : start + batch])).latent_dist.mean.float())
-    return torch.cat(parts)
+    return torch.cat(parts).contiguous()
 
 
 def load_autoencoder() -> AutoencoderKL:

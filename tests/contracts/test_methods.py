@@ -1,0 +1,155 @@
+"""What every method must keep, for every file in `methods/`."""
+
+import copy
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+
+from impasto.adapters.learnable import learning
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.core.events import TrainStep
+from impasto.core.plugins import load_plugin, plugin_names
+from impasto.core.rng import generator
+from impasto.style.attach import attached
+from impasto.style.file import load_style
+from impasto.workflows.open_base import open_base
+from impasto.workflows.recipes import recipe_for
+from impasto.workflows.train import train
+from impasto.workflows.train_options import TrainOptions
+
+METHODS = plugin_names("impasto.methods")
+VARIANTS = [
+    (name, settings)
+    for name in METHODS
+    for settings in ({"learn": "full"}, {"learn": "lora", "rank": 2}, {"learn": "lora", "rank": 2, "new_token": True})
+]
+
+
+def make(name: str, **settings: object) -> object:
+    method = load_plugin("impasto.methods", name, "Method")
+    return method(method.Config(**settings))
+
+
+def weights(base: LatentDiffusion) -> dict[str, torch.Tensor]:
+    return {
+        f"{network}.{name}": value.clone()
+        for network, module in base.networks().items()
+        for name, value in module.state_dict().items()
+    }
+
+
+def assert_same(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> None:
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        assert torch.equal(value, after[name]), name
+
+
+def test_there_are_methods() -> None:
+    assert METHODS
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_has_a_paper_and_a_recipe_for_pocket(name: str) -> None:
+    method = load_plugin("impasto.methods", name, "Method")
+    assert method.paper.arxiv
+    assert method.name == name
+    assert recipe_for(name, "pocket")
+
+
+@pytest.mark.parametrize(("name", "settings"), VARIANTS)
+def test_base_is_bit_identical_after_learning(base: LatentDiffusion, name: str, settings: dict[str, object]) -> None:
+    before, flags = weights(base), [p.requires_grad for m in base.networks().values() for p in m.parameters()]
+    tokens = [len(each) for each in base.tokenizers().values()]
+    with learning(make(name, **settings).adapters(base, generator(0))) as learnable:
+        assert learnable.parameters()
+        assert all(parameter.requires_grad for parameter in learnable.parameters())
+        with torch.no_grad():
+            for parameter in learnable.parameters():
+                parameter.add_(1.0)
+    assert_same(before, weights(base))
+    assert [p.requires_grad for m in base.networks().values() for p in m.parameters()] == flags
+    assert [len(each) for each in base.tokenizers().values()] == tokens
+
+
+def options_for(base: Path, style_images: Path, aux_images: Path, out: Path, **changes: object) -> TrainOptions:
+    values: dict[str, object] = {
+        "base": str(base),
+        "style_images": str(style_images),
+        "aux_images": str(aux_images),
+        "out": out,
+        "steps": 3,
+        "pairs": 2,
+        "learning_rate": 1e-3,
+        "sample_every": 0,
+        "run_dir": out.parent / "run",
+    }
+    return TrainOptions(**(values | changes))
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl", "sdxl-v"])
+@pytest.mark.parametrize(("name", "settings"), VARIANTS)
+def test_style_file_reproduces_the_trained_model(
+    tiny_folders: dict[str, Path],
+    style_images: Path,
+    aux_images: Path,
+    tmp_path: Path,
+    family: str,
+    name: str,
+    settings: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the network predicts with the file attached equals what it predicted at the end of training."""
+    bases: list[LatentDiffusion] = []
+    import impasto.workflows.train as module
+
+    monkeypatch.setattr(module, "open_base", lambda *a, **k: bases.append(open_base(*a, **k)) or bases[-1])
+    options = options_for(tiny_folders[family], style_images, aux_images, tmp_path / "style.safetensors")
+    method = make(name, **settings)
+    expected = None
+    with closing(train(options, method)) as events:
+        for event in events:
+            if isinstance(event, TrainStep) and event.step == options.steps:
+                expected = predict(bases[0])
+    fresh = open_base(str(tiny_folders[family]))
+    untouched = weights(fresh)
+    plain = predict(fresh)
+    style = load_style(options.out)
+    with attached(fresh, [(style, 1.0)]):
+        torch.testing.assert_close(predict(fresh), expected, rtol=0, atol=1e-4)
+        assert (predict(fresh) - plain).abs().max() > 1e-4
+    assert_same(untouched, weights(fresh))
+
+
+@torch.no_grad()
+def predict(base: LatentDiffusion) -> torch.Tensor:
+    from impasto.base.conditioning import Geometry
+
+    x_t = torch.randn((1, 4, 16, 16), generator=generator(0))
+    words = base.encode_prompts(["a fox, zwx style"])
+    return base.predict(x_t, torch.tensor([300]), words, [Geometry.whole(32, 32)])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_loss_falls_when_one_picture_is_learnt_by_heart(
+    tiny_folders: dict[str, Path], style_images: Path, aux_images: Path, tmp_path: Path, name: str
+) -> None:
+    options = options_for(
+        tiny_folders["sdxl"], style_images, aux_images, tmp_path / "style.safetensors", steps=80, learning_rate=3e-3
+    )
+    with closing(train(options, make(name))) as events:
+        losses = [event.loss for event in events if isinstance(event, TrainStep)]
+    assert sum(losses[-20:]) < 0.9 * sum(losses[:20])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_declared_parameters_change(sdxl: LatentDiffusion, name: str) -> None:
+    before = weights(sdxl)
+    with learning(make(name, learn="lora", rank=2, learn_text=False).adapters(sdxl, generator(0))) as learnable:
+        declared = {id(parameter) for parameter in learnable.parameters()}
+        for module in sdxl.networks().values():
+            for path, parameter in module.named_parameters():
+                assert parameter.requires_grad == (id(parameter) in declared), path
+        originals = {name.replace(".base_layer", ""): value for name, value in weights(sdxl).items() if "lora_" not in name}
+        assert_same(before, copy.copy(originals))
