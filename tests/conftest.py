@@ -11,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 import pytest
-import tiny
 import torch
 from PIL import Image
 
+import tiny
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.workflows.open_base import open_base
 

@@ -98,7 +98,10 @@ def test_stock_load_lora_weights_does_the_same(
 
 def test_another_base_is_refused(tiny_folders: dict[str, Path], lora: Style) -> None:
     for other in ("sdxl-v", "sd15"):
-        with pytest.raises(BaseMismatch, match="trained for"), attached(open_base(str(tiny_folders[other])), [(lora, 1.0)]):
+        with (
+            pytest.raises(BaseMismatch, match="trained for"),
+            attached(open_base(str(tiny_folders[other])), [(lora, 1.0)]),
+        ):
             pass
 
 
@@ -111,7 +114,9 @@ def test_new_token_learns_one_row_and_leaves_words_alone(
     tiny_folders: dict[str, Path], style_images: Path, tmp_path: Path
 ) -> None:
     folder = tiny_folders["sd15"]  # its configuration says eos_token_id = 2, as the published ones do
-    style = learn(folder, style_images, tmp_path / "t.safetensors", learn="lora", rank=2, learn_text=False, new_token=True)
+    style = learn(
+        folder, style_images, tmp_path / "t.safetensors", learn="lora", rank=2, learn_text=False, new_token=True
+    )
     base = open_base(str(folder))
     words, styled = base.encode_prompts(["a fox"]), base.encode_prompts(["a fox, zwx style"])
     with attached(base, [(style, 1.0)]):

@@ -151,5 +151,7 @@ def test_only_declared_parameters_change(sdxl: LatentDiffusion, name: str) -> No
         for module in sdxl.networks().values():
             for path, parameter in module.named_parameters():
                 assert parameter.requires_grad == (id(parameter) in declared), path
-        originals = {name.replace(".base_layer", ""): value for name, value in weights(sdxl).items() if "lora_" not in name}
+        originals = {
+            name.replace(".base_layer", ""): value for name, value in weights(sdxl).items() if "lora_" not in name
+        }
         assert_same(before, copy.copy(originals))

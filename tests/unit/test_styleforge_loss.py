@@ -24,7 +24,9 @@ class Echo:
     def encode_prompts(self, prompts: tuple[str, ...]) -> Conditioning:
         return Conditioning(torch.tensor([[[2.0 if "zwx" in prompt else 5.0]] for prompt in prompts]))
 
-    def predict(self, x_t: torch.Tensor, timesteps: object, conditioning: Conditioning, geometry: object) -> torch.Tensor:
+    def predict(
+        self, x_t: torch.Tensor, timesteps: object, conditioning: Conditioning, geometry: object
+    ) -> torch.Tensor:
         return conditioning.states[:, :, :, None].expand_as(x_t)
 
 

@@ -81,7 +81,7 @@ def parse(
             description=f"{description}\n\n{extra}",
             args=flags,
             default=default,
-            config=(tyro.conf.OmitArgPrefixes,),
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
         )
         return cast(Model, parsed)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The demonstration: learn a style that pocket has never seen from twenty drawings, and draw with it, before and after."""
+"""The demonstration: learn a style that pocket has never seen from twenty drawings, and draw before and after."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def draw_subjects(
     options: DemoOptions,
     into: list[Image.Image],
 ) -> Iterator[Event]:
-    """Draw every subject with `words` after its caption, with or without the style, and append the pictures to `into`."""
+    """Draw every subject with `words` after its caption, with or without the style; append the pictures to `into`."""
     look = Look(20, options.guidance_scale, base.resolution, base.resolution, batch=8)
     requests = [Request(f"{subject.caption}, {words}", options.seed + 1000) for subject in subjects]
     what = "drawing before" if style is None else "drawing after"
@@ -151,25 +151,26 @@ footer { margin: 2rem 0; color: #8a7d70 }
 
 def _page(pack: Pack, drawn: Sequence[Drawn], style: Style, seconds: float) -> str:
     figures = "\n".join(_figure(each) for each in drawn)
-    card = style.card
+    card, title = style.card, html.escape(pack.title)
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>impasto: {html.escape(pack.title)} learnt from twenty drawings</title><style>{_STYLE_SHEET}</style>
-<h1>{html.escape(pack.title)}, learnt from twenty drawings <small>{card.steps} steps, {seconds:.0f} s in all</small></h1>
-<p>None of the subjects below is among the twenty. <b>real</b>: the artist's own drawing. <b>before</b>: what pocket draws for
-the same words. <b>after</b>: the same words and seed with the learnt style attached.</p>
+<title>impasto: {title} learnt from twenty drawings</title><style>{_STYLE_SHEET}</style>
+<h1>{title}, learnt from twenty drawings <small>{card.steps} steps, {seconds:.0f} s in all</small></h1>
+<p>None of the subjects below is among the twenty. <b>real</b>: the artist's own drawing. <b>before</b>: what pocket
+draws for the same words. <b>after</b>: the same words and seed with the learnt style attached.</p>
 <main>
 {figures}
 </main>
-<footer>Real drawings: {html.escape(pack.title)}, {html.escape(pack.licence)}. Method: {html.escape(card.method)},
+<footer>Real drawings: {title}, {html.escape(pack.licence)}. Method: {html.escape(card.method)},
 arXiv:{html.escape(card.paper)}. Loss over the last steps: {card.loss:.4f}.</footer>
 </html>
 """
 
 
 def _figure(each: Drawn) -> str:
+    words = html.escape(each.prompt)
     pictures = "".join(
-        f'<span><img src="pictures/{each.subject.name}-{kind}.png" alt="{kind}: {html.escape(each.prompt)}">{kind}</span>'
+        f'<span><img src="pictures/{each.subject.name}-{kind}.png" alt="{kind}: {words}">{kind}</span>'
         for kind in ("real", "before", "after")
     )
-    return f"<figure><div>{pictures}</div><figcaption>{html.escape(each.prompt)}</figcaption></figure>"
+    return f"<figure><div>{pictures}</div><figcaption>{words}</figcaption></figure>"

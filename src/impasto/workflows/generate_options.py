@@ -16,7 +16,7 @@ class DrawOptions(Config):
     base: str = "pocket"
     """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
     style: tuple[str, ...] = ()
-    """Style files, each FILE or FILE:SCALE; several may be attached at once."""
+    """Style file, as FILE or FILE:SCALE; repeat the flag to attach several at once."""
     raw_prompt: bool = False
     """Draw the prompt as it is, without adding the words of the attached styles."""
     negative_prompt: str | None = None
@@ -47,7 +47,7 @@ class GenerateOptions(DrawOptions):
     """Draw pictures from words, in the styles given."""
 
     prompt: tuple[str, ...]
-    """What to draw; several prompts make several pictures."""
+    """What to draw; repeat the flag for several prompts."""
     height: int | None = Field(default=None, ge=8)
     """In pixels; by default the base's own size."""
     width: int | None = Field(default=None, ge=8)

@@ -47,7 +47,7 @@ class TrainOptions(Config):
     sample_every: int = Field(default=100, ge=0)
     """Draw sample pictures every so many steps; 0 draws none."""
     sample_prompts: tuple[str, ...] = ("a fox", "a castle", "an old woman", "a red apple")
-    """What samples show; the style words are added."""
+    """What samples show, with the style words added; repeat the flag to show more."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -82,7 +82,7 @@ def _notes_on(stream: str, pictures: tuple[Picture, ...]) -> list[str]:
         notes = [*notes[:3], f"... and {len(notes) - 3} more such notes"]
     if stream == "style" and len(pictures) < _FEW:
         notes.append(
-            f"only {len(pictures)} style picture(s): the paper uses {_RECOMMENDED}; expect copies, not a style"
+            f"only {len(pictures)} style picture(s), the paper uses {_RECOMMENDED}: expect copies, not a style"
         )
     return notes
 
@@ -118,12 +118,10 @@ def plan_of(
     """
     learnt = sum(parameter.numel() for parameter in learnable.parameters())
     streams = {name: words for name, words in method.prompts().items() if name in gathered.source}
-    frozen = sum(p.numel() for module in base.networks().values() for p in module.parameters())
+    size = sum(p.numel() for module in base.networks().values() for p in module.parameters()) / 1e6
+    facts = f"{base.family}, {size:.1f} M parameters, predicts {base.prediction.name.lower()}"
     rows = [
-        (
-            "base",
-            f"{options.base}  ({base.family}, {frozen / 1e6:.1f} M parameters, predicts {base.prediction.name.lower()})",
-        ),
+        ("base", f"{options.base}  ({facts})"),
         ("method", f"{method.name}  (arXiv:{method.paper.arxiv})"),
         ("learns", f"{learnt / 1e6:.2f} M parameters  ({method.kind()})"),
     ]

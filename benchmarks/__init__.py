@@ -1,0 +1,1 @@
+"""One question per script; results are committed under `results/` with machine and versions."""

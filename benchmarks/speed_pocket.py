@@ -1,0 +1,69 @@
+"""How fast are pocket and the command line on this machine?
+
+Run: `python -m benchmarks.speed_pocket`
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.machine import save_result
+from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.open_base import open_base
+
+
+def seconds_for_four_pictures() -> list[float]:
+    """Return the time of five draws of four pictures, 20 steps, guidance 5."""
+    base = open_base("pocket")
+    look = Look(20, 5.0, base.resolution, base.resolution, batch=4)
+    requests = [Request("a fox on a green background, twemoji style", seed) for seed in range(4)]
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        list(draw(base, requests, look))
+        times.append(time.perf_counter() - started)
+    return times
+
+
+def seconds_for_help() -> list[float]:
+    """Return the time of five runs of `impasto --help`, the start of Python included."""
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "impasto", "--help"], check=True, capture_output=True)
+        times.append(time.perf_counter() - started)
+    return times
+
+
+def demo_cost() -> tuple[float, float]:
+    """Return seconds and peak memory in GiB of `impasto demo`, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "impasto", "demo", "--out", str(Path(folder) / "demo")], check=True)
+        seconds = time.perf_counter() - started
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+
+def main() -> None:
+    """Measure and write JSON."""
+    drawing, helping = seconds_for_four_pictures(), seconds_for_help()
+    demo_seconds, demo_memory = demo_cost()
+    result: dict[str, object] = {
+        "question": (__doc__ or "").splitlines()[0],
+        "seconds_for_four_pictures_of_20_steps": round(statistics.median(drawing), 2),
+        "seconds_for_help": round(statistics.median(helping), 3),
+        "demo_seconds": round(demo_seconds, 1),
+        "demo_peak_memory_gib": round(demo_memory, 2),
+    }
+    print(result)
+    print(save_result("speed-pocket", result))
+
+
+if __name__ == "__main__":
+    main()

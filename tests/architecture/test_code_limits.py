@@ -1,0 +1,90 @@
+"""The limits that the project sets itself: sizes, names, printing, laziness."""
+
+import ast
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import impasto
+from impasto.core.config import validated
+from impasto.core.plugins import load_plugin, plugin_names
+from impasto.workflows.train_options import TrainOptions
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+SCRIPTS = sorted([*(ROOT / "pretraining").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")])
+RECIPES = sorted((ROOT / "src/impasto/recipes").glob("*.toml"))
+BANNED_NAMES = {"utils.py", "helpers.py", "misc.py", "common.py"}
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(SOURCES) > 50
+    assert len(RECIPES) >= 3
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_file_and_function_sizes(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert path.name not in BANNED_NAMES
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            limit = 50 if path in SOURCES else 70  # a training loop reads better in one piece
+            assert length <= limit, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_command_line_prints(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    prints = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+    assert not prints or "cli" in path.parts
+
+
+def test_configured_paths_exist() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert all((ROOT / folder).exists() for folder in settings["tool"]["mypy"]["files"])
+    assert all((ROOT / folder).exists() for folder in settings["tool"]["pytest"]["ini_options"]["testpaths"])
+    assert all((ROOT / folder).exists() for folder in settings["tool"]["ruff"]["src"])
+
+
+def test_public_names() -> None:
+    assert set(impasto.__all__) == {
+        *("Look", "Request", "Style", "TrainOptions", "__version__", "attached", "draw", "load_style", "open_base"),
+        *("read_card", "save_style", "train"),
+    }
+    assert all(getattr(impasto, name) is not None for name in impasto.__all__)
+    with pytest.raises(AttributeError, match="no public name"):
+        impasto.nothing  # noqa: B018
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert impasto.__version__ == declared
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_every_recipe_is_valid(path: Path) -> None:
+    method_name, _, base = path.stem.rpartition("-")
+    assert base in {"pocket", "sd15", "sdxl"}
+    method = load_plugin("impasto.methods", method_name, "Method")
+    values = tomllib.loads(path.read_text("utf-8"))
+    own = {name: values.pop(name) for name in list(values) if name in method.Config.model_fields}
+    validated(method.Config, own, source=path.name)
+    validated(TrainOptions, values | {"style_images": "x", "out": "x.safetensors"}, source=path.name)
+
+
+@pytest.mark.parametrize("package", ["methods", "families", "features", "metrics", "cli.commands"])
+def test_every_plug_in_folder_has_plug_ins(package: str) -> None:
+    assert plugin_names(f"impasto.{package}")
+
+
+def test_help_is_quick_and_does_not_import_torch() -> None:
+    code = "import sys; from impasto.cli.main import main; main(['--help']); assert 'torch' not in sys.modules"
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.5
