@@ -17,26 +17,25 @@ class FullWeights:
     """All weights of some networks."""
 
     def __init__(self, networks: Mapping[str, nn.Module], names: Sequence[str]) -> None:
+        # Listed now: what others attach later, such as a new token, is not a weight of the base.
         self._modules = {name: networks[name] for name in names}
-        self._originals: dict[str, Tensor] = {}
-
-    def _weights(self) -> dict[str, nn.Parameter]:
-        return {
+        self._weights = {
             file_name(network, path): parameter
             for network, module in self._modules.items()
             for path, parameter in module.named_parameters()
         }
+        self._originals: dict[str, Tensor] = {}
 
     def attach(self) -> None:
         """Keep a copy of the base's weights and let them learn."""
-        for name, parameter in self._weights().items():
+        for name, parameter in self._weights.items():
             self._originals[name] = parameter.detach().cpu().clone()
             parameter.requires_grad_(True)
 
     def detach(self) -> None:
         """Copy the base's weights back."""
         with torch.no_grad():
-            for name, parameter in self._weights().items():
+            for name, parameter in self._weights.items():
                 if name in self._originals:
                     parameter.copy_(self._originals[name])
                 parameter.requires_grad_(False)
@@ -45,12 +44,12 @@ class FullWeights:
 
     def parameters(self) -> list[nn.Parameter]:
         """Return all weights."""
-        return list(self._weights().values())
+        return list(self._weights.values())
 
     def tensors(self) -> dict[str, Tensor]:
         """Return W - W0 of every weight that changed, float16."""
         deltas = {}
-        for name, parameter in self._weights().items():
+        for name, parameter in self._weights.items():
             delta = parameter.detach().cpu().float() - self._originals[name].float()
             if delta.any():
                 deltas[DELTA + name] = delta.to(torch.float16).contiguous()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from diffusers import DiffusionPipeline
+from safetensors import SafetensorError
 
 from impasto.base.source import Source
 from impasto.core.errors import ResourceError
@@ -27,7 +28,7 @@ def load_pipeline(
                 pipe = pipeline_class.from_single_file(source.location, **options)
             else:
                 pipe = pipeline_class.from_pretrained(source.location, use_safetensors=True, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise ResourceError(f"base {source.name} could not be loaded: {first_line}") from error
     return pipe.to(device)

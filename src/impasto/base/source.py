@@ -62,8 +62,12 @@ def find_base(name: str) -> Source:
     )
 
 
-def _family_of_index(text: str, where: str) -> str:
-    pipeline = str(json.loads(text).get("_class_name", ""))
+def _family_of_index(index: Path, where: str) -> str:
+    try:
+        facts = json.loads(index.read_text("utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"base {where} is damaged (its model_index.json is not JSON): download it again") from error
+    pipeline = str(facts.get("_class_name", "")) if isinstance(facts, dict) else ""
     if pipeline not in _FAMILY_OF_PIPELINE:
         supported = ", ".join(_FAMILY_OF_PIPELINE)
         raise ConfigError(f"base {where} is a {pipeline or 'model without _class_name'}: supported are {supported}")
@@ -74,7 +78,7 @@ def _family_of_folder(folder: Path) -> str:
     index = folder / "model_index.json"
     if not index.is_file():
         raise ConfigError(f"base {folder} is no diffusers folder: it has no model_index.json")
-    return _family_of_index(index.read_text("utf-8"), str(folder))
+    return _family_of_index(index, str(folder))
 
 
 def _family_of_checkpoint(path: Path) -> str:
@@ -106,4 +110,4 @@ def _family_on_hub(name: str) -> str:
             f"base {name} could not be fetched from the hub ({type(error).__name__}): check the name and the network, "
             "or give a local folder or checkpoint"
         ) from error
-    return _family_of_index(Path(index).read_text("utf-8"), name)
+    return _family_of_index(Path(index), name)

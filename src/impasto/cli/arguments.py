@@ -5,8 +5,11 @@ Later sources win: the model's defaults, a shipped recipe, `--config FILE`, flag
 
 from __future__ import annotations
 
-import sys
+import io
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
+from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -71,24 +74,58 @@ def parse(
         read = read_toml(Path(config_file))
         _check_names(model, read, config_file)
         values |= read
-    default = _partial(model, values, config_file or "recipe") if values else None
+    telling = _telling(model, command)
+    default = telling.model_construct(None, **_partial(model, values, config_file or "recipe")) if values else None
     flags = without(arguments, "--config")
     extra = "--config FILE.toml reads options from a file; flags win over it."
+    _refuse_unknown(model, flags, command)
+    complaint = io.StringIO()
     try:
-        parsed = tyro.cli(
-            model,
-            prog=f"impasto {command}",
-            description=f"{description}\n\n{extra}",
-            args=flags,
-            default=default,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
-        )
-        return cast(Model, parsed)
-    except ValidationError as error:
-        raise ConfigError(describe(error, model, f"impasto {command}")) from error
+        with redirect_stderr(complaint):
+            parsed = tyro.cli(
+                telling,
+                prog=f"impasto {command}",
+                description=f"{description}\n\n{extra}",
+                args=flags,
+                default=default,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
+            )
+        return cast(Model, model.model_construct(**dict(cast(Model, parsed))))
     except SystemExit as exit_request:
-        sys.stdout.flush()
-        raise exit_request from None
+        if exit_request.code in {0, None}:  # --help
+            raise
+        raise ConfigError(f"{_in_one_line(complaint.getvalue())}: see impasto {command} --help") from None
+
+
+def _telling(model: type[Model], command: str) -> type[Model]:
+    """Return `model` with its problems told as `ConfigError`, in one line; tyro draws a box around a `ValueError`."""
+
+    def tell(self: Model, **values: object) -> None:
+        try:
+            model.__init__(self, **values)
+        except ValidationError as error:
+            raise ConfigError(describe(error, model, command)) from error
+
+    return cast(type[Model], type(model.__name__, (model,), {"__init__": tell, "__doc__": model.__doc__}))
+
+
+def _refuse_unknown(model: type[Config], flags: Sequence[str], command: str) -> None:
+    names = [name.replace("_", "-") for name in model.model_fields]
+    known = {f"--{prefix}{name}" for name in names for prefix in ("", "no-")} | {"--help"}
+    for flag in flags:
+        if flag.startswith("--") and flag.partition("=")[0].replace("_", "-") not in known:
+            similar = get_close_matches(flag, known, n=1)
+            hint = f"did you mean {similar[0]}?" if similar else f"impasto {command} --help lists all"
+            raise ConfigError(f"unknown option {flag}: {hint}")
+
+
+def _in_one_line(box: str) -> str:
+    """Return what tyro's box says first, as one line: all above its first rule, or a title and the line below it."""
+    inside = [line.strip("│ ").strip() for line in box.splitlines() if line.startswith("│")]
+    said = list(takewhile(lambda line: not line.startswith("─"), inside))
+    if said and said[0].endswith(":"):
+        said = said[:2]
+    return " ".join(said).rstrip(".") or "the options are wrong"
 
 
 def _check_names(model: type[Config], values: Mapping[str, object], source: str) -> None:
@@ -97,14 +134,12 @@ def _check_names(model: type[Config], values: Mapping[str, object], source: str)
         raise ConfigError(f"{source}: unknown option {unknown[0]!r}; known: {', '.join(sorted(model.model_fields))}")
 
 
-def _partial(model: type[Model], values: Mapping[str, object], source: str) -> Model:
-    """Return a model with `values`, checked, and tyro's mark for required fields that are still missing."""
+def _partial(model: type[Config], values: Mapping[str, object], source: str) -> dict[str, object]:
+    """Return all fields with `values`, checked, and tyro's mark for required fields that are still missing."""
     required = [name for name, field in model.model_fields.items() if field.is_required() and name not in values]
     stand_ins = {name: _stand_in(name) for name in required}
     checked = validated(model, {**stand_ins, **values}, source=source)
-    fields = {name: getattr(checked, name) for name in model.model_fields}
-    partial = model.model_construct(**(fields | dict.fromkeys(required, tyro.MISSING)))
-    return cast(Model, partial)
+    return dict(checked) | dict.fromkeys(required, tyro.MISSING)
 
 
 def _stand_in(name: str) -> object:

@@ -13,9 +13,11 @@ from impasto.core.errors import ConfigError
 
 
 class Config(BaseModel):
-    """Base of all option models: immutable, no unknown names, defaults validated too."""
+    """Base of all option models: immutable, no unknown names, no infinite numbers, defaults validated too."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 Model = TypeVar("Model", bound=Config)
@@ -55,4 +57,6 @@ def describe(error: ValidationError, model: type[BaseModel], source: str) -> str
     if first["type"] == "missing":
         return f"{source}: option {field!r} is missing"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{source}: {field} = {first['input']!r}: {first['msg'].lower()}{more}"
+    given = str(first["input"]) if isinstance(first["input"], Path) else first["input"]
+    problem = first["msg"].removeprefix("Value error, ")
+    return f"{source}: {field} = {given!r}: {problem[:1].lower()}{problem[1:]}{more}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from impasto.core.errors import ConfigError, ResourceError
+
+_TOLD_BY_SAFETENSORS = re.compile(r"I/O error: (.+?) \(os error \d+\)")
 
 
 @contextmanager
@@ -28,19 +30,21 @@ def staged(target: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         staging.replace(target)
     except OSError as error:
-        raise ResourceError(f"cannot write {target}: {_reason(error)}; what was there before is untouched") from error
+        raise _not_written(target, error.strerror or str(error)) from error
     except Exception as error:
-        if "No space left" in str(error):  # safetensors reports a full disk as its own error class
-            raise ResourceError(f"cannot write {target}: no space left on the disk; free some and repeat") from error
-        raise
+        told = _TOLD_BY_SAFETENSORS.search(str(error))  # it reports the system's errors as a class of its own
+        if told is None:
+            raise
+        raise _not_written(target, told[1]) from error
     finally:
-        staging.unlink(missing_ok=True)
+        with suppress(OSError):
+            staging.unlink(missing_ok=True)
 
 
-def _reason(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return "no space left on the disk"
-    return (error.strerror or str(error)).lower()
+def _not_written(target: Path, reason: str) -> ResourceError:
+    if "no space left" in reason.lower():
+        reason = "no space left on the disk, free some and repeat"
+    return ResourceError(f"cannot write {target}: {reason[:1].lower()}{reason[1:]}; what was there before is untouched")
 
 
 def write_text(target: Path, text: str) -> None:

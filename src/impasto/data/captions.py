@@ -19,7 +19,7 @@ def caption_of(picture: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        words = " ".join(path.read_text("utf-8").split())
+        words = " ".join(path.read_text("utf-8-sig").split())
     except UnicodeDecodeError as error:
         raise DataError(f"caption {path} is not UTF-8 text: save it again as UTF-8") from error
     if len(words) > _MAX_CHARACTERS:

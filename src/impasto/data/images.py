@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +64,12 @@ def read_picture(path: Path) -> Picture:
     Raises:
         DataError: The file is no picture, is damaged, animated, or too large.
     """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise DataError(f"picture {path} {what}: name a picture file")
     try:
-        with Image.open(path) as opened:
+        # Pillow's warnings are about large or sloppy files: the former are refused here, the latter read all the same.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
             _refuse_unsuitable(path, opened)
             opened.load()
             upright = ImageOps.exif_transpose(opened)
@@ -92,7 +97,8 @@ def _refuse_unsuitable(path: Path, opened: Image.Image) -> None:
 def _opaque_rgb(path: Path, image: Image.Image) -> Picture:
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.float32)
-        peak = 65535.0 if values.max() > 255 else 255.0
+        is_16_bit = image.mode.startswith("I;16") or values.max() > 255
+        peak = 65535.0 if is_16_bit else 255.0
         grey = Image.fromarray((values * (255 / peak)).clip(0, 255).round().astype(np.uint8))
         return Picture(path, grey.convert("RGB"), ("16-bit reduced to 8-bit",))
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:

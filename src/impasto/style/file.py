@@ -18,6 +18,7 @@ from impasto.core.files import staged
 from impasto.style.card import CARD_KEY, Card
 
 _MAX_HEADER = 64 * 2**20
+_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
@@ -58,7 +59,11 @@ def read_card(path: Path) -> Card:
     try:
         return Card.model_validate_json(text)
     except ValidationError as error:
-        raise StyleFileError(f"style file {path} has a damaged card: {error.errors()[0]['msg'].lower()}") from error
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "card"
+        raise StyleFileError(
+            f"style file {path} has a damaged card ({field}: {first['msg'].lower()}): train or download it again"
+        ) from error
 
 
 def load_style(path: Path) -> Style:
@@ -68,36 +73,51 @@ def load_style(path: Path) -> Style:
         with safe_open(path, framework="pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
-        raise UnsafeFile(f"style file {path} is damaged: {error}; train or download it again") from error
+        raise UnsafeFile(f"style file {path} is damaged ({error}): train or download it again") from error
     _refuse_bad_tensors(path, tensors)
     return Style(card, tensors)
 
 
 def _read_header(path: Path) -> Mapping[str, object]:
     if not path.is_file():
-        raise StyleFileError(f"style file {path} does not exist")
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise StyleFileError(f"style file {path} {what}: name a .safetensors file that impasto trained")
     with path.open("rb") as stream:
         head = stream.read(8)
-        if head.startswith(_PICKLE_STARTS):
-            raise UnsafeFile(f"style file {path} is a pickle, which can run code when read: only .safetensors is read")
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
         if not 2 <= length <= min(_MAX_HEADER, path.stat().st_size):
-            raise UnsafeFile(f"style file {path} is not a safetensors file, or its header is damaged")
+            # Asked only now: a sound header may be 640 bytes long, which reads like a pickle's first two bytes.
+            if head.startswith(_PICKLE_STARTS):
+                raise UnsafeFile(
+                    f"style file {path} is a pickle, which can run code when read: only .safetensors is read, "
+                    "ask for the style in that form"
+                )
+            raise _no_safetensors(path, "its header is damaged")
         raw = stream.read(length)
     try:
         header = json.loads(raw)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise UnsafeFile(f"style file {path} is not a safetensors file: its header is not JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise _no_safetensors(path, "its header is not JSON") from error
     if not isinstance(header, dict):
-        raise UnsafeFile(f"style file {path} is not a safetensors file: its header is not a table")
+        raise _no_safetensors(path, "its header is not a table")
     return header
+
+
+def _no_safetensors(path: Path, why: str) -> UnsafeFile:
+    return UnsafeFile(f"style file {path} is not a safetensors file ({why}): train or download it again")
 
 
 def _refuse_bad_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
-        if not tensor.is_floating_point() or not tensor.isfinite().all():
-            raise StyleFileError(f"style file {path} is damaged: {name} holds values that are not finite numbers")
-        if name.endswith(".lora_A.weight"):
-            up = tensors.get(name.replace(".lora_A.", ".lora_B."))
+        if not tensor.is_floating_point() or not tensor.float().isfinite().all():
+            raise _damaged(path, f"{name} holds values that are not finite numbers")
+        if name.endswith(_DOWN):
+            up = tensors.get(name.removesuffix(_DOWN) + _UP)
             if up is None or up.ndim < 2 or tensor.ndim != up.ndim or up.shape[1] != tensor.shape[0]:
-                raise StyleFileError(f"style file {path} is damaged: {name} has no lora_B of a fitting shape")
+                raise _damaged(path, f"{name} has no lora_B of a fitting shape")
+        if name.endswith(_UP) and name.removesuffix(_UP) + _DOWN not in tensors:
+            raise _damaged(path, f"{name} has no lora_A")
+
+
+def _damaged(path: Path, why: str) -> StyleFileError:
+    return StyleFileError(f"style file {path} is damaged ({why}): train or download it again")

@@ -46,7 +46,7 @@ class DrawOptions(Config):
 class GenerateOptions(DrawOptions):
     """Draw pictures from words, in the styles given."""
 
-    prompt: tuple[str, ...]
+    prompt: tuple[str, ...] = Field(min_length=1)
     """What to draw; repeat the flag for several prompts."""
     height: int | None = Field(default=None, ge=8)
     """In pixels; by default the base's own size."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from impasto.core.errors import ConfigError
+from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Event
 from impasto.core.files import staged, write_text
 
@@ -63,9 +63,13 @@ class RunFolder:
     def log(self, event: Event) -> None:
         """Append an event to `events.jsonl`."""
         row = {"event": type(event).__name__} | dataclasses.asdict(event)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row, default=str) + "\n")
+        target = self.folder / "events.jsonl"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with target.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row, default=str) + "\n")
+        except OSError as error:
+            raise ResourceError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from error
 
     def note_loss(self, step: int, loss: float) -> None:
         """Remember a loss for the plot."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +32,12 @@ def parse_style(given: str) -> tuple[Path, float]:
     if not colon or Path(given).exists():
         return Path(given), 1.0
     try:
-        return Path(path), float(scale)
-    except ValueError as error:
-        raise ConfigError(
-            f"--style {given}: {scale!r} is no number; write FILE or FILE:SCALE, e.g. {path}:0.8"
-        ) from error
+        number = float(scale)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"--style {given}: {scale!r} is no number; write FILE or FILE:SCALE, e.g. {path}:0.8")
+    return Path(path), number
 
 
 def load_styles(given: Sequence[str]) -> list[NamedStyle]:

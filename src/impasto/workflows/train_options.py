@@ -42,7 +42,7 @@ class TrainOptions(Config):
     """Put the caption in NAME.txt beside NAME.png before the style words."""
     flips: bool = False
     """Show mirrored copies too; mirrors brush strokes and lettering as well."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Same seed, same machine, same style."""
     sample_every: int = Field(default=100, ge=0)
     """Draw sample pictures every so many steps; 0 draws none."""

@@ -47,7 +47,9 @@ def check_options(options: TrainOptions) -> None:
         raise ConfigError(f"--aux {options.aux} and --aux-images {options.aux_images} contradict each other: give one")
     if options.out.is_dir():
         raise ConfigError(f"--out {options.out} is a folder: name a file in it")
-    nearest = next(parent for parent in (options.out.absolute(), *options.out.absolute().parents) if parent.is_dir())
+    nearest = next(parent for parent in options.out.absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise ConfigError(f"--out {options.out} cannot be written: {nearest} is a file, not a folder")
     if shutil.disk_usage(nearest).free < 64 * 2**20:
         raise ResourceError(f"--out {options.out}: less than 64 MiB are free on that disk; free some first")
 

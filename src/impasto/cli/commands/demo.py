@@ -19,6 +19,7 @@ def run(arguments: list[str]) -> int:
     console = Console()
     with closing(demo(options)) as stream:
         show(console, stream)
-    console.print(f"\nlook at  {options.out / 'index.html'}  or  {options.out / 'grid.png'}")
-    console.print(f'draw more with  impasto generate --style {options.out / options.pack}.safetensors --prompt "a fox"')
+    console.print(f"\nlook at  {options.out / 'index.html'}  or  {options.out / 'grid.png'}", markup=False)
+    drawing = f'impasto generate --style {options.out / options.pack}.safetensors --prompt "a fox"'
+    console.print(f"draw more with  {drawing}", markup=False)
     return 0

@@ -73,7 +73,8 @@ def _train(options: TrainOptions, method: Method) -> int:
     if options.dry_run:
         return 0
     words = method.style_words()
-    console.print(f'\ndraw with it:  impasto generate --style {options.out} --prompt "a fox, {words}"', highlight=False)
+    drawing = f'impasto generate --style {options.out} --prompt "a fox, {words}"'
+    console.print(f"\ndraw with it:  {drawing}", highlight=False, markup=False)
     return 130 if stop() else 0
 
 
