@@ -8,15 +8,14 @@ Run: `python -m pretraining.autoencoder --minutes 20`; run it again to go on whe
 from __future__ import annotations
 
 import argparse
-import math
-import time
 
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from pretraining.checkpoint import STAGES, load_stage, save_stage
+from pretraining.checkpoint import STAGES
 from pretraining.pictures import read_pictures, save_sheet, to_unit
+from pretraining.stage import Stage
 
 STAGE = "autoencoder"
 WHOLE_FROM = 0.7
@@ -49,13 +48,6 @@ def reconstruction_loss(target: Tensor, drawn: Tensor) -> Tensor:
     return loss
 
 
-def falling_rate(progress: float, peak: float) -> float:
-    """Return the learning rate at `progress` in [0, 1]: 2 % warm-up, then a cosine to nothing."""
-    if progress < 0.02:
-        return peak * progress / 0.02
-    return peak * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-
-
 def random_crops(pictures: Tensor, side: int, rng: torch.Generator) -> Tensor:
     """Return one square crop of `side` pixels of every picture; the crop's place is the same for the whole batch."""
     top, left = (int(torch.randint(pictures.shape[2] - side + 1, (), generator=rng)) for _ in range(2))
@@ -69,17 +61,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     chosen = parser.parse_args()
-    rng = torch.Generator().manual_seed(0)
-    pictures = read_pictures()
-    model = make_autoencoder()
+    pictures, model = read_pictures(), make_autoencoder()
     optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.0)
-    counters = load_stage(STAGE, {"vae": model}, optimizer)
-    seconds, step = counters.get("seconds", 0), counters.get("step", 0)
-    rng.manual_seed(step)
-    started, saved, losses = time.monotonic() - seconds, time.monotonic(), []
-    while (progress := (time.monotonic() - started) / (60 * chosen.minutes)) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = falling_rate(progress, chosen.rate)
+    stage = Stage(STAGE, {"vae": model}, optimizer, minutes=chosen.minutes, rate=chosen.rate)
+    rng = torch.Generator().manual_seed(stage.step)
+    for progress in stage.steps():
         x = to_unit(pictures[torch.randint(len(pictures), (chosen.batch,), generator=rng)])
         if progress < WHOLE_FROM:
             x = random_crops(x, 64, rng)
@@ -88,23 +74,9 @@ def main() -> None:
             noise = torch.randn(posterior.mean.shape, generator=rng)
             drawn = model.decode(posterior.mean + posterior.std * noise).sample
         kl = 0.5 * (posterior.mean.float() ** 2 + posterior.var.float() - 1 - posterior.logvar.float()).mean()
-        loss = reconstruction_loss(x, drawn.float()) + 1e-6 * kl
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        step += 1
-        losses.append(loss.item())
-        if time.monotonic() - saved > 120:
-            saved = time.monotonic()
-            print(
-                f"step {step}  {progress:.0%}  loss {sum(losses) / len(losses):.4f}  pictures {step * chosen.batch}",
-                flush=True,
-            )
-            losses.clear()
+        stage.learn(reconstruction_loss(x, drawn.float()) + 1e-6 * kl)
+        if stage.save_if_due(2):
             save_sheet([x, drawn.float().detach()], STAGES / "autoencoder.png")
-            save_stage(STAGE, {"vae": model}, optimizer, {"step": step, "seconds": int(saved - started)})
-    save_stage(STAGE, {"vae": model}, optimizer, {"step": step, "seconds": int(time.monotonic() - started)})
 
 
 if __name__ == "__main__":

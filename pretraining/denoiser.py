@@ -10,18 +10,17 @@ Run: `python -m pretraining.denoiser --minutes 100`; run it again to go on where
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import torch
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from torch import Tensor
 
-from pretraining.autoencoder import falling_rate
-from pretraining.checkpoint import STAGES, load_stage, save_stage
+from pretraining.checkpoint import STAGES, load_stage
 from pretraining.latents import load_latents
-from pretraining.package import assemble
+from pretraining.package import NOISE_LEVELS, assemble
 from pretraining.pictures import read_rows, save_sheet
+from pretraining.stage import Stage
 from pretraining.towers import SHARED, WIDTH, Towers, load_tokenizer, tokenize
 
 STAGE = "denoiser"
@@ -61,15 +60,7 @@ def make_denoiser() -> UNet2DConditionModel:
 
 def noise_levels() -> DDPMScheduler:
     """Return SDXL's schedule, rescaled to zero terminal signal-to-noise ratio, predicting v."""
-    return DDPMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        clip_sample=False,
-    )
+    return DDPMScheduler(**NOISE_LEVELS, clip_sample=False)
 
 
 @torch.no_grad()
@@ -128,14 +119,10 @@ def main() -> None:
     model, shadow, schedule = make_denoiser(), make_denoiser().requires_grad_(False), noise_levels()
     shadow.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    counters = load_stage(STAGE, {"unet": model, "ema": shadow}, optimizer)
-    step, seconds = counters.get("step", 0), counters.get("seconds", 0)
-    rng = torch.Generator().manual_seed(step)
+    stage = Stage(STAGE, {"unet": model, "ema": shadow}, optimizer, minutes=chosen.minutes, rate=chosen.rate)
+    rng = torch.Generator().manual_seed(stage.step)
     size = torch.tensor([128.0, 128, 0, 0, 128, 128]).expand(chosen.batch, 6)
-    started, saved, losses = time.monotonic() - seconds, time.monotonic(), []
-    while (progress := (time.monotonic() - started) / (60 * chosen.minutes)) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = falling_rate(progress, chosen.rate)
+    for _ in stage.steps():
         index = torch.randint(len(latents), (chosen.batch,), generator=rng)
         shown = ids[torch.randint(3, (chosen.batch,), generator=rng), index]
         shown[torch.rand(chosen.batch, generator=rng) < 0.1] = empty
@@ -146,29 +133,11 @@ def main() -> None:
         states, pooled = encode_captions(towers, shown)
         predicted = model(x_t, timesteps, states, added_cond_kwargs={"text_embeds": pooled, "time_ids": size}).sample
         v = schedule.get_velocity(x_0, noise, timesteps)
-        loss = weighted_loss(predicted, v, schedule.alphas_cumprod[timesteps])
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        step += 1
-        average(shadow, model, step)
-        losses.append(loss.item())
-        if time.monotonic() - saved > 60 * chosen.save_every:
-            saved = time.monotonic()
-            shown_count = step * chosen.batch
-            print(
-                f"step {step}  {progress:.0%}  loss {sum(losses) / len(losses):.4f}  pictures {shown_count}", flush=True
-            )
-            losses.clear()
-            save_stage(
-                STAGE, {"unet": model, "ema": shadow}, optimizer, {"step": step, "seconds": int(saved - started)}
-            )
-            draw_sheet(assemble(vae, towers, tokenizer, shadow), STAGES / f"denoiser-{step:06d}.png")
-    save_stage(
-        STAGE, {"unet": model, "ema": shadow}, optimizer, {"step": step, "seconds": int(time.monotonic() - started)}
-    )
-    draw_sheet(assemble(vae, towers, tokenizer, shadow), STAGES / f"denoiser-{step:06d}.png")
+        stage.learn(weighted_loss(predicted, v, schedule.alphas_cumprod[timesteps]))
+        average(shadow, model, stage.step)
+        if stage.save_if_due(chosen.save_every):
+            draw_sheet(assemble(vae, towers, tokenizer, shadow), STAGES / f"denoiser-{stage.step:06d}.png")
+    draw_sheet(assemble(vae, towers, tokenizer, shadow), STAGES / f"denoiser-{stage.step:06d}.png")
 
 
 if __name__ == "__main__":

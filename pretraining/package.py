@@ -15,18 +15,20 @@ from transformers import CLIPImageProcessor, CLIPTokenizer
 from pretraining.towers import Towers
 
 PACKAGED = Path("src/impasto/pocket/model")
+NOISE_LEVELS = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+}
+"""SDXL's noise levels, rescaled to zero terminal signal-to-noise ratio, for training and for drawing."""
 
 
 def sampling_levels() -> DPMSolverMultistepScheduler:
     """Return the sampler that pocket ships with: DPM-Solver++ (2M) on its training schedule."""
-    return DPMSolverMultistepScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-    )
+    return DPMSolverMultistepScheduler(**NOISE_LEVELS)
 
 
 def assemble(

@@ -9,7 +9,6 @@ Run: `python -m pretraining.towers --minutes 12`; run it again to go on where it
 from __future__ import annotations
 
 import argparse
-import time
 
 import torch
 import torch.nn.functional as F
@@ -23,10 +22,10 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from pretraining.autoencoder import falling_rate
-from pretraining.checkpoint import STAGES, load_stage, save_stage
+from pretraining.checkpoint import STAGES
 from pretraining.data.fetch import read_keywords
 from pretraining.pictures import read_pictures, read_rows, to_unit
+from pretraining.stage import Stage
 from pretraining.tokenizer import LENGTH, train_tokenizer
 
 STAGE = "towers"
@@ -114,29 +113,15 @@ def main() -> None:
     ids = torch.stack([tokenize(tokenizer, [row[f"caption_{index}"] for row in rows]) for index in range(3)])
     model = Towers(tokenizer)
     optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.98), weight_decay=0.05)
-    counters = load_stage(STAGE, {"towers": model}, optimizer)
-    step, seconds = counters.get("step", 0), counters.get("seconds", 0)
-    rng = torch.Generator().manual_seed(step)
-    started, saved, losses = time.monotonic() - seconds, time.monotonic(), []
-    while (progress := (time.monotonic() - started) / (60 * chosen.minutes)) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = falling_rate(progress, chosen.rate)
+    stage = Stage(STAGE, {"towers": model}, optimizer, minutes=chosen.minutes, rate=chosen.rate)
+    rng = torch.Generator().manual_seed(stage.step)
+    for _ in stage.steps():
         index = torch.randint(len(rows), (chosen.batch,), generator=rng)
         which = torch.randint(3, (chosen.batch,), generator=rng)
         with torch.autocast("cpu", torch.bfloat16):
             loss = model(ids[which, index], to_unit(pictures[index]))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        step += 1
-        losses.append(loss.item())
-        if time.monotonic() - saved > 60:
-            saved = time.monotonic()
-            print(f"step {step}  {progress:.0%}  loss {sum(losses) / len(losses):.4f}", flush=True)
-            losses.clear()
-            save_stage(STAGE, {"towers": model}, optimizer, {"step": step, "seconds": int(saved - started)})
-    save_stage(STAGE, {"towers": model}, optimizer, {"step": step, "seconds": int(time.monotonic() - started)})
+        stage.learn(loss)
+        stage.save_if_due(1)
 
 
 if __name__ == "__main__":

@@ -54,5 +54,6 @@ def render_set(emoji_set: EmojiSet, slugs: tuple[str, ...]) -> dict[str, Picture
     with ProcessPoolExecutor() as pool:
         pictures = dict(zip(svgs, pool.map(render_svg, svgs.values(), chunksize=16), strict=True))
     cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(cache, asked=np.array(slugs), **pictures)
+    arrays: dict[str, Any] = {"asked": np.array(slugs), **pictures}
+    np.savez_compressed(cache, **arrays)
     return pictures

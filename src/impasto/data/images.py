@@ -77,7 +77,9 @@ def read_picture(path: Path) -> Picture:
         raise DataError(f"{path} is too large: more than {MAX_MEGAPIXELS} megapixels; scale it down first") from error
     except UnidentifiedImageError as error:
         raise DataError(f"{path} is not a picture, whatever its name says: remove it or replace it") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # decoders raise whatever they stumble over
         raise DataError(f"{path} is truncated or damaged ({error}): replace it") from error
     return _opaque_rgb(path, upright)
 
