@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format clean
+.PHONY: demo test check benchmark format clean
 
 demo: $(READY)  ## learn a style from twenty drawings and look at the result: demo/index.html
 	$(BIN)/impasto demo
@@ -19,6 +19,11 @@ check: $(READY)  ## lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+benchmark: $(READY)  ## measure again what the README states; about 15 minutes
+	$(BIN)/python -m benchmarks.styleforge_pocket
+	$(BIN)/python -m benchmarks.speed_pocket
+	$(BIN)/python -m benchmarks.report
 
 format: $(READY)  ## put the code in shape
 	$(BIN)/ruff format .

@@ -1,0 +1,193 @@
+"""Options from TOML and flags: later sources win, and every problem is one line that names its source and field."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from impasto.cli.arguments import parse, peek, without
+from impasto.core.config import read_toml, validated
+from impasto.core.errors import ConfigError
+from impasto.workflows.extract import ExtractOptions
+from impasto.workflows.generate_options import GenerateOptions
+from impasto.workflows.train_options import TrainOptions
+
+NEEDED = ["--style-images", "pictures", "--out", "fox.safetensors"]
+
+
+def toml(folder: Path, text: str) -> str:
+    path = folder / "options.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def train_options(*flags: str, recipe: dict[str, object] | None = None) -> TrainOptions:
+    return parse(TrainOptions, flags, command="train", description="", recipe=recipe)
+
+
+def refusal(*flags: str, recipe: dict[str, object] | None = None) -> str:
+    with pytest.raises(ConfigError) as refused:
+        train_options(*flags, recipe=recipe)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+# TOML
+
+
+def test_missing_toml(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config file .*none\.toml does not exist"):
+        read_toml(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("content", [b"steps = ", b"steps = 1\nsteps = 2", b"a = '\xff'"])
+def test_invalid_toml(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"config file .*bad\.toml is not valid TOML: ") as refused:
+        read_toml(tmp_path / "bad.toml")
+    assert "\n" not in str(refused.value)
+
+
+def test_folder_as_toml(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config file .* cannot be read: is a directory"):
+        read_toml(tmp_path)
+
+
+def test_toml_is_read(tmp_path: Path) -> None:
+    assert read_toml(Path(toml(tmp_path, "steps = 7\nflips = true"))) == {"steps": 7, "flips": True}
+
+
+# Models
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"stepz": 3}, "unknown option 'stepz'; known: aux, aux_images, base"),
+        ({"steps": "many"}, "steps = 'many': input should be a valid integer"),
+        ({"steps": 0}, "steps = 0: input should be greater than or equal to 1"),
+        ({"aux": "often"}, "aux = 'often': input should be 'folder', 'generate' or 'none'"),
+        ({"out": "Fox.ckpt"}, "out = 'Fox.ckpt': must end in .safetensors, for example Fox.safetensors"),
+        ({"out": Path("Fox.ckpt")}, "out = 'Fox.ckpt': must end in .safetensors"),
+        ({"learning_rate": math.nan}, "learning_rate = nan: input should be a finite number"),
+        ({"learning_rate": math.inf}, "learning_rate = inf: input should be a finite number"),
+        ({"seed": 2**63}, "seed = 9223372036854775808: input should be less than or equal to 9223372036854775807"),
+        ({"sample_prompts": [1]}, "sample_prompts.0 = 1: input should be a valid string"),
+        ({"steps": 0, "pairs": 0}, "steps = 0: input should be greater than or equal to 1 (and 1 more)"),
+    ],
+)
+def test_wrong_value_is_one_line(values: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        validated(TrainOptions, {"style_images": "x", "out": "x.safetensors"} | values, source="my.toml")
+    assert str(refused.value).startswith("my.toml: ")
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_missing_option() -> None:
+    with pytest.raises(ConfigError, match=r"my\.toml: option 'out' is missing"):
+        validated(TrainOptions, {"style_images": "x"}, source="my.toml")
+
+
+def test_options_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        TrainOptions(style_images="x", out=Path("x.safetensors")).steps = 3
+
+
+# Command line
+
+
+def test_flags_win_over_config_over_recipe_over_defaults(tmp_path: Path) -> None:
+    recipe = {"steps": 300, "pairs": 4, "learning_rate": 1e-4}
+    config = toml(tmp_path, "steps = 40\npairs = 2")
+    parsed = train_options(*NEEDED, "--config", config, "--steps", "5", recipe=recipe)
+    assert (parsed.steps, parsed.pairs, parsed.learning_rate, parsed.num_aux) == (5, 2, 1e-4, 20)
+    assert train_options(*NEEDED, f"--config={config}", recipe=recipe).steps == 40
+    assert train_options(*NEEDED, recipe=recipe).steps == 300
+    assert train_options(*NEEDED).steps == 500
+
+
+def test_flag_back_to_the_default_wins_over_config(tmp_path: Path) -> None:
+    config = toml(tmp_path, "steps = 40\nflips = true\nresolution = 64")
+    parsed = train_options(*NEEDED, "--config", config, "--steps", "500", "--no-flips", "--resolution", "None")
+    assert (parsed.steps, parsed.flips, parsed.resolution) == (500, False, None)
+
+
+def test_config_may_hold_what_is_required(tmp_path: Path) -> None:
+    config = toml(tmp_path, "style_images = 'pictures'\nout = 'fox.safetensors'")
+    parsed = train_options("--config", config)
+    assert parsed == TrainOptions(style_images="pictures", out=Path("fox.safetensors"))
+
+
+def test_parsed_options_are_the_model_itself() -> None:
+    parsed = parse(GenerateOptions, ["--prompt", "a fox", "--seed", "3"], command="generate", description="")
+    assert parsed == GenerateOptions(prompt=("a fox",), seed=3)
+    assert type(parsed) is GenerateOptions
+
+
+def test_unknown_name_in_config_names_file_and_field(tmp_path: Path) -> None:
+    config = toml(tmp_path, "stepz = 3")
+    assert refusal(*NEEDED, "--config", config).startswith(f"{config}: unknown option 'stepz'; known: aux,")
+
+
+def test_wrong_value_in_config_names_file_and_field(tmp_path: Path) -> None:
+    config = toml(tmp_path, "steps = 'many'")
+    assert refusal(*NEEDED, "--config", config).startswith(f"{config}: steps = 'many': input should be")
+
+
+def test_wrong_value_in_recipe_names_it() -> None:
+    assert refusal(*NEEDED, recipe={"steps": -1}).startswith("recipe: steps = -1: input should be")
+
+
+def test_wrong_value_in_flag_names_command_and_field() -> None:
+    assert refusal(*NEEDED, "--steps", "0") == "train: steps = 0: input should be greater than or equal to 1"
+    assert "out = 'fox.bin': must end in .safetensors, for example fox.safetensors" in refusal(
+        "--style-images", "x", "--out", "fox.bin"
+    )
+
+
+def test_config_without_a_file_after_it() -> None:
+    assert refusal(*NEEDED, "--config") == "--config needs a TOML file after it"
+    assert "none.toml does not exist" in refusal(*NEEDED, "--config", "none.toml")
+
+
+def test_prompt_is_needed() -> None:
+    with pytest.raises(ConfigError, match=r"generate: prompt = \(\): .*at least 1"):
+        parse(GenerateOptions, [], command="generate", description="")
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--source", "a", "--out", "b", "--rnak", "3"], "--rnak"),
+        (["--source", "a", "--out", "b", "--rank", "high"], "--rank"),
+        (["--source", "a"], "--out"),
+    ],
+    ids=["unknown", "no number", "missing"],
+)
+def test_flags_that_cannot_be_read(flags: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse(ExtractOptions, flags, command="extract", description="")
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert named in told
+    assert "impasto extract --help" in told
+
+
+def test_help_shows_what_config_and_recipe_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        train_options("--help", "--config", toml(tmp_path, "steps = 41"), recipe={"pairs": 7})
+    assert left.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Optimiser steps. (default: 41)" in told
+    assert "Pictures of each stream in a step. (default: 7)" in told
+    assert "--config FILE.toml reads options from a file; flags win over it." in told
+
+
+def test_peek_and_without() -> None:
+    assert peek(["--a", "1", "--b=2"], "--a") == "1"
+    assert peek(["--a", "1", "--b=2"], "--b") == "2"
+    assert peek(["--a"], "--a") is None
+    assert without(["--a", "1", "--b=2", "c"], "--a") == ["--b=2", "c"]
+    assert without(["--a", "1", "--b=2", "c"], "--b") == ["--a", "1", "c"]
