@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 import tyro
 from pydantic import ValidationError
 
+from impasto.base.source import POCKET, find_base
 from impasto.core.config import Config, describe, read_toml, validated
 from impasto.core.errors import ConfigError
 
@@ -30,6 +31,14 @@ def peek(arguments: Sequence[str], flag: str) -> str | None:
         if argument.startswith(f"{flag}="):
             return argument.partition("=")[2]
     return None
+
+
+def kind_of_base(arguments: Sequence[str]) -> str:
+    """Return which recipes fit the base that raw arguments name: "pocket", or a family."""
+    named, config_file = peek(arguments, "--base"), peek(arguments, "--config")
+    if named is None and config_file is not None:
+        named = str(read_toml(Path(config_file)).get("base", POCKET))
+    return find_base(named or POCKET).recipe
 
 
 def without(arguments: Sequence[str], flag: str) -> list[str]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from impasto.cli.arguments import parse
+from impasto.cli.arguments import kind_of_base, parse
 from impasto.workflows.generate_options import GenerateOptions
+from impasto.workflows.recipes import recipe_for
 
 
 def run(arguments: list[str]) -> int:
     """Draw."""
-    options = parse(GenerateOptions, arguments, command="generate", description=GenerateOptions.__doc__ or "")
+    recipe = recipe_for("draw", kind_of_base(arguments))
+    options = parse(
+        GenerateOptions, arguments, command="generate", description=GenerateOptions.__doc__ or "", recipe=recipe
+    )
     from rich.console import Console
 
     from impasto.cli.console import show

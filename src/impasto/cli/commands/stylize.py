@@ -8,8 +8,9 @@ from typing import Annotated
 
 import tyro
 
-from impasto.cli.arguments import parse
+from impasto.cli.arguments import kind_of_base, parse
 from impasto.workflows.generate_options import StylizeOptions
+from impasto.workflows.recipes import recipe_for
 
 
 class _Options(StylizeOptions):
@@ -19,7 +20,8 @@ class _Options(StylizeOptions):
 
 def run(arguments: list[str]) -> int:
     """Stylize."""
-    options = parse(_Options, arguments, command="stylize", description=StylizeOptions.__doc__ or "")
+    recipe = recipe_for("draw", kind_of_base(arguments))
+    options = parse(_Options, arguments, command="stylize", description=StylizeOptions.__doc__ or "", recipe=recipe)
     from rich.console import Console
 
     from impasto.cli.console import show

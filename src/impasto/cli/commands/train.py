@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import create_model
 
-from impasto.base.source import POCKET, find_base
-from impasto.cli.arguments import parse, peek
-from impasto.core.config import Config, read_toml
+from impasto.cli.arguments import kind_of_base, parse
+from impasto.core.config import Config
 from impasto.core.plugins import load_plugin, plugin_names
 from impasto.workflows.recipes import recipe_for
 from impasto.workflows.train_options import TrainOptions
@@ -42,22 +41,12 @@ def _options(method_class: type[Method], arguments: list[str]) -> tuple[TrainOpt
         arguments,
         command=f"train {method_class.name}",
         description=f"{method_class.paper.title} (arXiv:{method_class.paper.arxiv}).",
-        recipe=recipe_for(method_class.name, _kind_of_base(arguments)),
+        recipe=recipe_for(method_class.name, kind_of_base(arguments)),
     )
     values = parsed.model_dump()
     shared = {name: value for name, value in values.items() if name in TrainOptions.model_fields}
     own = {name: value for name, value in values.items() if name in method_class.Config.model_fields}
     return TrainOptions(**shared), method_class.Config(**own)
-
-
-def _kind_of_base(arguments: list[str]) -> str:
-    named = peek(arguments, "--base")
-    config_file = peek(arguments, "--config")
-    if named is None and config_file is not None:
-        from pathlib import Path
-
-        named = str(read_toml(Path(config_file)).get("base", POCKET))
-    return find_base(named or POCKET).recipe
 
 
 def _train(options: TrainOptions, method: Method) -> int:
