@@ -1,6 +1,6 @@
 """Build the captioned data set: every (subject, hand) pair composed a number of times. Same seed, same data set.
 
-Run: `python -m pretraining.data.build --variants 24`
+Run: `python -m pretraining.data.build --variants 16`
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     """Write `pictures.npy` and `rows.json` and print the hash that identifies the data set."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subjects", choices=("v0", "all"), default="v0")
-    parser.add_argument("--variants", type=int, default=24, help="compositions of each (subject, hand) pair")
+    parser.add_argument("--variants", type=int, default=16, help="compositions of each (subject, hand) pair")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     pictures, rows = build(chosen.subjects, chosen.variants, chosen.seed)

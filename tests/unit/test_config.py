@@ -1,5 +1,6 @@
 """Options from TOML and flags: later sources win, and every problem is one line that names its source and field."""
 
+import io
 import math
 from pathlib import Path
 
@@ -157,22 +158,30 @@ def test_prompt_is_needed() -> None:
         parse(GenerateOptions, [], command="generate", description="")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 @pytest.mark.parametrize(
-    ("flags", "named"),
+    ("flags", "told"),
     [
-        (["--source", "a", "--out", "b", "--rnak", "3"], "--rnak"),
-        (["--source", "a", "--out", "b", "--rank", "high"], "--rank"),
+        (["--source", "a", "--out", "b", "--rnak", "3"], "unknown option --rnak: did you mean --rank?"),
+        (["--source", "a", "--out", "b", "--xyz=3"], "unknown option --xyz=3: impasto extract --help lists all"),
+        (["--source", "a", "--out", "b", "--rank", "high"], "--rank: invalid literal for int"),
+        (["--source", "a", "--out", "b", "--rank"], "--rank"),
         (["--source", "a"], "--out"),
+        (["--source", "a", "--out", "b", "more"], "more"),
     ],
-    ids=["unknown", "no number", "missing"],
+    ids="misspelt unknown no-number no-value missing too-many".split(),
 )
-def test_flags_that_cannot_be_read(flags: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
+def test_flags_that_cannot_be_read(
+    flags: list[str], told: str, encoding: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    with pytest.raises(ConfigError) as refused:
         parse(ExtractOptions, flags, command="extract", description="")
-    assert left.value.code == 2
-    told = capsys.readouterr().err
-    assert named in told
-    assert "impasto extract --help" in told
+    message = str(refused.value)
+    assert told in message
+    assert "impasto extract --help" in message or "did you mean" in message
+    assert "\n" not in message
+    assert capsys.readouterr().err == ""
 
 
 def test_help_shows_what_config_and_recipe_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,8 +130,9 @@ def _refuse_unknown(model: type[Config], flags: Sequence[str], command: str) -> 
 
 def _in_one_line(box: str) -> str:
     """Return what tyro's box says first, as one line: all above its first rule, or a title and the line below it."""
-    inside = [line.strip("│ ").strip() for line in box.splitlines() if line.startswith("│")]
-    said = list(takewhile(lambda line: not line.startswith("─"), inside))
+    framed = ("│", "  ")  # where the terminal cannot show lines, the box is made of blanks and hyphens
+    inside = [line.strip("│ ") for line in box.splitlines() if line.startswith(framed)]
+    said = list(takewhile(lambda line: not line.startswith(("─", "---")), inside))
     if said and said[0].endswith(":"):
         said = said[:2]
     return " ".join(said).rstrip(".") or "the options are wrong"
