@@ -14,7 +14,7 @@ from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
 from impasto.core.files import staged, write_text
 from impasto.data.images import fit_square, read_picture
-from impasto.style.attach import attached
+from impasto.style.attach import attached, verify
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.generate_options import DrawOptions, GenerateOptions, StylizeOptions
 from impasto.workflows.open_base import open_base
@@ -68,6 +68,8 @@ def _look(options: DrawOptions, height: int, width: int, strength: float) -> Loo
 
 def _draw_all(job: _Job, prompts: Sequence[str], start: Image.Image | None) -> Generator[Event]:
     job.base.latent_shape(job.look.height, job.look.width)
+    for named in job.styles:
+        verify(job.base, named.style, str(named.path))
     styled = prompts if job.options.raw_prompt else [with_style_words(prompt, job.styles) for prompt in prompts]
     seeds = range(job.options.seed, job.options.seed + job.options.num_images)
     requests = [Request(prompt.removeprefix(", "), seed, start) for prompt in styled for seed in seeds]
