@@ -55,7 +55,8 @@ def save_stage(
 
 def load_stage(stage: str, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer | None) -> dict[str, int]:
     """Load the saved state of `stage` in place; returns its counters, empty when there is none."""
-    folder = STAGES / stage
+    present, previous = STAGES / stage, STAGES / f".{stage}.old"
+    folder = present if present.exists() else previous  # killed between the two renames of a save
     if not folder.exists():
         return {}
     for name, module in modules.items():

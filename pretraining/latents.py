@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import torch
 from diffusers import AutoencoderKL
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pretraining.autoencoder import STAGE, make_autoencoder
 from pretraining.checkpoint import STAGES
-from pretraining.pictures import read_pictures, to_unit
+from pretraining.pictures import read_digest, read_pictures, to_unit
 
 
 def normalise_latents(model: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
@@ -42,19 +46,30 @@ def encode(model: AutoencoderKL, pictures: Tensor, batch: int = 32) -> Tensor:
 
 def load_autoencoder() -> AutoencoderKL:
     """Return the trained autoencoder with normalised latents."""
-    model = make_autoencoder().eval().requires_grad_(False)
-    model.load_state_dict(load_file(STAGES / STAGE / "vae.safetensors"))
-    every_fifteenth = read_pictures()[::15]
-    latents = encode(model, every_fifteenth)
-    normalise_latents(model, latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3)))
-    return model
+    return load_latents()[0]
 
 
 def load_latents() -> tuple[AutoencoderKL, Tensor]:
-    """Return the normalised autoencoder and the latents of the whole data set, encoded on first use."""
-    model = load_autoencoder()
-    cached = STAGES / "latents.safetensors"
-    weights = STAGES / STAGE / "vae.safetensors"
-    if not cached.exists() or cached.stat().st_mtime < weights.stat().st_mtime:
-        save_file({"latents": encode(model, read_pictures())}, cached)
-    return model, load_file(cached)["latents"]
+    """Return the normalised autoencoder and the latents of the whole data set.
+
+    Latents and their statistics are kept together and made anew only when data or autoencoder changed: the denoiser and
+    the packaged autoencoder must agree on them.
+    """
+    model = make_autoencoder().eval().requires_grad_(False)
+    weights, cached = STAGES / STAGE / "vae.safetensors", STAGES / "latents.safetensors"
+    model.load_state_dict(load_file(weights))
+    of = hashlib.sha256(read_digest().encode() + weights.read_bytes()).hexdigest()
+    if not cached.exists() or _made_of(cached) != of:
+        latents = encode(model, read_pictures())
+        mean, std = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
+        normalised = ((latents - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)).contiguous()
+        save_file({"latents": normalised, "mean": mean, "std": std}, cached, metadata={"of": of})
+    stored = load_file(cached)
+    normalise_latents(model, stored["mean"], stored["std"])
+    return model, stored["latents"]
+
+
+def _made_of(cached: Path) -> str:
+    with safe_open(cached, framework="pt") as opened:
+        made_of: str = (opened.metadata() or {}).get("of", "")
+        return made_of

@@ -54,7 +54,7 @@ def assemble(
 
 
 def main() -> None:
-    """Write pocket into the package in half precision, replacing what is there by one rename."""
+    """Write pocket into the package in half precision, staged beside what is there."""
     from pretraining.checkpoint import load_stage  # the stages import `assemble` from here
     from pretraining.denoiser import STAGE, make_denoiser
     from pretraining.latents import load_autoencoder
@@ -68,7 +68,7 @@ def main() -> None:
     staging = PACKAGED.with_name(".model.new")
     shutil.rmtree(staging, ignore_errors=True)
     pipe.save_pretrained(staging, safe_serialization=True)
-    shutil.rmtree(PACKAGED, ignore_errors=True)
+    shutil.rmtree(PACKAGED, ignore_errors=True)  # a folder cannot be renamed onto another
     staging.rename(PACKAGED)
     size = sum(path.stat().st_size for path in PACKAGED.rglob("*") if path.is_file())
     print(f"{PACKAGED}  {size / 2**20:.1f} MiB")

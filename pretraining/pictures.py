@@ -26,6 +26,11 @@ def read_rows() -> list[dict[str, Any]]:
     return rows
 
 
+def read_digest() -> str:
+    """Return the hash that identifies the built data set."""
+    return (BUILT / "digest.txt").read_text("utf-8")
+
+
 def to_unit(pictures: Tensor) -> Tensor:
     """Return uint8 pictures as float32 in [-1, 1]."""
     return pictures.float() / 127.5 - 1

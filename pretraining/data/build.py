@@ -56,6 +56,7 @@ def main() -> None:
     (BUILT / ".pictures.npy").replace(BUILT / "pictures.npy")  # a stage that has the old file open keeps it
     (BUILT / "rows.json").write_text(json.dumps(rows), "utf-8")
     digest = hashlib.sha256(pictures.tobytes() + json.dumps(rows).encode()).hexdigest()
+    (BUILT / "digest.txt").write_text(digest, "utf-8")
     print(f"{len(rows)} pictures of {len({row['subject'] for row in rows})} subjects  sha256 {digest}")
 
 

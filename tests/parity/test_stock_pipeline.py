@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
+from PIL import Image
 
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.samplers import new_scheduler
 from impasto.core.rng import generator
+from impasto.data.images import to_tensor
 from impasto.workflows.draw import Look, Request, draw
 
 PROMPTS = ["a fox on a hill", "castle"]
@@ -61,3 +65,34 @@ def test_batch_size_does_not_change_a_picture(sdxl: LatentDiffusion, sampler: st
         look = Look(4, 5.0, 32, 32, sampler=sampler, batch=batch)
         sheets.append(np.stack([np.asarray(image) for _, image in draw(sdxl, requests, look)]).astype(int))
     assert np.abs(sheets[0] - sheets[1]).max() <= 1
+
+
+IMG2IMG = {"sd15": StableDiffusionImg2ImgPipeline, "sdxl": StableDiffusionXLImg2ImgPipeline}
+
+
+@pytest.mark.parametrize("sampler", ["base", "dpm++", "ddim", "euler"])
+@pytest.mark.parametrize("strength", [0.34, 0.7, 1.0])
+def test_stylizing_equals_stock_image_to_image(
+    base: LatentDiffusion, sampler: str, strength: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    seen: list[torch.Tensor] = []
+    decode = base.decode
+    monkeypatch.setattr(base, "decode", lambda latents: seen.append(latents) or decode(latents))
+    look = Look(6, 4.0, 32, 32, strength=strength, sampler=sampler)
+    list(draw(base, [Request("a fox", 3, start)], look))
+
+    mean, _ = base.encode_images(to_tensor(start)[None])
+    stock = IMG2IMG[base.family].from_pipe(base.pipe, scheduler=new_scheduler(base.pipe.scheduler, sampler))
+    stock.set_progress_bar_config(disable=True)
+    expected = stock(
+        prompt="a fox",
+        image=mean,  # latents: the stock pipeline would draw the autoencoder's noise, impasto takes the mean
+        strength=strength,
+        num_inference_steps=6,
+        guidance_scale=4.0,
+        generator=generator(3),
+        output_type="latent",
+    ).images
+    assert torch.isfinite(seen[0]).all()
+    assert (seen[0] - expected).abs().max() < 1e-4

@@ -28,12 +28,12 @@ def encoded(image: Image.Image, kind: str) -> bytes:
 
 
 def png_of_size(path: Path, width: int, height: int) -> Path:
-    """A sound PNG header that promises width x height pixels, and no pixels."""
+    """A sound PNG header that promises width x height grey pixels, and no pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
     return path
 

@@ -20,7 +20,6 @@ import torch
 from PIL import Image
 
 from impasto.cli.main import main
-from impasto.core.errors import ImpastoError, ResourceError
 from impasto.core.events import Saved, TrainStep
 from impasto.methods import styleforge
 from impasto.style import file as style_file
@@ -490,7 +489,3 @@ def test_one_ctrl_c_in_a_real_process_finishes_the_step_and_saves(training: tupl
     assert 2 <= card.steps < 1_000_000
     assert not card.is_complete
     assert json.loads((folder / "run/run.json").read_text("utf-8"))["outcome"] == f"stopped after step {card.steps}"
-
-
-def test_errors_are_one_tree() -> None:
-    assert issubclass(ResourceError, ImpastoError)

@@ -55,7 +55,8 @@ class LowRank:
             config = LoraConfig(r=self._rank, lora_alpha=self._rank, target_modules=list(_TARGETS[network]))
             inject_adapter_in_model(config, module, adapter_name=_NAME)
             for _, layer in _adapted_layers(module):
-                down = layer.lora_A[_NAME].weight
+                down = layer.lora_A[_NAME].float().weight  # small steps would round away in a base's half precision
+                layer.lora_B[_NAME].float()
                 with torch.no_grad():
                     down.copy_(torch.randn(down.shape, generator=self._rng) / self._rank)
 

@@ -63,7 +63,7 @@ class ExtendedEmbedding(nn.Module):
     def __init__(self, table: nn.Embedding | ExtendedEmbedding, row: Tensor) -> None:
         super().__init__()
         self.table = table
-        self.row = nn.Parameter(row.to(table.weight).clone())
+        self.row = nn.Parameter(row.detach().to(table.weight.device, torch.float32).clone())
 
     @property
     def weight(self) -> Tensor:
@@ -79,7 +79,7 @@ class ExtendedEmbedding(nn.Module):
         """Return embeddings (batch, tokens, dim) of `ids` (batch, tokens); the id after the table's is the new row."""
         is_new = ids == self.table.num_embeddings
         known: Tensor = self.table(ids.masked_fill(is_new, 0))
-        return torch.where(is_new[..., None], self.row, known)
+        return torch.where(is_new[..., None], self.row.to(known.dtype), known)
 
 
 class NewToken:
@@ -97,6 +97,7 @@ class NewToken:
         self._start = start
         self._tables: dict[str, nn.Embedding | ExtendedEmbedding] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
+        self._pooling: dict[str, int | None] = {}
 
     def attach(self) -> None:
         """Add the word to copies of the tokenizers and the row to the embeddings.
@@ -118,7 +119,7 @@ class NewToken:
                 row = self._start[name]
             self._tables[name], self._tokenizers[name] = table, tokenizer
             encoder.set_input_embeddings(ExtendedEmbedding(table, row))
-            _pool_at_end_token(encoder, int(table.num_embeddings))
+            self._pooling[name] = _pool_at_end_token(encoder, int(table.num_embeddings))
             extended = deepcopy(tokenizer)
             extended.add_tokens([self._word])
             self._base.set_tokenizer(name, extended)
@@ -126,7 +127,10 @@ class NewToken:
     def detach(self) -> None:
         """Put tables and tokenizers back."""
         for name, table in self._tables.items():
-            _as_encoder(self._base.networks()[name]).set_input_embeddings(table)
+            encoder = _as_encoder(self._base.networks()[name])
+            encoder.set_input_embeddings(table)
+            if self._pooling[name] is not None:
+                _set_end_token(encoder, self._pooling[name])
             self._base.set_tokenizer(name, self._tokenizers[name])
         self._tables.clear()
         self._tokenizers.clear()
@@ -148,9 +152,24 @@ class NewToken:
         return True
 
 
-def _pool_at_end_token(encoder: TextEncoder, table_size: int) -> None:
-    # Old CLIP configurations say eos_token_id = 2, which makes transformers pool at the highest id: the new token
-    # would then be pooled instead of the end token, the last of CLIP's own vocabulary.
-    pooled = getattr(encoder, "text_model", encoder)
-    if getattr(pooled, "eos_token_id", None) == 2:
-        setattr(pooled, "eos_token_id", table_size - 1)  # noqa: B010 - a transformers attribute, untyped
+_OLD_END_TOKEN = 2
+
+
+def _pool_at_end_token(encoder: TextEncoder, table_size: int) -> int | None:
+    """Let an old CLIP pool at the end token, the last of its own vocabulary; returns what it said if that changed.
+
+    Old configurations say eos_token_id = 2, which makes transformers pool at the highest id: the new token would then
+    be pooled instead of the end token.
+    """
+    if getattr(_pooler(encoder), "eos_token_id", None) != _OLD_END_TOKEN:
+        return None
+    _set_end_token(encoder, table_size - 1)
+    return _OLD_END_TOKEN
+
+
+def _set_end_token(encoder: TextEncoder, token: int | None) -> None:
+    setattr(_pooler(encoder), "eos_token_id", token)  # noqa: B010 - an attribute of transformers, untyped here
+
+
+def _pooler(encoder: TextEncoder) -> object:
+    return getattr(encoder, "text_model", encoder)

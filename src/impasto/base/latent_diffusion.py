@@ -30,6 +30,7 @@ class LatentDiffusion(ABC):
         pipe: The pipeline whose parts are used; its own `__call__` is not.
         schedule: ᾱ_t of training.
         prediction: What the UNet predicts.
+        num_weights: Of UNet and text encoders.
         resolution: Side of the pictures it was trained on, in pixels.
     """
 
@@ -45,6 +46,7 @@ class LatentDiffusion(ABC):
         for module in self.networks().values():
             module.eval().requires_grad_(False)
         self.vae.eval().requires_grad_(False)
+        self.num_weights = sum(p.numel() for module in self.networks().values() for p in module.parameters())
         self._fingerprint: Fingerprint | None = None
 
     @property

@@ -83,6 +83,9 @@ def parse(
         read = read_toml(Path(config_file))
         _check_names(model, read, config_file)
         values |= read
+    for name, field in model.model_fields.items():  # a repeated flag replaces a list, as any flag replaces a value
+        if isinstance(values.get(name, field.default), list | tuple) and f"--{name.replace('_', '-')}" in arguments:
+            values[name] = ()
     telling = _telling(model, command)
     default = telling.model_construct(None, **_partial(model, values, config_file or "recipe")) if values else None
     flags = without(arguments, "--config")

@@ -51,11 +51,13 @@ def validated(model: type[Model], values: Mapping[str, object], *, source: str) 
 def describe(error: ValidationError, model: type[BaseModel], source: str) -> str:
     """Return the first problem of `error` as one line."""
     first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or model.__name__
+    field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{source}: unknown option {field!r}; known: {', '.join(sorted(model.model_fields))}"
     if first["type"] == "missing":
         return f"{source}: option {field!r} is missing"
+    if not first["loc"]:
+        return f"{source}: {first['msg'].removeprefix('Value error, ')}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     given = str(first["input"]) if isinstance(first["input"], Path) else first["input"]
     problem = first["msg"].removeprefix("Value error, ")

@@ -14,11 +14,6 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator("cpu").manual_seed(seed)
 
 
-def generators(seed: int, count: int) -> list[torch.Generator]:
-    """Return one generator per picture, seeded `seed`, `seed + 1`, ..."""
-    return [generator(seed + index) for index in range(count)]
-
-
 def noise_for(rngs: Sequence[torch.Generator], shape: tuple[int, int, int]) -> Float[Tensor, "batch c h w"]:
     """Return standard normal noise, row i drawn from generator i alone."""
     return torch.cat([torch.randn((1, *shape), generator=rng) for rng in rngs])

@@ -39,9 +39,6 @@ class Scheduler(Protocol):
     def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Return x_t of `original_samples`."""
 
-    def set_begin_index(self, begin_index: int = 0) -> None:
-        """Start in the middle, for SDEdit."""
-
     def step(
         self, model_output: Tensor, timestep: Tensor, sample: Tensor, *, return_dict: bool, **extra: object
     ) -> tuple[Tensor, ...]:
@@ -56,8 +53,21 @@ class Denoised:
     latents: Latents
 
 
-def begin(scheduler: Scheduler, steps: int, noise: Latents, x_0: Latents | None, strength: float) -> Latents:
-    """Set the scheduler up and return the latents to start from.
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a run begins.
+
+    Attributes:
+        latents: Noise, or a noised picture.
+        timesteps: The timesteps that are left.
+    """
+
+    latents: Latents
+    timesteps: Tensor
+
+
+def begin(scheduler: Scheduler, steps: int, noise: Latents, x_0: Latents | None, strength: float) -> Start:
+    """Set the scheduler up and return where to start.
 
     Args:
         scheduler: Changed in place.
@@ -68,18 +78,18 @@ def begin(scheduler: Scheduler, steps: int, noise: Latents, x_0: Latents | None,
     """
     scheduler.set_timesteps(steps, device=noise.device)
     if x_0 is None:
-        return noise * scheduler.init_noise_sigma
+        return Start(noise * scheduler.init_noise_sigma, scheduler.timesteps)
     skipped = max(steps - int(steps * strength), 0) * scheduler.order
-    scheduler.set_begin_index(skipped)
-    first = scheduler.timesteps[skipped : skipped + 1].repeat(len(noise))
-    scheduler.timesteps = scheduler.timesteps[skipped:]
-    return scheduler.add_noise(x_0, noise, first)
+    if hasattr(scheduler, "set_begin_index"):  # DDIM finds its place by the timestep alone
+        scheduler.set_begin_index(skipped)
+    timesteps = scheduler.timesteps[skipped:]
+    return Start(scheduler.add_noise(x_0, noise, timesteps[:1].repeat(len(noise))), timesteps)
 
 
 def denoise(
     scheduler: Scheduler,
     predict: Predict,
-    latents: Latents,
+    start: Start,
     *,
     guidance_scale: float,
     rngs: Sequence[torch.Generator],
@@ -89,15 +99,15 @@ def denoise(
     Args:
         scheduler: Set up by `begin`.
         predict: The network, for all named branches at once.
-        latents: Where to start.
+        start: Where to begin.
         guidance_scale: Classifier-free guidance; at 1 or below the unconditional branch is not computed.
         rngs: One generator per row, for samplers that add noise.
     """
     extra = {"generator": list(rngs)} if "generator" in inspect.signature(scheduler.step).parameters else {}
     branches = ("unconditional", "text") if guidance_scale > 1 else ("text",)
-    timesteps = scheduler.timesteps
-    for index, timestep in enumerate(timesteps):
-        step = Step(index, len(timesteps), float(timestep))
+    latents = start.latents
+    for index, timestep in enumerate(start.timesteps):
+        step = Step(index, len(start.timesteps), float(timestep))
         predicted = predict(scheduler.scale_model_input(latents, timestep), step, branches)
         guided = predicted["text"]
         if "unconditional" in predicted:

@@ -15,11 +15,11 @@ place of ε for bases that predict v).
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from impasto.adapters.full_weights import FullWeights
@@ -35,6 +35,7 @@ from impasto.data.streams import Batch
 from impasto.diffusion.losses import squared_error, weighted_sum
 
 STYLE, AUX = "style", "aux"
+DEFAULT_RANK = 16
 
 
 class Settings(config.Config):
@@ -42,8 +43,8 @@ class Settings(config.Config):
 
     learn: Literal["full", "lora"] = "full"
     """All weights, as in the paper, or low-rank adapters, for small machines and small files."""
-    rank: int = Field(default=16, ge=1, le=4096)
-    """Rank of the adapters with `--learn lora`."""
+    rank: int | None = Field(default=None, ge=1, le=4096)
+    """Rank of the adapters with --learn lora; 16 unless given."""
     learn_text: bool = True
     """Learn the text encoders too, as the paper does."""
     identifier: str = Field(default="zwx", pattern=r"^\S+$")
@@ -52,6 +53,12 @@ class Settings(config.Config):
     """Give the identifier a token of its own."""
     prior_weight: float = Field(default=1.0, ge=0)
     """λ: weight of the auxiliary pictures' loss."""
+
+    @model_validator(mode="after")
+    def _rank_has_an_effect(self) -> Self:
+        if self.learn == "full" and self.rank is not None:
+            raise ValueError("rank has no effect with --learn full: leave it out, or use --learn lora")
+        return self
 
 
 class Method:
@@ -63,7 +70,7 @@ class Method:
         "2404.05256v2",
         "ION-dgu/StyleBoost",
     )
-    Config: ClassVar[type[Settings]] = Settings
+    Config: ClassVar[type[config.Config]] = Settings
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -93,7 +100,7 @@ class Method:
         if self.settings.learn == "full":
             parts.append(FullWeights(networks, names))
         else:
-            parts.append(LowRank(networks, names, self.settings.rank, rng))
+            parts.append(LowRank(networks, names, self.settings.rank or DEFAULT_RANK, rng))
         if self.settings.new_token:
             parts.append(NewToken(base, self.settings.identifier))
         return Together(parts)

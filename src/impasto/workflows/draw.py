@@ -73,7 +73,7 @@ def _draw_batch(base: LatentDiffusion, requests: Sequence[Request], look: Look) 
     shape = base.latent_shape(look.height, look.width)
     noise = noise_for(rngs, shape).to(base.device, base.dtype)
     scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
-    latents = begin(scheduler, look.steps, noise, _start_latents(base, requests), look.strength)
+    start = begin(scheduler, look.steps, noise, _start_latents(base, requests), look.strength)
     words = {
         "unconditional": base.encode_nothing(len(requests), look.negative_prompt),
         "text": base.encode_prompts([request.prompt for request in requests]),
@@ -83,7 +83,8 @@ def _draw_batch(base: LatentDiffusion, requests: Sequence[Request], look: Look) 
     def predict(x_t: Tensor, step: Step, branches: tuple[str, ...]) -> Mapping[str, Tensor]:
         return _predict_branches(base, x_t, step, {name: words[name] for name in branches}, geometry)
 
-    for denoised in denoise(scheduler, predict, latents, guidance_scale=look.guidance_scale, rngs=rngs):
+    latents = start.latents
+    for denoised in denoise(scheduler, predict, start, guidance_scale=look.guidance_scale, rngs=rngs):
         latents = denoised.latents
     return [to_image(picture) for picture in base.decode(latents)]
 

@@ -62,7 +62,7 @@ def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = l
         yield plan
         if options.dry_run:
             return
-        folder.begin(options.model_dump(mode="json"), dict(plan.rows))
+        folder.begin(options.model_dump(mode="json") | method.settings.model_dump(mode="json"), dict(plan.rows))
         run = _Run(options, method, base, learnable, folder, gathered)
         outcome = "failed"
         try:
@@ -103,7 +103,7 @@ class _Run:
     def _generate_aux(self, pictures: dict[str, tuple[Picture, ...]]) -> Iterator[Event]:
         folder = self.folder.folder / "aux"
         folder.mkdir(parents=True, exist_ok=True)
-        words, count = self.method.prompts()["aux"], self.options.num_aux
+        words, count = self.method.prompts()["aux"], self.options.aux_count()
         requests = [Request(words, self.options.seed + index) for index in range(count)]
         paths = []
         for index, (_, image) in enumerate(draw(self.base, requests, self._look())):

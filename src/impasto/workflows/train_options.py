@@ -24,8 +24,8 @@ class TrainOptions(Config):
     """Folder of about 20 auxiliary pictures, or pack:NAME."""
     aux: Literal["folder", "generate", "none"] = "folder"
     """Where auxiliary pictures come from: a folder, drawn by the base itself (as DreamBooth does), or nowhere."""
-    num_aux: int = Field(default=20, ge=1)
-    """How many to draw with --aux generate."""
+    num_aux: int | None = Field(default=None, ge=1)
+    """How many to draw with --aux generate; 20 unless given."""
     steps: int = Field(default=500, ge=1)
     """Optimiser steps."""
     pairs: int = Field(default=1, ge=1)
@@ -63,6 +63,10 @@ class TrainOptions(Config):
         if out.suffix != ".safetensors":
             raise ValueError(f"must end in .safetensors, for example {out.with_suffix('.safetensors').name}")
         return out
+
+    def aux_count(self) -> int:
+        """Return how many auxiliary pictures to draw."""
+        return self.num_aux or 20
 
     def run_folder(self) -> Path:
         """Return the run folder: the chosen one, or a new one named after style and time."""

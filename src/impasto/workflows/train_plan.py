@@ -45,6 +45,8 @@ def check_options(options: TrainOptions) -> None:
     """Raise `ConfigError` where options contradict each other."""
     if options.aux != "folder" and options.aux_images is not None:
         raise ConfigError(f"--aux {options.aux} and --aux-images {options.aux_images} contradict each other: give one")
+    if options.aux != "generate" and options.num_aux is not None:
+        raise ConfigError(f"--num-aux {options.num_aux} has no effect without --aux generate: leave it out")
     if options.out.is_dir():
         raise ConfigError(f"--out {options.out} is a folder: name a file in it")
     nearest = next(parent for parent in options.out.absolute().parents if parent.exists())
@@ -59,6 +61,8 @@ def gather(options: TrainOptions, streams: Mapping[str, str]) -> Gathered:
 
     A stream whose pictures are to be drawn by the base is left out; so is Aux when there is none.
     """
+    if "aux" not in streams and (options.aux_images is not None or options.aux == "generate"):
+        raise ConfigError("auxiliary pictures have no effect with --prior-weight 0: leave them out, or raise it")
     folders = {"style": (options.style_images, "--style-images")}
     if "aux" in streams and options.aux_images is not None:
         folders["aux"] = (options.aux_images, "--aux-images")
@@ -72,7 +76,7 @@ def gather(options: TrainOptions, streams: Mapping[str, str]) -> Gathered:
         if options.captions:
             notes += _notes_on_captions(stream, paths)
     if "aux" in streams and options.aux == "generate":
-        source["aux"] = f"{options.num_aux} drawn by the base with the prompt {streams['aux']!r}"
+        source["aux"] = f"the base itself, drawn with the prompt {streams['aux']!r}"
     elif "aux" in streams and "aux" not in pictures:
         notes.append("no auxiliary pictures (--aux-images DIR or --aux generate): λ = 0, only the style is shown")
     return Gathered(pictures, source, tuple(notes))
@@ -91,8 +95,6 @@ def _notes_on(stream: str, pictures: tuple[Picture, ...]) -> list[str]:
 
 def _notes_on_captions(stream: str, paths: list[Path]) -> list[str]:
     found = len(captioned(paths))
-    if found == 0 and stream == "style":
-        raise ConfigError(f"--captions was asked for, but none of the {len(paths)} style pictures has a .txt beside it")
     if found < len(paths):
         return [f"{stream}: {found} of {len(paths)} pictures have a caption; the others get the style words alone"]
     return []
@@ -120,16 +122,16 @@ def plan_of(
     """
     learnt = sum(parameter.numel() for parameter in learnable.parameters())
     streams = {name: words for name, words in method.prompts().items() if name in gathered.source}
-    size = sum(p.numel() for module in base.networks().values() for p in module.parameters()) / 1e6
-    facts = f"{base.family}, {size:.1f} M parameters, predicts {base.prediction.name.lower()}"
+    facts = f"{base.family}, {base.num_weights / 1e6:.1f} M parameters, predicts {base.prediction.name.lower()}"
     rows = [
         ("base", f"{options.base}  ({facts})"),
         ("method", f"{method.name}  (arXiv:{method.paper.arxiv})"),
         ("learns", f"{learnt / 1e6:.2f} M parameters  ({method.kind()})"),
     ]
     for name, words in streams.items():
-        count = len(gathered.pictures[name]) if name in gathered.pictures else options.num_aux
-        shown = f"{{caption}}, {words}" if options.captions else words
+        is_drawn = name not in gathered.pictures
+        count = options.aux_count() if is_drawn else len(gathered.pictures[name])
+        shown = f"{{caption}}, {words}" if options.captions and not is_drawn else words
         rows.append((f"{name} pictures", f'{count} from {gathered.source[name]}, shown with "{shown}"'))
     rows += [
         ("steps", f"{options.steps} x {options.pairs} of each stream, {side_of(options, base)} px"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import create_model
 
+from impasto.base.source import POCKET
 from impasto.cli.arguments import kind_of_base, parse
 from impasto.core.config import Config
 from impasto.core.plugins import load_plugin, plugin_names
@@ -62,7 +63,8 @@ def _train(options: TrainOptions, method: Method) -> int:
     if options.dry_run:
         return 0
     words = method.style_words()
-    drawing = f'impasto generate --style {options.out} --prompt "a fox, {words}"'
+    base = "" if options.base == POCKET else f"--base {options.base} "
+    drawing = f'impasto generate {base}--style {options.out} --prompt "a fox, {words}"'
     console.print(f"\ndraw with it:  {drawing}", highlight=False, markup=False)
     return 130 if stop() else 0
 
