@@ -103,7 +103,7 @@ def test_flags_win_over_config_over_recipe_over_defaults(tmp_path: Path) -> None
     recipe = {"steps": 300, "pairs": 4, "learning_rate": 1e-4}
     config = toml(tmp_path, "steps = 40\npairs = 2")
     parsed = train_options(*NEEDED, "--config", config, "--steps", "5", recipe=recipe)
-    assert (parsed.steps, parsed.pairs, parsed.learning_rate, parsed.num_aux) == (5, 2, 1e-4, 20)
+    assert (parsed.steps, parsed.pairs, parsed.learning_rate, parsed.sample_every) == (5, 2, 1e-4, 100)
     assert train_options(*NEEDED, f"--config={config}", recipe=recipe).steps == 40
     assert train_options(*NEEDED, recipe=recipe).steps == 300
     assert train_options(*NEEDED).steps == 500
@@ -113,6 +113,20 @@ def test_flag_back_to_the_default_wins_over_config(tmp_path: Path) -> None:
     config = toml(tmp_path, "steps = 40\nflips = true\nresolution = 64")
     parsed = train_options(*NEEDED, "--config", config, "--steps", "500", "--no-flips", "--resolution", "None")
     assert (parsed.steps, parsed.flips, parsed.resolution) == (500, False, None)
+
+
+def test_repeated_flag_replaces_a_list(tmp_path: Path) -> None:
+    config = toml(tmp_path, "sample_prompts = ['an owl', 'a cat']")
+    flags = ("--sample-prompts", "a fox", "--sample-prompts", "a castle")
+    assert train_options(*NEEDED, "--config", config).sample_prompts == ("an owl", "a cat")
+    assert train_options(*NEEDED, "--config", config, *flags).sample_prompts == ("a fox", "a castle")
+    assert train_options(*NEEDED, *flags).sample_prompts == ("a fox", "a castle")
+    for flag in ("--sample-prompts=a fox", "--sample_prompts=a fox"):
+        assert train_options(*NEEDED, flag, "--config", config).sample_prompts == ("a fox",)
+    prompts = toml(tmp_path, "prompt = ['an owl', 'a cat']")
+    for flags, expected in (((), ("an owl", "a cat")), (("--prompt", "a fox"), ("a fox",))):
+        parsed = parse(GenerateOptions, ["--config", prompts, *flags], command="generate", description="")
+        assert parsed.prompt == expected
 
 
 def test_config_may_hold_what_is_required(tmp_path: Path) -> None:

@@ -136,10 +136,9 @@ def test_command_line(refused: Refuse, arguments: list[str], told: str) -> None:
         (["--aux-images", "style-pictures/0.png"], "--aux-images style-pictures/0.png is a file, not a folder"),
         (["--style-images", "folder.safetensors"], "--style-images folder.safetensors holds no picture: put files"),
         (["--style-images", "pack:cubism"], "pack 'cubism' is not shipped: choose one of openmoji"),
-        (
-            ["--captions", "--aux-images", "style-pictures", "--style-images", "bare"],
-            "none of the 1 style pictures has",
-        ),
+        (["--num-aux", "3"], "--num-aux 3 has no effect without --aux generate: leave it out"),
+        (["--prior-weight", "0", "--aux-images", "style-pictures"], "no effect with --prior-weight 0: leave them out"),
+        (["--learn", "full"], "rank has no effect with --learn full: leave it out, or use --learn lora"),
         (["--resolution", "33"], "picture size 33x33 does not fit this base: both sides must be multiples of 2"),
         (["--identifier", "two words"], "identifier = 'two words': string should match pattern"),
         (["--new-token", "--identifier", "a"], "new token 'a' is already a token of this base: choose another word"),
@@ -155,8 +154,6 @@ def test_training_options(
     refused: Refuse, training: tuple[object, ...], folder: Path, flags: list[str], told: str
 ) -> None:
     (folder / "folder.safetensors").mkdir()
-    (folder / "bare").mkdir()
-    shutil.copy(folder / "style-pictures/0.png", folder / "bare")
     assert told in refused(*training, *flags)
     assert not (folder / "fox.safetensors").exists()
     assert not (folder / "run").exists()

@@ -58,7 +58,8 @@ def learn(run: Run, tiny_folders: dict[str, Path], style_images: Path) -> Run:
 
     def train(out: str, *more: object) -> str:
         flags = ("--base", tiny_folders["sdxl"], "--steps", 2, "--sample-every", 0, "--style-images", style_images)
-        return run("train", "styleforge", *flags, *LORA, "--out", out, "--run-dir", Path(out).stem, *more)
+        kind = () if "full" in more else LORA
+        return run("train", "styleforge", *flags, *kind, "--out", out, "--run-dir", Path(out).stem, *more)
 
     return train
 
@@ -171,7 +172,7 @@ def test_loss_is_style_plus_lambda_times_aux(learn: Run, aux_images: Path, tmp_p
 
 def test_auxiliary_pictures_drawn_by_the_base(learn: Run, tmp_path: Path) -> None:
     told = learn("fox.safetensors", "--aux", "generate", "--num-aux", 3)
-    assert "3 from 3 drawn by the base with the prompt 'style'" in told
+    assert "3 from the base itself, drawn with the prompt 'style'" in told
     drawn = sorted((tmp_path / "fox" / "aux").iterdir())
     assert [path.name for path in drawn] == ["000.png", "001.png", "002.png"]
     assert np.abs(pixels(drawn[0]) - pixels(drawn[1])).max() > 0
@@ -183,6 +184,9 @@ def test_captions_come_before_the_style_words(learn: Run, style_images: Path) ->
     told = learn("fox.safetensors", "--captions")
     assert 'shown with "{caption}, zwx style"' in told
     assert "style: 3 of 4 pictures have a caption; the others get the style words alone" in told
+    for path in style_images.glob("*.txt"):
+        path.unlink()
+    assert "style: 0 of 4 pictures have a caption" in learn("owl.safetensors", "--captions")
 
 
 @pytest.mark.parametrize("flags", [(), FULL, (*FULL, "--learn-text")], ids=["lora", "full", "full with text"])
@@ -209,7 +213,7 @@ def test_what_was_done_to_pictures_is_noted(learn: Run, style_images: Path) -> N
 
 
 def test_words_in_brackets_are_printed_as_they_are(learn: Run) -> None:
-    assert 'generate --style [b].safetensors --prompt "a fox, [v] style"' in learn(
+    assert '/sdxl --style [b].safetensors --prompt "a fox, [v] style"' in learn(
         "[b].safetensors", "--identifier", "[v]"
     )
 

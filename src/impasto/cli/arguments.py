@@ -83,9 +83,7 @@ def parse(
         read = read_toml(Path(config_file))
         _check_names(model, read, config_file)
         values |= read
-    for name, field in model.model_fields.items():  # a repeated flag replaces a list, as any flag replaces a value
-        if isinstance(values.get(name, field.default), list | tuple) and f"--{name.replace('_', '-')}" in arguments:
-            values[name] = ()
+    _drop_replaced_lists(model, values, arguments)
     telling = _telling(model, command)
     default = telling.model_construct(None, **_partial(model, values, config_file or "recipe")) if values else None
     flags = without(arguments, "--config")
@@ -107,6 +105,16 @@ def parse(
         if exit_request.code in {0, None}:  # --help
             raise
         raise ConfigError(f"{_in_one_line(complaint.getvalue())}: see impasto {command} --help") from None
+
+
+def _drop_replaced_lists(model: type[Config], values: dict[str, object], arguments: Sequence[str]) -> None:
+    """Empty the lists that a flag gives anew: a repeated flag replaces a list, as any flag replaces a value."""
+    given = {argument.partition("=")[0].replace("_", "-") for argument in arguments if argument.startswith("--")}
+    for name, field in model.model_fields.items():
+        if isinstance(values.get(name, field.default), list | tuple) and f"--{name.replace('_', '-')}" in given:
+            values.pop(name, None)
+            if not field.is_required():
+                values[name] = ()
 
 
 def _telling(model: type[Model], command: str) -> type[Model]:
