@@ -8,13 +8,15 @@ import torch
 
 from impasto.adapters.learnable import learning
 from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.core.events import TrainStep
+from impasto.core.errors import ResourceError
+from impasto.core.events import Event, TrainStep
 from impasto.core.plugins import load_plugin, plugin_names
 from impasto.core.rng import generator
 from impasto.style.attach import attached
 from impasto.style.file import load_style
 from impasto.workflows.open_base import open_base
 from impasto.workflows.recipes import recipe_for
+from impasto.workflows.run_folder import RunFolder
 from impasto.workflows.train import train
 from impasto.workflows.train_options import TrainOptions
 
@@ -162,3 +164,27 @@ def test_only_declared_parameters_learn(sdxl: LatentDiffusion, name: str, settin
 def plain_name(path: str) -> str:
     """Return a weight's name without what adapters put into it."""
     return path.replace(".base_layer", "").replace("token_embedding.table", "token_embedding")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_weights_are_saved_when_the_log_cannot_be_written(
+    tiny_folders: dict[str, Path],
+    style_images: Path,
+    aux_images: Path,
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = RunFolder.log
+
+    def full_disk(self: RunFolder, event: Event) -> None:
+        if isinstance(event, TrainStep) and event.step == 2:
+            raise ResourceError("cannot write events.jsonl: no space left on the disk")
+        log(self, event)
+
+    monkeypatch.setattr(RunFolder, "log", full_disk)
+    options = options_for(tiny_folders["sdxl"], style_images, aux_images, tmp_path / "style.safetensors")
+    with pytest.raises(ResourceError, match=r"style of step 2 is in .*style\.safetensors"):
+        list(train(options, make(name)))
+    card = load_style(options.out).card
+    assert (card.steps, card.is_complete) == (2, False)

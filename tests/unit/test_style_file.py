@@ -14,8 +14,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from impasto.adapters.patch import patched
 from impasto.base.fingerprint import Fingerprint
-from impasto.core.errors import ResourceError, StyleFileError, UnsafeFile
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.core.errors import BaseMismatch, ResourceError, StyleFileError, UnsafeFile
 from impasto.style import file as style_file
 from impasto.style.card import CARD_KEY, Card
 from impasto.style.file import Style, load_style, read_card, save_style
@@ -314,3 +316,10 @@ def test_full_disk_keeps_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatc
         save_style(path, Style(card(steps=8), pair(rank=3)))
     assert load_style(path).card.steps == 7
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_huge_product_is_refused_before_it_is_computed(sdxl: LatentDiffusion) -> None:
+    name = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+    tensors = {f"{name}.lora_A.weight": torch.zeros(1, 10**6), f"{name}.lora_B.weight": torch.zeros(10**6, 1)}
+    with pytest.raises(BaseMismatch, match="shape"), patched(sdxl.networks(), [(tensors, 1.0)]):
+        pass

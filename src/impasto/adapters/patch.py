@@ -24,29 +24,38 @@ def weight_changes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if name.endswith(DOWN):
             up = tensors[name.removesuffix(DOWN) + UP]
             product = up.float().flatten(1) @ down.float().flatten(1)
-            shape = (up.shape[0], *down.shape[1:])
-            changes[name.removesuffix(DOWN) + ".weight"] = product.view(shape)
+            changes[name.removesuffix(DOWN) + ".weight"] = product.view(up.shape[0], *down.shape[1:])
     return changes
 
 
-def locate(networks: Mapping[str, nn.Module], changes: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:
-    """Return the base's weight for each change.
+def change_shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of `weight_changes` without computing any: a small file may ask for a huge product."""
+    shapes = {k.removeprefix(DELTA): tuple(value.shape) for k, value in tensors.items() if k.startswith(DELTA)}
+    for name, down in tensors.items():
+        if name.endswith(DOWN):
+            module = name.removesuffix(DOWN)
+            shapes[module + ".weight"] = (tensors[module + UP].shape[0], *down.shape[1:])
+    return shapes
+
+
+def locate(networks: Mapping[str, nn.Module], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, nn.Parameter]:
+    """Return the base's weight for each change, of which only the shape is needed.
 
     Raises:
         BaseMismatch: A weight does not exist in this base or has another shape.
     """
     weights = {name: dict(module.named_parameters()) for name, module in networks.items()}
     found = {}
-    for name, change in changes.items():
+    for name, shape in shapes.items():
         place = find_in(networks, name)
         weight = weights[place[0]].get(place[1]) if place else None
         if weight is None:
             raise BaseMismatch(
                 f"the style changes {name}, which this base does not have: it was trained for another base"
             )
-        if weight.shape != change.shape:
+        if tuple(weight.shape) != shape:
             raise BaseMismatch(
-                f"the style's {name} has shape {tuple(change.shape)}, this base's has {tuple(weight.shape)}: "
+                f"the style's {name} has shape {shape}, this base's has {tuple(weight.shape)}: "
                 "it was trained for another base"
             )
         found[name] = weight
@@ -59,13 +68,12 @@ def patched(networks: Mapping[str, nn.Module], styles: Sequence[tuple[Mapping[st
 
     Everything is checked before the first weight changes; afterwards every weight is bit-identical to before.
     """
-    planned = [(weight_changes(tensors), scale) for tensors, scale in styles]
-    places = [locate(networks, changes) for changes, _ in planned]
+    places = [locate(networks, change_shapes(tensors)) for tensors, _ in styles]
     kept: dict[int, tuple[nn.Parameter, Tensor]] = {}
     try:
         with torch.no_grad():
-            for (changes, scale), weights in zip(planned, places, strict=True):
-                for name, change in changes.items():
+            for (tensors, scale), weights in zip(styles, places, strict=True):
+                for name, change in weight_changes(tensors).items():
                     weight = weights[name]
                     kept.setdefault(id(weight), (weight, weight.detach().clone()))
                     weight.add_(change.to(weight.device, weight.dtype), alpha=scale)

@@ -16,6 +16,8 @@ from impasto.base.conditioning import Geometry
 from impasto.core.errors import DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "GIF")
+"""What a file may hold, whatever its name says; other decoders of Pillow are never asked (some run programs)."""
 MAX_MEGAPIXELS = 64
 """Larger pictures are refused from their header, before any decoding."""
 
@@ -69,7 +71,7 @@ def read_picture(path: Path) -> Picture:
         raise DataError(f"picture {path} {what}: name a picture file")
     try:
         # Pillow's warnings are about large or sloppy files: the former are refused here, the latter read all the same.
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as opened:
             _refuse_unsuitable(path, opened)
             opened.load()
             upright = ImageOps.exif_transpose(opened)

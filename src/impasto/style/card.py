@@ -17,8 +17,8 @@ class Card(BaseModel):
         version: Format of the card.
         method: Name of the method's file.
         paper: arXiv identifier of the method.
-        kind: "lora" loads in `load_lora_weights` of diffusers as it is, unless it brings a new token; "full" holds weight
-            differences.
+        kind: "lora" loads in `load_lora_weights` of diffusers as it is, unless it brings a new token; "full" holds
+            weight differences.
         family: Family of the base.
         base: The base as the user named it, without folders.
         fingerprint: Tells the base from others.

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from impasto.adapters.new_tokens import TOKEN
 from impasto.core.errors import StyleFileError, UnsafeFile
 from impasto.core.files import staged
 from impasto.style.card import CARD_KEY, Card
@@ -40,6 +41,7 @@ def save_style(path: Path, style: Style) -> None:
     ordered = {name: style.tensors[name].contiguous() for name in sorted(style.tensors)}
     with staged(path) as staging:
         save_file(ordered, staging, metadata={CARD_KEY: style.card.model_dump_json(), "format": "pt"})
+        staging.chmod(0o644)  # safetensors writes for the owner alone; a style is made to be passed on
 
 
 def read_card(path: Path) -> Card:
@@ -75,6 +77,8 @@ def load_style(path: Path) -> Style:
     except (SafetensorError, OSError) as error:
         raise UnsafeFile(f"style file {path} is damaged ({error}): train or download it again") from error
     _refuse_bad_tensors(path, tensors)
+    if card.new_token and not any(name.startswith(TOKEN) for name in tensors):
+        raise StyleFileError(f"style file {path} is damaged: it names the token {card.new_token!r} but has no row")
     return Style(card, tensors)
 
 

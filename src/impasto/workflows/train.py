@@ -72,6 +72,11 @@ def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = l
                     folder.note_loss(event.step, event.loss)
                 yield event
             outcome = "complete" if run.done == options.steps else f"stopped after step {run.done}"
+        except ResourceError as error:  # a log or a sample could not be written: the weights are worth more than these
+            saved = run.rescue()
+            if saved is None:
+                raise
+            raise ResourceError(f"{error}; the style of step {run.done} is in {saved}") from error
         finally:
             folder.finish(outcome)
 
@@ -85,6 +90,7 @@ class _Run:
     folder: RunFolder
     gathered: Gathered
     done: int = 0
+    is_saved: bool = False
 
     def events(self, stop: Callable[[], bool]) -> Iterator[Event]:
         pictures = dict(self.gathered.pictures)
@@ -182,6 +188,7 @@ class _Run:
 
     def _save(self, pictures: Mapping[str, tuple[Picture, ...]], *, is_complete: bool) -> Saved:
         style = Style(self._card(pictures, is_complete=is_complete), self.learnable.tensors())
+        self.is_saved = True
         try:
             save_style(self.options.out, style)
         except ResourceError as error:
@@ -189,6 +196,15 @@ class _Run:
             save_style(spare, style)
             raise ResourceError(f"{error}; the style is in {spare} instead") from error
         return Saved(self.options.out, self.done, is_complete)
+
+    def rescue(self) -> Path | None:
+        """Save what was learnt when the run cannot go on; returns where, or None when there is nothing or no way."""
+        if self.done == 0 or self.is_saved:
+            return None
+        try:
+            return self._save(self.gathered.pictures, is_complete=False).path
+        except ResourceError:
+            return None
 
     def _card(self, pictures: Mapping[str, tuple[Picture, ...]], *, is_complete: bool) -> Card:
         options = self.options.model_dump(mode="json", exclude={"sample_prompts", "dry_run", "out", "run_dir"})
