@@ -99,7 +99,7 @@ def _show_one(console: Console, bars: Bars, event: events.Event, count: int, num
         case events.Saved(path, steps, is_complete):
             how = "" if is_complete else "  (stopped early)"
             console.print(f"[bold]saved[/]  {escape(str(path))}  after {steps} steps{how}")
-        case events.Measured(name, value, standard_error):
-            console.print(f"  {escape(name)}: {value:.4f} ± {standard_error:.4f}")
+        case events.Measured(name, value, standard_error, better):
+            console.print(f"  {escape(name)}: {value:.3f} ± {standard_error:.3f}  ({better} is better)")
         case _:
             pass

@@ -14,10 +14,12 @@ from pydantic import Field
 
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.config import Config, validated
-from impasto.core.events import Event, Generated, Progress
+from impasto.core.events import Event, Generated, Measured, Progress
 from impasto.core.files import staged, write_text
 from impasto.core.plugins import load_plugin
+from impasto.features.pocket import Features
 from impasto.methods._protocol import Method
+from impasto.metrics.kernel import kernel_distance
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
 from impasto.workflows.draw import Look, Request, draw
@@ -30,6 +32,7 @@ from impasto.workflows.train import train
 from impasto.workflows.train_options import TrainOptions
 
 METHOD, BASE = "styleforge", "pocket"
+_FEWEST_TO_MEASURE = 12
 
 
 class DemoOptions(Config):
@@ -95,7 +98,18 @@ def demo(options: DemoOptions) -> Generator[Event]:
         Drawn(subject, f"{subject.caption}, {style.card.style_words}", one, two)
         for subject, one, two in zip(subjects, before, after, strict=True)
     ]
+    if len(drawn) >= _FEWEST_TO_MEASURE:
+        yield from _measure(drawn)
     yield from _write(options.out, pack, drawn, style, time.monotonic() - started)
+
+
+def _measure(drawn: Sequence[Drawn]) -> Iterator[Event]:
+    """Measure how far the pictures before and after are from the artist's own."""
+    features = Features()
+    real = features.extract([each.subject.picture for each in drawn])
+    for when, pictures in (("before", [each.before for each in drawn]), ("after", [each.after for each in drawn])):
+        distance = kernel_distance(features.extract(pictures), real)
+        yield Measured(f"KID to the real drawings, {when}", distance.value, distance.standard_error, "lower")
 
 
 def _new_run_folder(out: Path) -> Path:
