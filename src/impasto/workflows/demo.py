@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from PIL import Image
 from pydantic import Field
@@ -16,12 +15,12 @@ from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.config import Config, validated
 from impasto.core.events import Event, Generated, Measured, Progress
 from impasto.core.files import staged, write_text
-from impasto.core.plugins import load_plugin
 from impasto.features.pocket import Features
 from impasto.methods._protocol import Method
 from impasto.metrics.kernel import kernel_distance
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
+from impasto.workflows.choose_method import find_method, make_method
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.grid import labelled_grid
 from impasto.workflows.held_back import HeldBack, read_held_back
@@ -64,18 +63,13 @@ class Drawn:
 
 def recipe_options(pack: str, out: Path, **changes: object) -> tuple[TrainOptions, Method]:
     """Return the measured recipe for StyleForge on pocket, for a shipped pack, with `changes`."""
-    method_class = cast(type[Method], load_plugin("impasto.methods", METHOD, "Method"))
+    method_class = find_method(METHOD)
     values = (
         recipe_for(METHOD, BASE) | {"style_images": f"pack:{pack}", "aux_images": f"pack:{pack}", "out": out} | changes
     )
     own = {name: values.pop(name) for name in list(values) if name in method_class.Config.model_fields}
     settings = validated(method_class.Config, own, source="recipe")
-    make = cast("type[_Made]", method_class)
-    return validated(TrainOptions, values, source="recipe"), make(settings)
-
-
-class _Made(Method):
-    def __init__(self, settings: Config) -> None: ...
+    return validated(TrainOptions, values, source="recipe"), make_method(method_class, settings)
 
 
 def demo(options: DemoOptions) -> Generator[Event]:

@@ -10,12 +10,12 @@ from pydantic import create_model
 from impasto.base.source import POCKET
 from impasto.cli.arguments import kind_of_base, parse
 from impasto.core.config import Config
-from impasto.core.plugins import load_plugin, plugin_names
+from impasto.core.plugins import plugin_names
 from impasto.workflows.recipes import recipe_for
 from impasto.workflows.train_options import TrainOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from impasto.cli.interrupt import StopOnInterrupt
     from impasto.core.events import Event
@@ -29,10 +29,11 @@ def run(arguments: list[str]) -> int:
         print(f"usage: impasto train METHOD [options]\n\nmethods: {', '.join(methods)}")
         print(f"\nimpasto train {methods[-1]} --help     all options of a method")
         return 0
-    method_class = cast("type[Method]", load_plugin("impasto.methods", arguments[0], "Method"))
+    from impasto.workflows.choose_method import find_method, make_method
+
+    method_class = find_method(arguments[0])
     options, settings = _options(method_class, arguments[1:])
-    make = cast("Callable[[Config], Method]", method_class)
-    return _train(options, make(settings))
+    return _train(options, make_method(method_class, settings))
 
 
 def _options(method_class: type[Method], arguments: list[str]) -> tuple[TrainOptions, Config]:
