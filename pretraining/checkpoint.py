@@ -61,7 +61,7 @@ def load_stage(stage: str, modules: Mapping[str, nn.Module], optimizer: torch.op
         return {}
     for name, module in modules.items():
         module.load_state_dict(load_file(folder / f"{name}.safetensors"))
-    if optimizer is not None:
+    if optimizer is not None and (folder / "optimizer.safetensors").exists():  # absent after `pretraining.restore`
         _restore_optimizer(optimizer, load_file(folder / "optimizer.safetensors"))
     counters: dict[str, int] = json.loads((folder / "counters.json").read_text("utf-8"))
     return counters
