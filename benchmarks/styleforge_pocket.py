@@ -38,6 +38,8 @@ VARIANTS: dict[str, dict[str, object]] = {
     "identifier alone": {"captions": False},
     "no auxiliary pictures": {"aux_images": None, "aux": "none"},
     "low rank": {"learn": "lora", "rank": 16, "learning_rate": 2e-3},
+    "frozen text encoders": {"learn_text": False},
+    "learning rate 4e-5": {"learning_rate": 4e-5},
 }
 
 
