@@ -21,7 +21,6 @@ options = impasto.TrainOptions(
     steps=steps,
     pairs=4,
     learning_rate=1e-4,
-    captions=True,
     sample_every=0,
 )
 with closing(impasto.train(options, Method(Settings()))) as events:

@@ -78,7 +78,8 @@ def show(console: Console, stream: Iterable[events.Event], *, num_pictures: int 
                 continue
             if bars is None:
                 bars = stack.enter_context(Bars(console))
-            _show_one(console, bars, event, len(kept) + 1, num_pictures)
+            drawn = sum(isinstance(each, events.Generated) for each in (*kept, event))
+            _show_one(console, bars, event, drawn, num_pictures)
             if not isinstance(event, events.Progress | events.TrainStep):
                 kept.append(event)
     return kept

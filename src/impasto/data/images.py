@@ -16,7 +16,7 @@ from impasto.base.conditioning import Geometry
 from impasto.core.errors import DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 """What a file may hold, whatever its name says; other decoders of Pillow are never asked (some run programs)."""
 MAX_MEGAPIXELS = 64
 """Larger pictures are refused from their header, before any decoding."""
