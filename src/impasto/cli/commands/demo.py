@@ -21,5 +21,5 @@ def run(arguments: list[str]) -> int:
         show(console, stream)
     console.print(f"\nlook at  {options.out / 'index.html'}  or  {options.out / 'grid.png'}", markup=False)
     drawing = f'impasto generate --style {options.out / options.pack}.safetensors --prompt "a fox"'
-    console.print(f"draw more with  {drawing}", markup=False)
+    console.print(f"draw more with  {drawing}", markup=False, soft_wrap=True)
     return 0

@@ -66,7 +66,7 @@ def _train(options: TrainOptions, method: Method) -> int:
     words = method.style_words()
     base = "" if options.base == POCKET else f"--base {options.base} "
     drawing = f'impasto generate {base}--style {options.out} --prompt "a fox, {words}"'
-    console.print(f"\ndraw with it:  {drawing}", highlight=False, markup=False)
+    console.print(f"\ndraw with it:  {drawing}", highlight=False, markup=False, soft_wrap=True)
     return 130 if stop() else 0
 
 
