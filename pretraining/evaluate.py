@@ -1,4 +1,4 @@
-"""Measure pocket and write its model card. Nothing in the card is typed by hand.
+"""Measure pocket and write its model card. All measured numbers in the card come from here.
 
 Run: `python -m pretraining.evaluate` after `python -m pretraining.package`
 """

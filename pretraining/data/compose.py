@@ -37,7 +37,7 @@ GROUNDS: dict[str, tuple[int, int, int]] = {
 """Plain grounds by name, RGB."""
 
 DRAWING_SIDE = 116
-"""Side of every drawing, always centred: with places and sizes varied too, two hours on two cores teach no subject."""
+"""Side of every drawing, always centred: fewer things to learn in the hours that two cores have. Not measured apart."""
 
 
 @dataclass(frozen=True, slots=True)
