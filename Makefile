@@ -20,9 +20,10 @@ check: $(READY)  ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-benchmark: $(READY)  ## measure again what the README states; about 15 minutes
+benchmark: $(READY)  ## measure again what the README states; about 20 minutes
 	$(BIN)/python -m benchmarks.styleforge_pocket
 	$(BIN)/python -m benchmarks.speed_pocket
+	$(BIN)/python -m benchmarks.b_lora_speed
 	$(BIN)/python -m benchmarks.report
 
 format: $(READY)  ## put the code in shape

@@ -36,14 +36,27 @@ def style_table() -> str:
     """Return the table of StyleForge on pocket."""
     result = read_result("styleforge-pocket")
     lines = [
-        f"| on {result['pictures']} held-back subjects | KID to the artist's drawings, lower is better | match with the words |",
-        "|---|---|---|",
+        f"| {result['pictures']} held-back subjects, {result['seeds']} trainings each | KID to the artist's drawings | change | match with the words |",
+        "|---|---|---|---|",
     ]
     for row in result["rows"]:
-        name = "pocket before learning" if row["variant"] == "before" else f"StyleForge, {row['variant']}"
-        lines.append(f"| {name} | {row['kid']:.3f} ± {row['kid_standard_error']:.3f} | {row['text_similarity']:.3f} |")
-    lines.append(f"| the artist's own drawings | 0 | {result['text_similarity_of_real_drawings']:.3f} |")
+        is_base = row["variant"] == "before"
+        name = "pocket before learning" if is_base else f"StyleForge, {row['variant']}"
+        change = "" if is_base else f"{row['change']:+.3f} ± {row['change_standard_error']:.3f}"
+        distance = f"{row['kid']:.3f} ± {row['kid_standard_error']:.3f}"
+        lines.append(f"| {name} | {distance} | {change} | {row['text_similarity']:.3f} |")
+    lines.append(f"| the artist's own drawings | 0 | | {result['text_similarity_of_real_drawings']:.3f} |")
     return "\n".join(lines)
+
+
+def style_notes(result: dict[str, Any]) -> str:
+    """Return what the columns mean and where they were measured."""
+    return (
+        "KID: unbiased, on pocket's image features, lower is better, ± jackknife standard error over pictures. Change:\n"
+        "after minus before, the same subjects and seeds, ± standard error over subjects and trainings. Match with the\n"
+        "words: cosine of picture and caption in pocket's shared space. Settings were chosen on another pack, by eye.\n"
+        f"`python -m benchmarks.styleforge_pocket` ({machine_line(result)})."
+    )
 
 
 def speed_table() -> str:
@@ -61,13 +74,55 @@ def speed_table() -> str:
     )
 
 
+def b_lora_speed_section() -> str:
+    """Return what training two blocks costs against training all."""
+    result = read_result("b-lora-speed")
+    setting = (
+        f"A random UNet of SDXL's topology, {result['unet_parameters_millions']:.0f} M parameters, latents of "
+        f"{result['latents']}x{result['latents']}, rank {result['rank']}; medians of paired steps."
+    )
+    lines = [
+        "## B-LoRA: what two blocks cost",
+        "",
+        setting,
+        "",
+        "| adapters on | learns | seconds a step | time against all | kept for the backward pass | memory against all |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['way']} | {row['parameters_millions']:.1f} M | {row['seconds_a_step']:.2f} | {row['time_against_all']:.2f} | "
+        f"{row['activations_mib']:.0f} MiB | {row['activations_against_all']:.2f} |"
+        for row in result["rows"]
+    ]
+    return "\n".join([*lines, "", f"`python -m benchmarks.b_lora_speed` ({machine_line(result)})."])
+
+
+def choice_section() -> str:
+    """Return the table from which the recipe's settings were chosen."""
+    result = read_result("styleforge-pocket-choice")
+    lines = [
+        "## StyleForge on pocket: choosing the settings",
+        "",
+        f"On the pack {result['pack']}, {result['pictures']} held-back subjects, {result['seeds']} training each.",
+        "",
+        "| settings | KID | change | match with the words |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['variant']} | {row['kid']:.3f} ± {row['kid_standard_error']:.3f} | "
+        f"{row['change']:+.3f} ± {row['change_standard_error']:.3f} | {row['text_similarity']:.3f} |"
+        for row in result["rows"]
+    ]
+    return "\n".join([*lines, "", f"`python -m benchmarks.styleforge_pocket --choose` ({machine_line(result)})."])
+
+
 def measured_section() -> str:
     """Return what stands between the markers in the README."""
     style, speed = read_result("styleforge-pocket"), read_result("speed-pocket")
     return "\n\n".join(
         [
             style_table(),
-            f"KID: unbiased, ± jackknife standard error, on pocket's image features. Match with the words: cosine of picture\nand caption in pocket's shared space. `python -m benchmarks.styleforge_pocket`\n({machine_line(style)}).",
+            style_notes(style),
             speed_table(),
             f"`python -m benchmarks.speed_pocket` ({machine_line(speed)}).",
         ]
@@ -83,7 +138,14 @@ def with_section(readme: str, section: str) -> str:
 
 def report() -> str:
     """Return `REPORT.md`."""
-    return f"# Measured results\n\nWritten by `python -m benchmarks.report` from `benchmarks/results/`.\n\n{measured_section()}\n"
+    sections = [
+        "# Measured results",
+        "Written by `python -m benchmarks.report` from `benchmarks/results/`.",
+        measured_section(),
+        choice_section(),
+        b_lora_speed_section(),
+    ]
+    return "\n\n".join(sections) + "\n"
 
 
 def main() -> None:

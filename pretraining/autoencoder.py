@@ -7,13 +7,12 @@ Run: `python -m pretraining.autoencoder --minutes 20`; run it again to go on whe
 
 from __future__ import annotations
 
-import argparse
-
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
 from pretraining.checkpoint import STAGES
+from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.stage import Stage
 
@@ -56,26 +55,23 @@ def random_crops(pictures: Tensor, side: int, rng: torch.Generator) -> Tensor:
 
 def main() -> None:
     """Train for a number of minutes, on crops first (four times the steps), then on whole pictures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    chosen = parser.parse_args()
-    pictures, model = read_pictures(), make_autoencoder()
+    chosen = read_options(__doc__ or "", minutes=30, batch=8, rate=1.5e-3)
+    device = chosen.device
+    pictures, model = read_pictures(), make_autoencoder().to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.0)
-    stage = Stage(STAGE, {"vae": model}, optimizer, minutes=chosen.minutes, rate=chosen.rate)
+    stage = Stage(STAGE, {"vae": model}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew)
     rng = torch.Generator().manual_seed(stage.step)
     for progress in stage.steps():
-        x = to_unit(pictures[torch.randint(len(pictures), (chosen.batch,), generator=rng)])
+        x = to_unit(pictures[torch.randint(len(pictures), (chosen.batch,), generator=rng)].to(device))
         if progress < WHOLE_FROM:
             x = random_crops(x, 64, rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             posterior = model.encode(x).latent_dist
-            noise = torch.randn(posterior.mean.shape, generator=rng)
+            noise = torch.randn(posterior.mean.shape, generator=rng).to(device)
             drawn = model.decode(posterior.mean + posterior.std * noise).sample
         kl = 0.5 * (posterior.mean.float() ** 2 + posterior.var.float() - 1 - posterior.logvar.float()).mean()
         stage.learn(reconstruction_loss(x, drawn.float()) + 1e-6 * kl)
-        if stage.save_if_due(2):
+        if stage.save_if_due(chosen.save_every):
             save_sheet([x, drawn.float().detach()], STAGES / "autoencoder.png")
 
 

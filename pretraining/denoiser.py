@@ -9,15 +9,18 @@ Run: `python -m pretraining.denoiser --minutes 100`; run it again to go on where
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor
 
 from pretraining.checkpoint import STAGES, load_stage
 from pretraining.latents import load_latents
+from pretraining.options import read_options
 from pretraining.package import NOISE_LEVELS, assemble
 from pretraining.pictures import read_rows, save_sheet
 from pretraining.stage import Stage
@@ -71,13 +74,10 @@ def encode_captions(towers: Towers, ids: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds
 
 
-def draw_timesteps(count: int, rng: torch.Generator) -> Tensor:
-    """Return training timesteps, half of them from the noisiest quarter: t = 1000 (1 - u²).
-
-    Where little signal is left, the words alone have to say what is where. Meant to teach that sooner than uniform
-    timesteps do; not compared with them in a run of its own.
-    """
-    return (1000 * (1 - torch.rand(count, generator=rng) ** 2)).long().clamp(0, 999)
+def attention_for(device: torch.device) -> type[AttnProcessor] | type[AttnProcessor2_0]:
+    """Return how to attend while training: torch's fused attention is slow backwards in bfloat16 on CPUs."""
+    chosen: type[AttnProcessor] | type[AttnProcessor2_0] = AttnProcessor if device.type == "cpu" else AttnProcessor2_0
+    return chosen
 
 
 def weighted_loss(predicted: Tensor, v: Tensor, alpha_bar: Tensor) -> Tensor:
@@ -113,36 +113,41 @@ def draw_sheet(pipe: StableDiffusionXLPipeline, path: Path) -> None:
 
 def main() -> None:
     """Train for a number of minutes, saving and drawing every few."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=100)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=7e-4)
-    parser.add_argument("--save-every", type=float, default=5, help="minutes between saves and sheets")
-    chosen = parser.parse_args()
+    chosen = read_options(__doc__ or "", minutes=100, batch=64, rate=8e-4)
+    device = chosen.device
     vae, latents = load_latents()
     tokenizer, rows = load_tokenizer(), read_rows()
-    ids = torch.stack([tokenize(tokenizer, [row[f"caption_{index}"] for row in rows]) for index in range(3)])
-    empty = tokenize(tokenizer, [""])[0]
+    ids = torch.stack([tokenize(tokenizer, [row[f"caption_{index}"] for row in rows]) for index in range(3)]).to(device)
+    empty = tokenize(tokenizer, [""])[0].to(device)
     towers = Towers(tokenizer).eval().requires_grad_(False)
     load_stage("towers", {"towers": towers}, None)
-    model, shadow, schedule = make_denoiser(), make_denoiser().requires_grad_(False), noise_levels()
+    vae, towers, latents = vae.to(device), towers.to(device), latents.to(device)
+    model, shadow = make_denoiser().to(device), make_denoiser().to(device).requires_grad_(False)
+    schedule = noise_levels()
+    alphas_cumprod = schedule.alphas_cumprod.to(device)
     shadow.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    stage = Stage(STAGE, {"unet": model, "ema": shadow}, optimizer, minutes=chosen.minutes, rate=chosen.rate)
-    rng = torch.Generator().manual_seed(stage.step)
-    size = torch.tensor([128.0, 128, 0, 0, 128, 128]).expand(chosen.batch, 6)
+    stage = Stage(
+        STAGE, {"unet": model, "ema": shadow}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew
+    )
+    model.set_attn_processor(attention_for(device)())
+    predict: Callable[..., UNet2DConditionOutput] = torch.compile(model, dynamic=False) if chosen.compile else model
+    rng = torch.Generator(device).manual_seed(stage.step)
+    size = torch.tensor([128.0, 128, 0, 0, 128, 128], device=device).expand(chosen.batch, 6)
     for _ in stage.steps():
-        index = torch.randint(len(latents), (chosen.batch,), generator=rng)
-        shown = ids[torch.randint(3, (chosen.batch,), generator=rng), index]
-        shown[torch.rand(chosen.batch, generator=rng) < 0.1] = empty
+        index = torch.randint(len(latents), (chosen.batch,), generator=rng, device=device)
+        shown = ids[torch.randint(3, (chosen.batch,), generator=rng, device=device), index]
+        shown[torch.rand(chosen.batch, generator=rng, device=device) < 0.1] = empty
         x_0 = latents[index]
-        noise = torch.randn(x_0.shape, generator=rng)
-        timesteps = draw_timesteps(chosen.batch, rng)
+        noise = torch.randn(x_0.shape, generator=rng, device=device)
+        timesteps = torch.randint(1000, (chosen.batch,), generator=rng, device=device)
         x_t = schedule.add_noise(x_0, noise, timesteps)
-        states, pooled = encode_captions(towers, shown)
-        predicted = model(x_t, timesteps, states, added_cond_kwargs={"text_embeds": pooled, "time_ids": size}).sample
+        with torch.autocast(device.type, torch.bfloat16):
+            states, pooled = encode_captions(towers, shown)
+            added = {"text_embeds": pooled, "time_ids": size}
+            predicted = predict(x_t, timesteps, states, added_cond_kwargs=added).sample.float()
         v = schedule.get_velocity(x_0, noise, timesteps)
-        stage.learn(weighted_loss(predicted, v, schedule.alphas_cumprod[timesteps]))
+        stage.learn(weighted_loss(predicted, v, alphas_cumprod[timesteps]))
         average(shadow, model, stage.step)
         if stage.save_if_due(chosen.save_every):
             draw_sheet(assemble(vae, towers, tokenizer, shadow), STAGES / f"denoiser-{stage.step:06d}.png")

@@ -6,140 +6,141 @@ Run: `python -m pretraining.evaluate` after `python -m pretraining.package`
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from benchmarks.machine import describe_machine
-from PIL import Image
-from torch import Tensor
 
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.data.images import read_picture, to_tensor
 from impasto.features.pocket import Features
-from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.open_base import open_base
+from pretraining import controlnet, image_prompt, judge, measures
 from pretraining.checkpoint import STAGES
-from pretraining.data.compose import GROUNDS, compose
-from pretraining.data.render import render_set
+from pretraining.data.compose import GROUNDS
 from pretraining.data.sets import KEYWORDS_PACKAGE, KEYWORDS_VERSION, TRAINED
-from pretraining.data.subjects import V0, spoken, with_article
+from pretraining.data.treatments import load_treatments
+from pretraining.evaluate_parts import MISSING, image_prompt_numbers, judge_numbers
+from pretraining.fresh import is_full_grammar
 from pretraining.package import PACKAGED
+from pretraining.pictures import read_rows
 
-HELD_BACK = Path("src/impasto/pocket/packs/openmoji/held_back")
-
-
-def reconstruction_psnr(base: LatentDiffusion) -> float:
-    """Return the mean PSNR in dB of the autoencoder on drawings in a style it never saw."""
-    values = []
-    for path in sorted(HELD_BACK.glob("*.png")):
-        x = to_tensor(read_picture(path).image)[None]
-        error = ((base.decode(base.encode_images(x)[0]) - x) ** 2).mean() / 4  # range 2: peak² is 4
-        values.append(float(-10 * error.log10()))
-    return sum(values) / len(values)
+STAGE_NAMES = ("autoencoder", "towers", "denoiser", "decoder", judge.STAGE, image_prompt.STAGE, controlnet.STAGE)
 
 
-def fresh_compositions(count: int) -> tuple[list[Image.Image], list[str]]:
-    """Return new compositions of seen drawings (other grounds, sizes, places) with full captions."""
-    rng = np.random.default_rng(12345)
-    pictures, captions = [], []
-    subjects = rng.permutation(list(V0))[:count]
-    for subject in subjects:
-        hand = TRAINED[int(rng.integers(len(TRAINED)))]
-        drawings = render_set(hand, V0)
-        if subject not in drawings:
-            continue
-        made = compose(str(subject), hand, drawings[str(subject)], rng)
-        pictures.append(Image.fromarray(made.picture))
-        where = with_article(made.ground)
-        captions.append(f"{with_article(spoken(str(subject)))} on {where} background, {hand.phrase} style")
-    return pictures, captions
-
-
-def text_features(base: LatentDiffusion, captions: list[str]) -> Tensor:
-    """Return unit-length text features in the shared space."""
-    pooled = base.encode_prompts(captions).pooled
-    assert pooled is not None
-    return F.normalize(pooled, dim=-1)
-
-
-def retrieval(base: LatentDiffusion, pictures: list[Image.Image], captions: list[str]) -> float:
-    """Return recall@1 of finding each picture's caption among all of them."""
-    scores = Features().extract(pictures) @ text_features(base, captions).T
-    return float((scores.argmax(dim=1) == torch.arange(len(pictures))).float().mean())
-
-
-def draw_prompts(base: LatentDiffusion, prompts: list[str]) -> list[Image.Image]:
-    """Return one picture for each prompt."""
-    look = Look(20, 5.0, 128, 128, batch=8)
-    return [image for _, image in draw(base, [Request(prompt, 7) for prompt in prompts], look)]
-
-
-def ground_of(picture: Image.Image) -> str:
-    """Return the name of the ground whose colour is nearest to the picture's border."""
-    pixels = np.asarray(picture, dtype=np.float64)
-    border = np.concatenate([pixels[:4].reshape(-1, 3), pixels[:, :4].reshape(-1, 3), pixels[:, -4:].reshape(-1, 3)])
-    middle = np.median(border, axis=0)
-    return min(GROUNDS, key=lambda name: float(((np.array(GROUNDS[name]) - middle) ** 2).sum()))
+def steps_of_stages() -> dict[str, object]:
+    """Return the counters of each stage, or that it is not trained yet."""
+    files = {stage: STAGES / stage / "counters.json" for stage in STAGE_NAMES}
+    return {stage: json.loads(file.read_text("utf-8")) if file.exists() else MISSING for stage, file in files.items()}
 
 
 def measure() -> dict[str, object]:
     """Return all numbers of the card."""
-    base = open_base("pocket")
-    rng = np.random.default_rng(99)
-    asked = []
-    for subject in V0:
-        hand = TRAINED[int(rng.integers(len(TRAINED)))]
-        ground = list(GROUNDS)[int(rng.integers(len(GROUNDS)))]
-        asked.append((subject, hand, ground))
-    prompts = [
-        f"{with_article(spoken(subject))} on {with_article(ground)} background, {hand.phrase} style"
-        for subject, hand, ground in asked
-    ]
-    drawn = draw_prompts(base, prompts)
-    found = Features().extract(drawn)
-    names = text_features(base, [with_article(spoken(subject)) for subject in V0])
-    top_5 = (found @ names.T).topk(5, dim=1).indices
-    right_ground = [ground_of(picture) == ground for picture, (_, _, ground) in zip(drawn, asked, strict=True)]
-    compositions, captions = fresh_compositions(100)
+    base, rows = open_base("pocket"), read_rows()
+    subjects, is_full = list(dict.fromkeys(row["subject"] for row in rows)), is_full_grammar(rows)
+    styles, rng = judge.classes_of(rows).styles, np.random.default_rng(99)
+    asked = measures.ask(measures.seen_pairs(subjects, styles, rng, is_full=is_full), rng, is_full=is_full)
+    drawn = measures.draw_prompts(base, [each.prompt for each in asked])
+    names = measures.text_features(base, [each.words for each in asked])
+    top_5 = (Features().extract(drawn) @ names.T).topk(5, dim=1).indices
+    by_towers = (top_5 == torch.arange(len(asked))[:, None]).any(1).float().mean()
+    compositions, captions = measures.fresh_compositions(subjects, 100, is_full=is_full)
+    packs = measures.reconstruction(base)
     return {
-        "autoencoder_psnr_db_on_openmoji": round(reconstruction_psnr(base), 2),
-        "retrieval_recall_at_1": round(retrieval(base, compositions, captions), 3),
+        "autoencoder_psnr_db_on_openmoji": packs["OpenMoji"]["psnr_db"],
+        "autoencoder_on_packs": packs,
+        "retrieval_recall_at_1": round(measures.retrieval(base, compositions, captions), 3),
         "retrieval_candidates": len(compositions),
-        "named_ground_right": round(sum(right_ground) / len(right_ground), 3),
-        "subject_in_top_5_by_own_towers": round(
-            float((top_5 == torch.arange(len(V0))[:, None]).any(1).float().mean()), 3
-        ),
-        "prompts_drawn": len(prompts),
-        "steps": {
-            stage: json.loads((STAGES / stage / "counters.json").read_text())
-            for stage in ("autoencoder", "towers", "denoiser")
-        },
+        "named_ground_right": round(measures.named_ground_right(drawn, asked), 3),
+        "subject_in_top_5_by_own_towers": round(float(by_towers), 3),
+        "prompts_drawn": len(asked),
+        "grounds_asked": sum(bool(each.ground) for each in asked),
+        "subjects": len(subjects),
+        "grammar": "full" if is_full else "v0",
+        **judge_numbers(base, drawn, asked, is_full=is_full),
+        **image_prompt_numbers(subjects, is_full=is_full),
+        "controlnet": "trained" if (PACKAGED / controlnet.FOLDER).exists() else MISSING,
+        "seconds_for_four_pictures_of_20_steps": round(measures.seconds_for_four(base), 2),
+        "bytes_of_all_files": measures.total_bytes(PACKAGED.parent),
+        "steps": steps_of_stages(),
         "machine": describe_machine(),
     }
 
 
-def card(numbers: dict[str, object]) -> str:
+def measured_rows(numbers: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield what was measured and its value; what was not measured is left out."""
+    for title, found in numbers["autoencoder_on_packs"].items():
+        of = f"{found['drawings']} drawings of {title} (never seen)"
+        yield f"autoencoder, PSNR on {of}", f"{found['psnr_db']} dB"
+        yield f"autoencoder, error of Sobel magnitudes on {of}, colours from 0 to 1", found["edge_error"]
+    candidates = numbers["retrieval_candidates"]
+    yield (
+        f"caption found among {candidates} for fresh compositions of seen drawings, recall@1",
+        numbers["retrieval_recall_at_1"],
+    )
+    yield f"named ground right, {numbers['grounds_asked']} drawn prompts", numbers["named_ground_right"]
+    yield (
+        f"subject in the top 5 of {numbers['subjects']}, judged by pocket's own encoders (lenient: they were trained with it)",
+        numbers["subject_in_top_5_by_own_towers"],
+    )
+    yield from judged_rows(numbers)
+    if isinstance(found := numbers["ground_with_image_prompt"], dict):
+        yield f"named ground right without an image prompt, {found['drawn']} drawn prompts", found["without"]
+        yield "the same with an image prompt on another ground, at full strength", found["at_full_strength"]
+    yield "seconds for four pictures of 20 steps", numbers["seconds_for_four_pictures_of_20_steps"]
+    yield "all files, packs included", f"{numbers['bytes_of_all_files'] / 1e6:.1f} MB"
+
+
+def judged_rows(numbers: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield what the judge said; nothing if there is none."""
+    if numbers["judge"] == MISSING:
+        return
+    for which, found in numbers["judge"].items():
+        about = f"the judge itself, {which.replace('_', ' ')} renders"
+        yield f"{about}: subject in its top 5; style", f"{found['subject_top_5']}; {found['style']}"
+    drawn = numbers["prompts_drawn"]
+    yield f"subject in the judge's top 5, {drawn} drawn prompts", numbers["subject_in_top_5_by_judge"]
+    yield f"style right by the judge, {drawn} drawn prompts", numbers["style_right_by_judge"]
+    if isinstance(unseen := numbers["unseen_pairs"], dict):
+        of = f"{unseen['drawn']} drawn prompts of pairs never seen"
+        yield f"subject in the judge's top 5, {of}", unseen["subject_in_top_5"]
+        yield f"style right by the judge, {of}", unseen["style_right"]
+
+
+def parts_of_card() -> str:
+    """Return what the card says of the parts beside the base that are in the package."""
+    says = []
+    if (PACKAGED / image_prompt.FOLDER).exists():
+        call = f'load_ip_adapter(folder, subfolder="{image_prompt.FOLDER}", weight_name="{image_prompt.FILE}")'
+        says.append(f"\nIts image prompt adapter is loaded with `{call}`.")
+    if (PACKAGED / controlnet.FOLDER).exists():
+        call = f'ControlNetModel.from_pretrained(folder, subfolder="{controlnet.FOLDER}")'
+        says.append(f"\nIts Canny ControlNet, for `StableDiffusionXLControlNetPipeline`, is `{call}`.")
+    return "".join(says)
+
+
+def card(numbers: dict[str, Any]) -> str:
     """Return the model card."""
     weights = sum(path.stat().st_size for path in PACKAGED.rglob("*.safetensors")) / 2**20
     sets = "\n".join(
         f"| {each.name} {each.version} | {each.author} | {each.licence} | {each.phrase} style |" for each in TRAINED
     )
-    steps = numbers["steps"]
-    assert isinstance(steps, dict)
     trained = ", ".join(
-        f"{stage} {counts['step']} steps in {counts['seconds'] // 60} min" for stage, counts in steps.items()
+        f"{stage} {counts['step']} steps in {(counts['seconds'] + counts.get('earlier_seconds', 0)) // 60} min"
+        for stage, counts in numbers["steps"].items()
+        if counts != MISSING
     )
+    treatments = f", and in {len(load_treatments())} treatments" if numbers["grammar"] == "full" else ""
+    table = "\n".join(f"| {what} | {value} |" for what, value in measured_rows(numbers))
     return f"""# pocket v0
 
 A small latent text-to-image diffusion model in SDXL's topology, for learning and testing styles without a GPU: two CLIP
 text encoders, a UNet of 14 M parameters, an autoencoder of factor 8, a CLIP image encoder; 128x128 pictures; predicts v
 on a schedule with zero terminal signal. {weights:.1f} MiB in half precision. Opens with
-`StableDiffusionXLPipeline.from_pretrained`.
+`StableDiffusionXLPipeline.from_pretrained`.{parts_of_card()}
 
-It draws {len(V0)} subjects (people and faces, animals and objects, places and scenes) on {len(GROUNDS)} named grounds in
-seven hands: "a fox on a green background, twemoji style". It knows nothing else.
+It draws {numbers["subjects"]} subjects (people and faces, animals and objects, places and scenes) on {len(GROUNDS)} named grounds in
+seven hands{treatments}: "a fox on a green background, twemoji style". It knows nothing else.
 
 ## Data and licences
 
@@ -153,16 +154,13 @@ FxEmoji, Streamline or any blob set: these are the styles to be learnt later. Th
 
 ## Training
 
-On two CPU cores: {trained}. Code: `pretraining/`.
+{trained[0].upper()}{trained[1:]}. Code: `pretraining/`.
 
 ## Measured (`python -m pretraining.evaluate`)
 
 | what | value |
 |---|---|
-| autoencoder, PSNR on {len(list(HELD_BACK.glob("*.png")))} OpenMoji drawings (never seen) | {numbers["autoencoder_psnr_db_on_openmoji"]} dB |
-| caption found among {numbers["retrieval_candidates"]} for fresh compositions of seen drawings, recall@1 | {numbers["retrieval_recall_at_1"]} |
-| named ground right, {numbers["prompts_drawn"]} drawn prompts | {numbers["named_ground_right"]} |
-| subject in the top 5 of {len(V0)}, judged by pocket's own encoders (lenient: they were trained with it) | {numbers["subject_in_top_5_by_own_towers"]} |
+{table}
 
 ## Limits
 

@@ -44,11 +44,6 @@ def encode(model: AutoencoderKL, pictures: Tensor, batch: int = 32) -> Tensor:
     return torch.cat(parts).contiguous()
 
 
-def load_autoencoder() -> AutoencoderKL:
-    """Return the trained autoencoder with normalised latents."""
-    return load_latents()[0]
-
-
 def load_latents() -> tuple[AutoencoderKL, Tensor]:
     """Return the normalised autoencoder and the latents of the whole data set.
 

@@ -15,6 +15,9 @@ from transformers import CLIPImageProcessor, CLIPTokenizer
 from pretraining.towers import Towers
 
 PACKAGED = Path("src/impasto/pocket/model")
+LIMIT = 60_000_000
+"""Bytes that all of pocket may have: model and packs."""
+
 NOISE_LEVELS = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
@@ -53,25 +56,87 @@ def assemble(
     )
 
 
-def main() -> None:
-    """Write pocket into the package in half precision, staged beside what is there."""
+def trained_base() -> StableDiffusionXLPipeline:
+    """Return the trained base in half precision."""
     from pretraining.checkpoint import load_stage  # the stages import `assemble` from here
+    from pretraining.decoder import load_autoencoder
     from pretraining.denoiser import STAGE, make_denoiser
-    from pretraining.latents import load_autoencoder
     from pretraining.towers import load_tokenizer
 
     tokenizer = load_tokenizer()
     towers, unet = Towers(tokenizer), make_denoiser()
     load_stage("towers", {"towers": towers}, None)
     load_stage(STAGE, {"ema": unet}, None)
-    pipe = assemble(load_autoencoder(), towers, tokenizer, unet).to(torch.float16)
+    return assemble(load_autoencoder(), towers, tokenizer, unet).to(torch.float16)
+
+
+def write_parts(pipe: StableDiffusionXLPipeline, folder: Path) -> list[str]:
+    """Write what was trained beside the base, in half precision.
+
+    Args:
+        pipe: The base; its UNet is used up: the image prompt adapter is put into it.
+        folder: Of the model.
+
+    Returns:
+        The stages that are not trained yet.
+    """
+    from pretraining import controlnet, image_prompt
+    from pretraining.checkpoint import load_stage
+
+    missing = []
+    control = controlnet.make_controlnet(pipe.unet)
+    if load_stage(controlnet.STAGE, {"controlnet": control}, None):
+        control.to(torch.float16).save_pretrained(folder / controlnet.FOLDER, safe_serialization=True)
+    else:
+        missing.append(controlnet.STAGE)
+    width = pipe.image_encoder.config.hidden_size
+    adapter = image_prompt.attach_image_prompt(pipe.unet, width, device=torch.device("cpu"))
+    if load_stage(image_prompt.STAGE, {"adapter": adapter}, None):
+        image_prompt.write_checkpoint(adapter, folder)
+    else:
+        missing.append(image_prompt.STAGE)
+    return missing
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of each part of `folder`: of each folder and each file in it."""
+    return {
+        part.name: sum(path.stat().st_size for path in (part, *part.rglob("*")) if path.is_file())
+        for part in sorted(folder.iterdir())
+    }
+
+
+def refuse_too_large(model: Path, beside: Path) -> int:
+    """Return the bytes of the new `model` and of all that is `beside` the one that it replaces.
+
+    Raises:
+        SystemExit: They are more than `LIMIT`.
+    """
+    others = {name: size for name, size in sizes(beside).items() if name not in {PACKAGED.name, model.name}}
+    total = sum(sizes(model).values()) + sum(others.values())
+    if total > LIMIT:
+        raise SystemExit(
+            f"pocket would have {total / 1e6:.1f} MB, more than the {LIMIT / 1e6:.0f} MB that the package may have: "
+            f"nothing was replaced, the new model is in {model}"
+        )
+    return total
+
+
+def main() -> None:
+    """Write pocket into the package in half precision, staged beside what is there."""
     staging = PACKAGED.with_name(".model.new")
     shutil.rmtree(staging, ignore_errors=True)
+    pipe = trained_base()
     pipe.save_pretrained(staging, safe_serialization=True)
+    missing = write_parts(pipe, staging)
+    total = refuse_too_large(staging, PACKAGED.parent)
     shutil.rmtree(PACKAGED, ignore_errors=True)  # a folder cannot be renamed onto another
     staging.rename(PACKAGED)
-    size = sum(path.stat().st_size for path in PACKAGED.rglob("*") if path.is_file())
-    print(f"{PACKAGED}  {size / 2**20:.1f} MiB")
+    for name, size in sizes(PACKAGED).items():
+        print(f"{name:20} {size / 1e6:6.2f} MB")
+    for stage in missing:
+        print(f"{stage:20} not trained yet")
+    print(f"{PACKAGED.parent}  {total / 1e6:.1f} MB of {LIMIT / 1e6:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What all stages share: a clock, a falling learning rate, optimiser steps, a log line and a save now and then.
 
 Length is given in minutes, not steps: the same command suits a slow and a fast machine, and the rate always falls to
-nothing. A stage that is run again goes on where it was saved.
+nothing. A stage that is run again goes on where it was saved; `--anew` keeps its weights and lets the rate start again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ def falling_rate(progress: float, peak: float) -> float:
 class Stage:
     """A timed training run with resumable state.
 
+    Args:
+        name: Of its folder.
+        modules: What is saved.
+        optimizer: Of what learns.
+        minutes: Length of the run, over which the rate falls.
+        rate: Learning rate at its highest.
+        anew: Start the falling rate again from the saved weights; the time spent before is kept apart.
+
     Attributes:
         step: Optimiser steps done.
         progress: Share of the time that has passed, from 0.
@@ -39,12 +47,15 @@ class Stage:
         *,
         minutes: float,
         rate: float,
+        anew: bool = False,
     ) -> None:
         self._name, self._modules, self._optimizer = name, modules, optimizer
         self._minutes, self._rate = minutes, rate
         counters = load_stage(name, modules, optimizer)
         self.step = counters.get("step", 0)
-        self._started = time.monotonic() - counters.get("seconds", 0)
+        spent = counters.get("seconds", 0)
+        self._earlier = counters.get("earlier_seconds", 0) + (spent if anew else 0)
+        self._started = time.monotonic() - (0 if anew else spent)
         self._saved = time.monotonic()
         self._losses: list[float] = []
 
@@ -85,4 +96,5 @@ class Stage:
         """Replace the saved state by the present one."""
         self._saved = time.monotonic()
         seconds = int(self._saved - self._started)
-        save_stage(self._name, self._modules, self._optimizer, {"step": self.step, "seconds": seconds})
+        counters = {"step": self.step, "seconds": seconds, "earlier_seconds": self._earlier}
+        save_stage(self._name, self._modules, self._optimizer, counters)

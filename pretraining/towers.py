@@ -8,8 +8,6 @@ Run: `python -m pretraining.towers --minutes 12`; run it again to go on where it
 
 from __future__ import annotations
 
-import argparse
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,6 +22,7 @@ from transformers import (
 
 from pretraining.checkpoint import STAGES
 from pretraining.data.fetch import read_keywords
+from pretraining.options import read_options
 from pretraining.pictures import read_pictures, read_rows, to_unit
 from pretraining.stage import Stage
 from pretraining.tokenizer import LENGTH, train_tokenizer
@@ -63,6 +62,8 @@ class Towers(nn.Module):
         self.image_encoder = CLIPVisionModelWithProjection(vision)
         self.first_projection = nn.Linear(WIDTH, SHARED, bias=False)
         self.log_temperature = nn.Parameter(torch.tensor(2.659))  # ln(1 / 0.07)
+        for encoder in (self.text_encoder, self.text_encoder_2, self.image_encoder):
+            encoder.set_attn_implementation("eager")  # torch's fused attention is slow backwards in bfloat16 on CPUs
 
     def forward(self, ids: Tensor, pictures: Tensor) -> Tensor:
         """Return the contrastive loss of captions `ids` (batch, tokens) and `pictures` (batch, 3, 128, 128)."""
@@ -70,7 +71,7 @@ class Towers(nn.Module):
         first = F.normalize(self.first_projection(self.text_encoder(ids).pooler_output), dim=-1)
         second = F.normalize(self.text_encoder_2(ids).text_embeds, dim=-1)
         scale = self.log_temperature.exp().clamp(max=100)
-        labels = torch.arange(len(ids))
+        labels = torch.arange(len(ids), device=ids.device)
         losses = [
             F.cross_entropy(logits, labels)
             for text in (first, second)
@@ -104,24 +105,22 @@ def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
 
 def main() -> None:
     """Train for a number of minutes, saving every two."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=12)
-    parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    chosen = parser.parse_args()
+    chosen = read_options(__doc__ or "", minutes=12, batch=192, rate=1e-3)
+    device = chosen.device
     pictures, rows, tokenizer = read_pictures(), read_rows(), load_tokenizer()
     ids = torch.stack([tokenize(tokenizer, [row[f"caption_{index}"] for row in rows]) for index in range(3)])
-    model = Towers(tokenizer)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.98), weight_decay=0.05)
-    stage = Stage(STAGE, {"towers": model}, optimizer, minutes=chosen.minutes, rate=chosen.rate)
+    model = Towers(tokenizer).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
+    stage = Stage(STAGE, {"towers": model}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew)
     rng = torch.Generator().manual_seed(stage.step)
+    contrast = torch.compile(model, dynamic=False) if chosen.compile else model
     for _ in stage.steps():
         index = torch.randint(len(rows), (chosen.batch,), generator=rng)
         which = torch.randint(3, (chosen.batch,), generator=rng)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = model(ids[which, index], to_unit(pictures[index]))
+        with torch.autocast(device.type, torch.bfloat16):
+            loss = contrast(ids[which, index].to(device), to_unit(pictures[index].to(device)))
         stage.learn(loss)
-        stage.save_if_due(1)
+        stage.save_if_due(chosen.save_every)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: tiny bases on disk and loaded, and folders of small pictures."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -26,8 +27,11 @@ def tiny_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Diffusers folders of the tiny bases, by family."""
     root = tmp_path_factory.mktemp("bases")
     tiny.seeded()
+    sd15 = tiny.save(tiny.sd15(), root / "sd15")
+    roles = {"content": ["up_blocks.0.attentions.0"], "style": ["up_blocks.0.attentions.1"]}
+    (sd15 / "roles.json").write_text(json.dumps({"roles": roles}))  # what SD 1.5 does not know, a folder may state
     return {
-        "sd15": tiny.save(tiny.sd15(), root / "sd15"),
+        "sd15": sd15,
         "sdxl": tiny.save(tiny.sdxl(), root / "sdxl"),
         "sdxl-v": tiny.save(tiny.sdxl(prediction="v_prediction", zeros=False), root / "sdxl-v"),
     }

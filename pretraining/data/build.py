@@ -1,22 +1,19 @@
-"""Build the captioned data set: every (subject, hand) pair composed a number of times. Same seed, same data set.
+"""Build a captioned data set: every (subject, hand) pair composed a number of times. Same seed, same data set.
 
-Run: `python -m pretraining.data.build --variants 16`
+Run: `python -m pretraining.data.build --variants 16`, or with `--grammar full --subjects all` for the full grammar.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
+import os
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pretraining.data.compose import compose
 from pretraining.data.fetch import read_icons, read_keywords
-from pretraining.data.render import render_set
+from pretraining.data.pieces import full_job, full_pieces, v0_count, v0_pieces
 from pretraining.data.sets import TRAINED
+from pretraining.data.sheet import write_sheet
+from pretraining.data.store import write_pieces
 from pretraining.data.subjects import V0, usable_subjects
 
 BUILT = Path("pretraining/built")
@@ -29,35 +26,34 @@ def subjects_for(which: str) -> tuple[str, ...]:
     return tuple(usable_subjects(read_keywords(), {each.name: read_icons(each) for each in TRAINED}))
 
 
-def build(which: str, variants: int, seed: int) -> tuple[NDArray[np.uint8], list[dict[str, str]]]:
-    """Return pictures (count, 128, 128, 3) and, in the same order, subject, hand, ground and three captions each."""
-    rng = np.random.default_rng(seed)
-    pictures, rows = [], []
-    for hand in TRAINED:
-        for subject, drawing in render_set(hand, subjects_for(which)).items():
-            for _ in range(variants):
-                made = compose(subject, hand, drawing, rng)
-                pictures.append(made.picture)
-                captions = {f"caption_{index}": made.caption(rng) for index in range(3)}
-                rows.append({"subject": subject, "hand": hand.name, "ground": made.ground, **captions})
-    return np.stack(pictures), rows
+def read_options() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--grammar", choices=("v0", "full"), default="v0")
+    parser.add_argument("--subjects", choices=("v0", "all"), default="v0")
+    parser.add_argument("--variants", type=int, default=16, help="compositions of each (subject, hand) pair")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=BUILT, help="folder that is written")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; full grammar only")
+    parser.add_argument("--sheet", type=Path, help="write samples of the full grammar as this PNG and build nothing")
+    return parser.parse_args()
 
 
 def main() -> None:
     """Write `pictures.npy` and `rows.json` and print the hash that identifies the data set."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subjects", choices=("v0", "all"), default="v0")
-    parser.add_argument("--variants", type=int, default=16, help="compositions of each (subject, hand) pair")
-    parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args()
-    pictures, rows = build(chosen.subjects, chosen.variants, chosen.seed)
-    BUILT.mkdir(parents=True, exist_ok=True)
-    np.save(BUILT / ".pictures.npy", pictures)
-    (BUILT / ".pictures.npy").replace(BUILT / "pictures.npy")  # a stage that has the old file open keeps it
-    (BUILT / "rows.json").write_text(json.dumps(rows), "utf-8")
-    digest = hashlib.sha256(pictures.tobytes() + json.dumps(rows).encode()).hexdigest()
-    (BUILT / "digest.txt").write_text(digest, "utf-8")
-    print(f"{len(rows)} pictures of {len({row['subject'] for row in rows})} subjects  sha256 {digest}")
+    chosen = read_options()
+    subjects = subjects_for(chosen.subjects)
+    if chosen.sheet:
+        write_sheet(full_job(subjects, 1, chosen.seed).grammar, chosen.sheet, chosen.seed)
+        return
+    if chosen.grammar == "full":
+        job = full_job(subjects, chosen.variants, chosen.seed)
+        count, pieces = job.count, full_pieces(job, subjects, chosen.workers)
+    else:
+        count = v0_count(subjects, chosen.variants)
+        pieces = v0_pieces(subjects, chosen.variants, chosen.seed)
+    digest = write_pieces(pieces, count, chosen.out)
+    print(f"{count} pictures of {len(subjects)} subjects  sha256 {digest}")
 
 
 if __name__ == "__main__":

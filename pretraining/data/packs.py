@@ -1,6 +1,6 @@
-"""Build the sample style pack: OpenMoji drawings to learn a style from, auxiliary drawings, and drawings held back.
+"""Build the sample style packs: drawings by an unseen hand to learn a style from, auxiliary ones, and some held back.
 
-Every picture is one drawing, centred on a plain ground, with a caption that names subject and ground but no style. The
+Every picture is one drawing, centred on a plain ground, with a caption that names subject and ground but no style. A
 pack folder is a product of this file alone and is replaced as a whole; the same run writes the same bytes again.
 
 Run: `python -m pretraining.data.packs`
@@ -15,17 +15,22 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from pretraining.data.compose import GROUNDS, on_ground
 from pretraining.data.fetch import read_icons
+from pretraining.data.grounds import clashes, plain
 from pretraining.data.render import Picture, render_svg, svg_of
 from pretraining.data.sets import TRAINED, EmojiSet, find_set
 from pretraining.data.subjects import V0, spoken, with_article
 
-PACK = Path("src/impasto/pocket/packs/openmoji")
-HAND = "openmoji"
+PACKS = Path("src/impasto/pocket/packs")
+TITLES = {
+    "openmoji": "OpenMoji",
+    "emojione-v1": "Emoji One, first version",
+    "fluent-emoji-high-contrast": "High contrast",
+}
+"""Titles of the packs, by the hand that draws them."""
 IDENTIFIER = "zwx"
 SIDE = 116
 
@@ -75,6 +80,8 @@ CREDITS: dict[str, str] = {
     "fluent-emoji": "Fluent Emoji by Microsoft Corporation (https://github.com/microsoft/fluentui-emoji)",
     "fluent-emoji-flat": "Fluent Emoji by Microsoft Corporation (https://github.com/microsoft/fluentui-emoji)",
     "openmoji": "OpenMoji (https://openmoji.org/), the open-source emoji and icon project",
+    "emojione-v1": "Emoji One, first version, by Ranks.com (https://github.com/EmojiTwo/emojitwo)",
+    "fluent-emoji-high-contrast": "Fluent Emoji by Microsoft Corporation (https://github.com/microsoft/fluentui-emoji)",
 }
 """Whom to credit for the drawings of each hand."""
 
@@ -85,17 +92,17 @@ def draw(hand: EmojiSet, subjects: Iterable[str]) -> dict[str, Picture]:
     return {slug: render_svg(svg) for slug in subjects if (svg := svg_of(icons, slug)) is not None}
 
 
-def clashes(drawing: Picture, ground: str) -> bool:
-    """Return whether over a quarter of the drawing has nearly the colour of the ground."""
-    inked = drawing[drawing[..., 3] > 127][:, :3].astype(np.float64)
-    distance = np.linalg.norm(inked - np.array(GROUNDS[ground], np.float64), axis=1)
-    return bool((distance < 64).mean() > 0.25)
-
-
 def ground_for(drawing: Picture, place: int) -> str:
     """Return the ground at `place` of the endless `CYCLE`, or the first one after it that the drawing stands out on."""
     turned = [CYCLE[(place + step) % len(CYCLE)] for step in range(len(CYCLE))]
-    return next((ground for ground in turned if not clashes(drawing, ground)), turned[0])
+    return next((ground for ground in turned if not clashes(drawing, plain(ground).picture)), turned[0])
+
+
+def style_subjects(drawn: Iterable[str]) -> list[str]:
+    """Return what the style pictures show: `STYLE`, with others in the place of what the hand never drew."""
+    known = set(drawn)
+    others = [slug for slug in V0 if slug not in {*STYLE, *AUXILIARY, *DEMO}]
+    return [slug for slug in (*STYLE, *others) if slug in known][: len(STYLE)]
 
 
 def write_pictures(folder: Path, drawings: dict[str, Picture]) -> int:
@@ -132,8 +139,8 @@ def write_description(folder: Path, hand: EmojiSet, auxiliary: EmojiSet, counts:
     """Write `pack.json` and `ATTRIBUTION.md`."""
     demo = [slug for slug in DEMO if (folder / "held_back" / f"{slug}.png").exists()]
     pack = {
-        "name": "openmoji",
-        "title": "OpenMoji",
+        "name": hand.name,
+        "title": TITLES[hand.name],
         **described(hand),
         "identifier": IDENTIFIER,
         "auxiliary": described(auxiliary),
@@ -165,22 +172,24 @@ def swap(staging: Path, target: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
-def build_pack(target: Path, aux_hand: str) -> tuple[dict[str, int], dict[str, list[str]]]:
+def build_pack(target: Path, hand_name: str, aux_hand: str) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Build the pack at `target`.
 
     Args:
         target: Folder of the pack; replaced as a whole.
+        hand_name: Name of the set that drew the style pictures.
         aux_hand: Name of the set that drew the auxiliary pictures.
 
     Returns:
         How many pictures each folder has, and the subjects that each hand lacks.
     """
-    hand, auxiliary = find_set(HAND), find_set(aux_hand)
+    hand, auxiliary = find_set(hand_name), find_set(aux_hand)
     drawn, drawn_aux = draw(hand, (*STYLE, *(slug for slug in V0 if slug not in STYLE))), draw(auxiliary, AUXILIARY)
+    style = style_subjects(drawn)
     folders = {
-        "style": {slug: drawing for slug, drawing in drawn.items() if slug in STYLE},
+        "style": {slug: drawn[slug] for slug in style},
         "auxiliary": drawn_aux,
-        "held_back": {slug: drawing for slug, drawing in drawn.items() if slug not in STYLE},
+        "held_back": {slug: drawing for slug, drawing in drawn.items() if slug not in style},
     }
     staging = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -197,14 +206,16 @@ def build_pack(target: Path, aux_hand: str) -> tuple[dict[str, int], dict[str, l
 
 
 def main() -> None:
-    """Build the pack and say what is in it and what could not be drawn."""
+    """Build the packs and say what is in them and what could not be drawn."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--aux-hand", choices=[each.name for each in TRAINED], default="twemoji")
-    counts, missing = build_pack(PACK, parser.parse_args().aux_hand)
-    for name, count in counts.items():
-        print(f"{name}: {count} pictures")
-    for hand, slugs in missing.items():
-        print(f"{hand} lacks: {', '.join(slugs) or 'nothing'}")
+    parser.add_argument("--packs", nargs="+", choices=list(TITLES), default=list(TITLES))
+    chosen = parser.parse_args()
+    for pack in chosen.packs:
+        counts, missing = build_pack(PACKS / pack, pack, chosen.aux_hand)
+        print(f"{pack}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
+        for hand, slugs in missing.items():
+            print(f"  {hand} lacks: {', '.join(slugs) or 'nothing'}")
 
 
 if __name__ == "__main__":

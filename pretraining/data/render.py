@@ -43,12 +43,12 @@ def render_svg(svg: str, size: int = SIZE) -> Picture:
 
 
 def render_set(emoji_set: EmojiSet, slugs: tuple[str, ...]) -> dict[str, Picture]:
-    """Return the drawings of `slugs` that the set has, from the cache if it holds the same list."""
+    """Return the drawings of `slugs` that the set has, from the cache if it was made for these slugs or for more."""
     cache = RENDERS / f"{emoji_set.name}-{emoji_set.version}.npz"
     if cache.exists():
         with np.load(cache, allow_pickle=False) as stored:
-            if tuple(stored["asked"]) == slugs:
-                return {slug: stored[slug] for slug in stored.files if slug != "asked"}
+            if set(slugs) <= set(stored["asked"].tolist()):
+                return {slug: stored[slug] for slug in slugs if slug in stored.files}
     icons = read_icons(emoji_set)
     svgs = {slug: svg for slug in slugs if (svg := svg_of(icons, slug)) is not None}
     with ProcessPoolExecutor() as pool:

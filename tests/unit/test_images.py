@@ -55,10 +55,9 @@ def test_missing_folder(tmp_path: Path) -> None:
         list_pictures(tmp_path / "nowhere", "--style-images")
 
 
-def test_file_given_as_folder(tmp_path: Path) -> None:
+def test_one_picture_in_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "fox.png").write_bytes(encoded(coloured(), "PNG"))
-    with pytest.raises(DataError, match=r"--aux-images .*fox\.png is a file, not a folder: give a folder"):
-        list_pictures(tmp_path / "fox.png", "--aux-images")
+    assert list_pictures(tmp_path / "fox.png", "--style-images") == [tmp_path / "fox.png"]
 
 
 @pytest.mark.parametrize("others", [[], ["notes.txt", "style.safetensors", ".hidden.png"]], ids=["empty", "others"])

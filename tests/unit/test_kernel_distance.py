@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from impasto.metrics.kernel import kernel_distance
+from impasto.metrics.kernel import kernel_distance, kernel_distance_change
 
 
 def unit(count: int, seed: int, shift: float = 0.0) -> torch.Tensor:
@@ -56,3 +56,29 @@ def test_order_does_not_matter_and_sides_are_equal() -> None:
 def test_too_few_pictures_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 3 pictures"):
         kernel_distance(unit(2, 0), unit(5, 1))
+
+
+def test_change_is_the_difference_and_its_error_is_the_paired_jackknife() -> None:
+    before, after, real = unit(6, 6), unit(6, 7, shift=0.5), unit(6, 8, shift=1.0)
+    found = kernel_distance_change(before, after, real)
+    assert found.value == pytest.approx(naive(after, real) - naive(before, real), rel=1e-9)
+
+    def without(rows: torch.Tensor, index: int) -> torch.Tensor:
+        return torch.cat([rows[:index], rows[index + 1 :]])
+
+    left_out = torch.tensor(
+        [
+            naive(without(after, i), without(real, i)) - naive(without(before, i), without(real, i))
+            for i in range(len(real))
+        ]
+    )
+    variance = float(5 / 6 * ((left_out - left_out.mean()) ** 2).sum())
+    assert found.standard_error == pytest.approx(variance**0.5, rel=1e-4)
+
+
+def test_change_of_nothing_is_certain() -> None:
+    drawn, real = unit(6, 9), unit(6, 10)
+    found = kernel_distance_change(drawn, drawn, real)
+    assert (found.value, found.standard_error) == (0.0, 0.0)
+    with pytest.raises(ValueError, match="at least 3"):
+        kernel_distance_change(drawn[:2], drawn[:2], real[:2])

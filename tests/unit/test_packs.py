@@ -40,5 +40,5 @@ def test_held_back_captions_say_no_style() -> None:
 
 def test_pack_folders_by_stream() -> None:
     assert folder_of("pack:openmoji", "aux") == PACK.folder / "auxiliary"
-    with pytest.raises(ConfigError, match="choose one of openmoji"):
+    with pytest.raises(ConfigError, match="choose one of emojione-v1, fluent-emoji-high-contrast, openmoji"):
         folder_of("pack:nothing", "style")

@@ -95,11 +95,14 @@ def drawing(tiny_folders: dict[str, Path]) -> tuple[object, ...]:
     ("arguments", "told"),
     [
         (["paint"], "unknown command 'paint': choose one of demo, train, generate"),
-        (["train", "dreambooth"], "unknown name 'dreambooth' among methods: choose one of styleforge"),
+        (["train", "dreambooth"], "unknown name 'dreambooth' among methods: choose one of b_lora, styleforge"),
         (["styles", "nowhere"], "nowhere does not exist: give a folder or a style file"),
         (["train", "styleforge", "--config"], "--config needs a TOML file after it"),
         (["train", "styleforge", "--config", "none.toml"], "config file none.toml does not exist"),
-        (["demo", "--pack", "cubism"], "pack 'cubism' is not shipped: choose one of openmoji"),
+        (
+            ["demo", "--pack", "cubism"],
+            "pack 'cubism' is not shipped: choose one of emojione-v1, fluent-emoji-high-contrast, openmoji",
+        ),
         (["extract", "none.safetensors", "--out", "x.safetensors"], "style file none.safetensors does not exist"),
         (["extract", "x.safetensors", "--out", "x.bin"], "--out x.bin must end in .safetensors"),
         (["extract", "x.safetensors", "--out", "style-pictures"], "--out style-pictures is a folder: name a file"),
@@ -133,9 +136,12 @@ def test_command_line(refused: Refuse, arguments: list[str], told: str) -> None:
         ),
         (["--aux", "none", "--aux-images", "a"], "--aux none and --aux-images a contradict each other: give one"),
         (["--style-images", "none"], "--style-images none does not exist: give a folder of pictures"),
-        (["--aux-images", "style-pictures/0.png"], "--aux-images style-pictures/0.png is a file, not a folder"),
+        (["--aux-images", "style-pictures/0.txt"], "style-pictures/0.txt is not a picture, whatever its name says"),
         (["--style-images", "folder.safetensors"], "--style-images folder.safetensors holds no picture: put files"),
-        (["--style-images", "pack:cubism"], "pack 'cubism' is not shipped: choose one of openmoji"),
+        (
+            ["--style-images", "pack:cubism"],
+            "pack 'cubism' is not shipped: choose one of emojione-v1, fluent-emoji-high-contrast, openmoji",
+        ),
         (["--num-aux", "3"], "--num-aux 3 has no effect without --aux generate: leave it out"),
         (["--prior-weight", "0", "--aux-images", "style-pictures"], "no effect with --prior-weight 0: leave them out"),
         (["--learn", "full"], "rank has no effect with --learn full: leave it out, or use --learn lora"),
@@ -178,7 +184,7 @@ def test_damaged_picture_is_named(refused: Refuse, training: tuple[object, ...],
 
 def test_config_file_is_named(refused: Refuse, training: tuple[object, ...], folder: Path) -> None:
     (folder / "mine.toml").write_text("stepz = 4")
-    assert "mine.toml: unknown option 'stepz'; known: aux," in refused(*training, "--config", "mine.toml")
+    assert "mine.toml: unknown option 'stepz'; known: attach, aux," in refused(*training, "--config", "mine.toml")
     (folder / "mine.toml").write_text("pairs = 'two'")
     assert "mine.toml: pairs = 'two': input should be a valid integer" in refused(*training, "--config", "mine.toml")
 
@@ -197,13 +203,13 @@ def test_config_file_is_named(refused: Refuse, training: tuple[object, ...], fol
         (["--style", "style-pictures/0.png"], "style file style-pictures/0.png is not a safetensors file"),
         (
             ["--style", "fox.safetensors:abc"],
-            "--style fox.safetensors:abc: 'abc' is no number; write FILE or FILE:SCALE",
+            "--style fox.safetensors:abc: 'abc' is no number; write FILE, FILE:SCALE or",
         ),
         (
             ["--style", "fox.safetensors:nan"],
-            "--style fox.safetensors:nan: 'nan' is no number; write FILE or FILE:SCALE",
+            "--style fox.safetensors:nan: 'nan' is no number; write FILE, FILE:SCALE or",
         ),
-        (["--style", "fox.safetensors:"], "--style fox.safetensors:: '' is no number; write FILE or FILE:SCALE"),
+        (["--style", "fox.safetensors:"], "--style fox.safetensors:: '' is no number; write FILE, FILE:SCALE or"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -253,7 +253,7 @@ def test_generate_writes_pictures_and_sidecars(generate: Run, trained: Path, tmp
         facts = json.loads((tmp_path / "pictures" / f"{name}.json").read_text("utf-8"))
         identity = {"file": "lora.safetensors", "sha256": sha256(style.read_bytes()).hexdigest(), "scale": 1.0}
         assert (facts["prompt"], facts["seed"], facts["base"]) == (f"{prompt}, zwx style", seed, "sdxl")
-        assert facts["styles"] == [identity | {"method": "styleforge"}]
+        assert facts["styles"] == [identity | {"role": None, "method": "styleforge"}]
         assert (facts["steps"], facts["height"], facts["width"], facts["sampler"]) == (4, 32, 32, "dpm++")
         assert str(tmp_path) not in json.dumps(facts)
     pictures = [pixels(tmp_path / "pictures" / f"{name}.png") for name in names]
@@ -391,7 +391,7 @@ def test_help_names_every_command(run: Run, flag: str) -> None:
 
 def test_help_of_train_names_the_methods(run: Run) -> None:
     told = run("train")
-    assert "methods: styleforge" in told
+    assert "methods: b-lora, styleforge" in told
     assert run("train", "--help") == told
 
 

@@ -6,6 +6,7 @@ Paper: LoRA, arXiv:2106.09685, Eq. 3, with α = r, so that the files mean the sa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -27,21 +28,43 @@ _NAME = "impasto"
 
 
 class LowRank:
-    """Adapters of one rank on the attention layers of some networks."""
+    """Adapters of one rank on the attention layers of some networks.
+
+    Args:
+        networks: Of the base.
+        names: Which of them get adapters.
+        rank: r, the rows of A and the columns of B.
+        rng: Draws A.
+        blocks: Paths of UNet modules; only the attention layers below these get adapters. All do when it is None.
+    """
 
     def __init__(
-        self, networks: Mapping[str, nn.Module], names: Sequence[str], rank: int, rng: torch.Generator
+        self,
+        networks: Mapping[str, nn.Module],
+        names: Sequence[str],
+        rank: int,
+        rng: torch.Generator,
+        blocks: Sequence[str] | None = None,
     ) -> None:
         self._modules = {name: networks[name] for name in names}
         self._rank = rank
         self._rng = rng
+        self._blocks = blocks
         self._refuse_too_high_rank()
+
+    def _targets(self, network: str) -> list[str]:
+        """Return the full paths of the layers that get adapters."""
+        inside = tuple(f"{block}." for block in self._blocks) if self._blocks is not None and network == "unet" else ""
+        return [
+            path
+            for path, layer in self._modules[network].named_modules()
+            if path.endswith(_TARGETS[network]) and path.startswith(inside) and isinstance(layer, nn.Linear)
+        ]
 
     def _refuse_too_high_rank(self) -> None:
         for network, module in self._modules.items():
-            for path, layer in module.named_modules():
-                if not path.endswith(_TARGETS[network]) or not isinstance(layer, nn.Linear):
-                    continue
+            for path in self._targets(network):
+                layer = cast(nn.Linear, module.get_submodule(path))
                 limit = min(layer.in_features, layer.out_features)
                 if self._rank > limit:
                     raise ConfigError(
@@ -52,7 +75,7 @@ class LowRank:
     def attach(self) -> None:
         """Wrap the attention layers; A is drawn from N(0, 1/r²) as diffusers does, B is zero."""
         for network, module in self._modules.items():
-            config = LoraConfig(r=self._rank, lora_alpha=self._rank, target_modules=list(_TARGETS[network]))
+            config = LoraConfig(r=self._rank, lora_alpha=self._rank, target_modules=self._targets(network))
             inject_adapter_in_model(config, module, adapter_name=_NAME)
             for _, layer in _adapted_layers(module):
                 down = layer.lora_A[_NAME].float().weight  # small steps would round away in a base's half precision

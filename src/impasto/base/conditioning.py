@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -17,10 +17,12 @@ class Conditioning:
     Attributes:
         states: Token states for cross-attention.
         pooled: Pooled embedding, or None in families without one.
+        per_block: Other token states for single blocks of the UNet, by the block's path; the same rows as `states`.
     """
 
     states: Float[Tensor, "batch tokens dim"]
     pooled: Float[Tensor, "batch pooled_dim"] | None = None
+    per_block: Mapping[str, Float[Tensor, "batch tokens dim"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.states)
@@ -28,7 +30,8 @@ class Conditioning:
     def rows(self, index: Sequence[int]) -> Conditioning:
         """Return the given rows, in the given order; rows may repeat."""
         chosen = torch.tensor(list(index), device=self.states.device)
-        return Conditioning(self.states[chosen], None if self.pooled is None else self.pooled[chosen])
+        per_block = {block: states[chosen] for block, states in self.per_block.items()}
+        return Conditioning(self.states[chosen], None if self.pooled is None else self.pooled[chosen], per_block)
 
     def zeros_like(self) -> Conditioning:
         """Return conditioning of the same shape that says nothing."""
@@ -39,7 +42,9 @@ class Conditioning:
 def joined(parts: Sequence[Conditioning]) -> Conditioning:
     """Return the rows of all `parts`, in order."""
     pooled = [part.pooled for part in parts if part.pooled is not None]
-    return Conditioning(torch.cat([part.states for part in parts]), torch.cat(pooled) if pooled else None)
+    blocks = dict.fromkeys(block for part in parts for block in part.per_block)  # in order, once each
+    per_block = {block: torch.cat([part.per_block.get(block, part.states) for part in parts]) for block in blocks}
+    return Conditioning(torch.cat([part.states for part in parts]), torch.cat(pooled) if pooled else None, per_block)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from transformers import CLIPTokenizer
 
 from impasto.base.conditioning import Conditioning, Geometry
 from impasto.base.fingerprint import Fingerprint, fingerprint_of
+from impasto.base.roles import Roles
 from impasto.core.errors import ConfigError
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
@@ -27,6 +28,7 @@ class LatentDiffusion(ABC):
     Attributes:
         family: The family's name, as the file in `families/` is called.
         recipe: Which measured settings fit: "pocket", or the family.
+        roles: Which blocks of the UNet play which role.
         pipe: The pipeline whose parts are used; its own `__call__` is not.
         schedule: ᾱ_t of training.
         prediction: What the UNet predicts.
@@ -36,10 +38,12 @@ class LatentDiffusion(ABC):
 
     family: ClassVar[str]
     pipeline_class: ClassVar[type[DiffusionPipeline]]
+    family_roles: ClassVar[Roles]
 
-    def __init__(self, pipe: DiffusionPipeline, recipe: str) -> None:
+    def __init__(self, pipe: DiffusionPipeline, recipe: str, roles: Roles | None = None) -> None:
         self.pipe = pipe
         self.recipe = recipe
+        self.roles = self.family_roles if roles is None else roles
         self.prediction = _prediction_of(str(pipe.scheduler.config.prediction_type))
         self.schedule = NoiseSchedule(DDPMScheduler.from_config(_training_config(pipe)).alphas_cumprod)
         self.resolution = int(pipe.unet.config.sample_size) * self.factor

@@ -23,7 +23,7 @@ def load_pipeline(
     """
     options: dict[str, object] = {"dtype": dtype}
     try:
-        with _quiet_loading():
+        with quiet_loading():
             if source.is_single_file:
                 pipe = pipeline_class.from_single_file(source.location, **options)
             else:
@@ -35,7 +35,7 @@ def load_pipeline(
 
 
 @contextmanager
-def _quiet_loading() -> Iterator[None]:
+def quiet_loading() -> Iterator[None]:
     """Keep other libraries' loading bars off the terminal: the caller shows its own progress."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging

@@ -164,4 +164,4 @@ def _partial(model: type[Config], values: Mapping[str, object], source: str) -> 
 
 
 def _stand_in(name: str) -> object:
-    return {"prompt": ("",), "out": "x.safetensors"}.get(name, name)
+    return {"prompt": ("",), "out": "x.safetensors", "format": "diffusers"}.get(name, name)

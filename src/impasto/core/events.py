@@ -79,4 +79,17 @@ class Measured:
     better: str
 
 
-Event: TypeAlias = Planned | Progress | TrainStep | Sampled | Generated | Saved | Measured
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The blocks of a base were measured.
+
+    Attributes:
+        folder: Holds table, pictures and proposed roles.
+        table: Effects of all blocks and the proposed roles, as Markdown.
+    """
+
+    folder: Path
+    table: str
+
+
+Event: TypeAlias = Planned | Progress | TrainStep | Sampled | Generated | Saved | Measured | Probed

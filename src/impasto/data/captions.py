@@ -28,5 +28,10 @@ def caption_of(picture: Path) -> str | None:
 
 
 def styled_prompt(caption: str | None, style_words: str) -> str:
-    """Return "{caption}, {style_words}", or the style words alone."""
-    return f"{caption}, {style_words}" if caption else style_words
+    """Return "{caption}, {style_words}", or the style words alone.
+
+    Words that begin with "in" need no comma: "a fox in [v] style", but "a fox, zwx style".
+    """
+    if not caption:
+        return style_words
+    return f"{caption} {style_words}" if style_words.startswith("in ") else f"{caption}, {style_words}"

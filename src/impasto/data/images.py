@@ -38,7 +38,7 @@ class Picture:
 
 
 def list_pictures(folder: Path, option: str) -> list[Path]:
-    """Return the picture files in `folder`, sorted by name.
+    """Return the picture files in `folder`, sorted by name; a file is a list of one.
 
     Args:
         folder: Searched without its subfolders; hidden files are left out.
@@ -47,9 +47,10 @@ def list_pictures(folder: Path, option: str) -> list[Path]:
     Raises:
         DataError: There is no such folder, or no picture in it.
     """
+    if folder.is_file():
+        return [folder]
     if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise DataError(f"{option} {folder} {what}: give a folder of pictures")
+        raise DataError(f"{option} {folder} does not exist: give a folder of pictures, or one picture")
     found = sorted(
         path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )

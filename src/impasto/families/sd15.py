@@ -12,8 +12,10 @@ from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from impasto.base.block_prompts import block_prompts
 from impasto.base.conditioning import Conditioning, Geometry
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.roles import Roles
 
 
 class Family(LatentDiffusion):
@@ -21,6 +23,7 @@ class Family(LatentDiffusion):
 
     family: ClassVar[str] = "sd15"
     pipeline_class: ClassVar[type[DiffusionPipeline]] = StableDiffusionPipeline
+    family_roles: ClassVar[Roles] = {}  # B-LoRA's authors looked and found no blocks that separate
 
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Return the last states of the text encoder."""
@@ -37,5 +40,8 @@ class Family(LatentDiffusion):
         geometry: Sequence[Geometry],  # noqa: ARG002 - SD 1.x is not told sizes
     ) -> Float[Tensor, "batch c h w"]:
         """Return the UNet's prediction."""
-        predicted: Tensor = self.unet(x_t.to(self.dtype), timesteps, encoder_hidden_states=conditioning.states).sample
+        with block_prompts(self.unet, conditioning.per_block):
+            predicted: Tensor = self.unet(
+                x_t.to(self.dtype), timesteps, encoder_hidden_states=conditioning.states
+            ).sample
         return predicted

@@ -13,8 +13,10 @@ from diffusers import DiffusionPipeline, StableDiffusionXLPipeline
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from impasto.base.block_prompts import block_prompts
 from impasto.base.conditioning import Conditioning, Geometry
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.roles import SDXL_ROLES, Roles
 
 
 class Family(LatentDiffusion):
@@ -22,6 +24,7 @@ class Family(LatentDiffusion):
 
     family: ClassVar[str] = "sdxl"
     pipeline_class: ClassVar[type[DiffusionPipeline]] = StableDiffusionXLPipeline
+    family_roles: ClassVar[Roles] = SDXL_ROLES
 
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Return penultimate states of both text encoders side by side, and the second one's pooled embedding."""
@@ -47,10 +50,11 @@ class Family(LatentDiffusion):
         time_ids = torch.tensor(
             [each.time_ids() for each in geometry], device=x_t.device, dtype=conditioning.states.dtype
         )
-        predicted: Tensor = self.unet(
-            x_t.to(self.dtype),
-            timesteps,
-            encoder_hidden_states=conditioning.states,
-            added_cond_kwargs={"text_embeds": conditioning.pooled, "time_ids": time_ids},
-        ).sample
+        with block_prompts(self.unet, conditioning.per_block):
+            predicted: Tensor = self.unet(
+                x_t.to(self.dtype),
+                timesteps,
+                encoder_hidden_states=conditioning.states,
+                added_cond_kwargs={"text_embeds": conditioning.pooled, "time_ids": time_ids},
+            ).sample
         return predicted

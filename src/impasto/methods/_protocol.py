@@ -17,11 +17,19 @@ from impasto.data.streams import Batch
 
 
 class Method(Protocol):
-    """A way to learn a style."""
+    """A way to learn a style.
+
+    Attributes:
+        name: As the command line calls it.
+        paper: Where it comes from.
+        Config: What can be chosen about it.
+        num_pictures: How many style pictures the paper uses, from and to.
+    """
 
     name: ClassVar[str]
     paper: ClassVar[Paper]
     Config: ClassVar[type[config.Config]]
+    num_pictures: ClassVar[tuple[int, int]]
 
     @property
     def settings(self) -> config.Config:
@@ -29,6 +37,12 @@ class Method(Protocol):
 
     def style_words(self) -> str:
         """Return what the user writes in prompts to get the style."""
+
+    def content_words(self) -> str:
+        """Return what the user writes in prompts to get the content of the pictures, or nothing."""
+
+    def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:
+        """Return the blocks of the UNet that learn, by role; nothing for methods that know no roles."""
 
     def prompts(self) -> dict[str, str]:
         """Return, for each stream, the words that its pictures are shown with (captions come before them)."""

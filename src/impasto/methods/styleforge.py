@@ -26,13 +26,13 @@ from impasto.adapters.full_weights import FullWeights
 from impasto.adapters.learnable import Learnable, Together
 from impasto.adapters.low_rank import LowRank
 from impasto.adapters.new_tokens import NewToken
-from impasto.base.conditioning import joined
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.model import BaseModel
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import Batch
-from impasto.diffusion.losses import squared_error, weighted_sum
+from impasto.diffusion.losses import weighted_sum
+from impasto.methods._denoising import denoise_batch
 
 STYLE, AUX = "style", "aux"
 DEFAULT_RANK = 16
@@ -71,6 +71,7 @@ class Method:
         "ION-dgu/StyleBoost",
     )
     Config: ClassVar[type[config.Config]] = Settings
+    num_pictures: ClassVar[tuple[int, int]] = (15, 20)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -78,6 +79,14 @@ class Method:
     def style_words(self) -> str:
         """Return "[V] style"."""
         return f"{self.settings.identifier} style"
+
+    def content_words(self) -> str:
+        """Return nothing: StyleForge learns no content."""
+        return ""
+
+    def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 - all blocks learn
+        """Return nothing: StyleForge learns all blocks alike."""
+        return {}
 
     def prompts(self) -> dict[str, str]:
         """Return the dual binding: StyleRef to "[V] style", Aux to "style"; without λ there is no Aux stream."""
@@ -109,15 +118,6 @@ class Method:
         self, base: BaseModel, batch: Batch, rng: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Return L(StyleRef) + λ L(Aux) and both terms; all rows go through the network together."""
-        parts = list(batch.values())
-        x_0 = torch.cat([part.x_0 for part in parts])
-        epsilon = torch.randn(x_0.shape, generator=rng).to(x_0.device)
-        timesteps = torch.randint(len(base.schedule), (len(x_0),), generator=rng).to(x_0.device)
-        x_t = base.schedule.add_noise(x_0, epsilon, timesteps)
-        conditioning = joined([base.encode_prompts(part.prompts) for part in parts])
-        geometry = [each for part in parts for each in part.geometry]
-        predicted = base.predict(x_t, timesteps, conditioning, geometry)
-        errors = squared_error(predicted, base.prediction.target(base.schedule, x_0, epsilon, timesteps))
-        per_stream = torch.split(errors, [len(part.x_0) for part in parts])
-        terms = {name: rows.mean() for name, rows in zip(batch, per_stream, strict=True)}
+        denoised = denoise_batch(base, batch, rng)
+        terms = denoised.by_stream(denoised.errors(base))
         return weighted_sum(terms, {STYLE: 1.0, AUX: self.settings.prior_weight}), terms

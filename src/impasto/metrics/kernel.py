@@ -59,6 +59,37 @@ def kernel_distance(x: Float[Tensor, "m dim"], y: Float[Tensor, "n dim"]) -> Ker
     return KernelDistance(float(value), float(variance.sqrt()))
 
 
+def kernel_distance_change(
+    before: Float[Tensor, "n dim"], after: Float[Tensor, "n dim"], real: Float[Tensor, "n dim"]
+) -> KernelDistance:
+    """Return the distance of `after` to `real` minus that of `before`: negative means nearer.
+
+    Row i of all three sets shows the same subject. The standard error is the paired jackknife's: each subject is left
+    out of all three sets at once, so that what is hard to draw before and after alike does not count as noise.
+
+    Raises:
+        ValueError: The sets differ in size or have fewer than three features.
+    """
+    if not len(before) == len(after) == len(real) or len(real) < 3:
+        raise ValueError(f"needs three sets of equal size, at least 3, got {len(before)}, {len(after)}, {len(real)}")
+    total, left_out = zip(*(_paired_terms(drawn, real) for drawn in (before, after)), strict=True)
+    variance = _jackknife_variance(left_out[1] - left_out[0])
+    return KernelDistance(float(total[1] - total[0]), float(variance.sqrt()))
+
+
+def _paired_terms(drawn: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the part of the distance that depends on `drawn`, and its values with each subject left out."""
+    x, y = (features.double() * features.shape[1] ** 0.5 for features in (drawn, real))
+    within, across, n = polynomial_kernel(x, x), polynomial_kernel(x, y), len(x)
+    sums = _off_diagonal(within), across.sum()
+    fewer = (
+        sums[0] - 2 * _row_sums(within),
+        sums[1] - across.sum(dim=1) - across.sum(dim=0) + across.diagonal(),
+    )
+    whole = sums[0] / (n * (n - 1)) - 2 * sums[1] / n**2
+    return whole, fewer[0] / ((n - 1) * (n - 2)) - 2 * fewer[1] / (n - 1) ** 2
+
+
 def _mmd(within_x: Tensor, within_y: Tensor, across: Tensor, m: int, n: int) -> Tensor:
     return within_x / (m * (m - 1)) + within_y / (n * (n - 1)) - 2 * across / (m * n)
 

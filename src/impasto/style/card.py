@@ -23,7 +23,9 @@ class Card(BaseModel):
         base: The base as the user named it, without folders.
         fingerprint: Tells the base from others.
         style_words: What to write in prompts, e.g. "zwx style".
+        content_words: What to write in prompts to get the content of the picture, e.g. "A [v]", or empty.
         new_token: The word with an embedding of its own, or empty.
+        roles: Blocks of the UNet that were trained, by role; empty for methods that know no roles.
         steps: Optimiser steps that were done.
         is_complete: False when the run was stopped early.
         loss: Mean of the last tenth of the steps.
@@ -42,7 +44,9 @@ class Card(BaseModel):
     base: str
     fingerprint: Fingerprint
     style_words: str
+    content_words: str = ""
     new_token: str = ""
+    roles: dict[str, list[str]] = {}
     steps: int
     is_complete: bool = True
     loss: float

@@ -13,10 +13,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from impasto.adapters.full_weights import DELTA
 from impasto.adapters.new_tokens import TOKEN
 from impasto.core.errors import StyleFileError, UnsafeFile
 from impasto.core.files import staged
 from impasto.style.card import CARD_KEY, Card
+from impasto.style.formats.pairs import is_foreign, read_pairs
 
 _MAX_HEADER = 64 * 2**20
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
@@ -36,11 +38,31 @@ class Style:
     tensors: dict[str, Tensor]
 
 
+@dataclass(frozen=True, slots=True)
+class LowRankFile:
+    """A low-rank file of any tool.
+
+    Attributes:
+        card: What it says about itself, or None when impasto did not make it.
+        metadata: All text in its header.
+        tensors: A and B under impasto's names, W = W0 + B A.
+    """
+
+    card: Card | None
+    metadata: dict[str, str]
+    tensors: dict[str, Tensor]
+
+
 def save_style(path: Path, style: Style) -> None:
     """Replace `path` by the style, staged: a failure leaves what was there."""
-    ordered = {name: style.tensors[name].contiguous() for name in sorted(style.tensors)}
+    save_tensors(path, style.tensors, {CARD_KEY: style.card.model_dump_json()})
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Replace `path` by tensors and a header, staged: a failure leaves what was there."""
+    ordered = {name: tensors[name].contiguous() for name in sorted(tensors)}
     with staged(path) as staging:
-        save_file(ordered, staging, metadata={CARD_KEY: style.card.model_dump_json(), "format": "pt"})
+        save_file(ordered, staging, metadata={**metadata, "format": "pt"})
         staging.chmod(0o644)  # safetensors writes for the owner alone; a style is made to be passed on
 
 
@@ -51,15 +73,60 @@ def read_card(path: Path) -> Card:
         UnsafeFile: The file is a pickle or no safetensors file.
         StyleFileError: It is missing or has no card.
     """
-    header = _read_header(path)
-    metadata = header.get("__metadata__")
-    text = metadata.get(CARD_KEY) if isinstance(metadata, dict) else None
-    if not isinstance(text, str):
+    card = _card_in(_metadata_of(path), path)
+    if card is None:
         raise StyleFileError(
             f"style file {path} has no impasto card: it was made by another tool; load it with that tool instead"
         )
+    return card
+
+
+def load_style(path: Path) -> Style:
+    """Return a style, also one that was converted for another tool; see `read_card` for errors."""
+    card = read_card(path)
+    tensors = _read_tensors(path)
+    if any(is_foreign(name) for name in tensors):
+        tensors = read_pairs(tensors, _metadata_of(path), f"style file {path}")
+    _refuse_bad_tensors(path, tensors)
+    if card.new_token and not any(name.startswith(TOKEN) for name in tensors):
+        raise StyleFileError(f"style file {path} is damaged: it names the token {card.new_token!r} but has no row")
+    return Style(card, tensors)
+
+
+def load_low_rank(path: Path) -> LowRankFile:
+    """Return the pairs of a LoRA that any tool made.
+
+    Raises:
+        UnsafeFile: The file is a pickle or no safetensors file.
+        StyleFileError: It is missing, damaged, or holds anything but plain low-rank pairs for SD 1.5 or SDXL.
+    """
+    metadata = _metadata_of(path)
+    tensors = _read_tensors(path)
+    if any(name.startswith(DELTA) for name in tensors):
+        raise StyleFileError(
+            f"style file {path} is of kind full, other tools read low-rank pairs: make them with "
+            f"impasto extract {path} --out {path.stem}-lora.safetensors"
+        )
+    if any(name.startswith(TOKEN) for name in tensors):
+        raise StyleFileError(
+            f"style file {path} brings a token of its own, which no other tool reads from a LoRA: train without "
+            "--new-token"
+        )
+    pairs = read_pairs(tensors, metadata, f"style file {path}")
+    _refuse_bad_tensors(path, pairs)
+    return LowRankFile(_card_in(metadata, path), metadata, pairs)
+
+
+def _metadata_of(path: Path) -> dict[str, str]:
+    metadata = _read_header(path).get("__metadata__")
+    return {str(k): v for k, v in metadata.items() if isinstance(v, str)} if isinstance(metadata, dict) else {}
+
+
+def _card_in(metadata: Mapping[str, str], path: Path) -> Card | None:
+    if CARD_KEY not in metadata:
+        return None
     try:
-        return Card.model_validate_json(text)
+        return Card.model_validate_json(metadata[CARD_KEY])
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "card"
@@ -68,18 +135,12 @@ def read_card(path: Path) -> Card:
         ) from error
 
 
-def load_style(path: Path) -> Style:
-    """Return a style; see `read_card` for errors."""
-    card = read_card(path)
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as opened:
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
         raise UnsafeFile(f"style file {path} is damaged ({error}): train or download it again") from error
-    _refuse_bad_tensors(path, tensors)
-    if card.new_token and not any(name.startswith(TOKEN) for name in tensors):
-        raise StyleFileError(f"style file {path} is damaged: it names the token {card.new_token!r} but has no row")
-    return Style(card, tensors)
 
 
 def _read_header(path: Path) -> Mapping[str, object]:

@@ -17,7 +17,7 @@ from impasto.core.events import Event, Generated, Measured, Progress
 from impasto.core.files import staged, write_text
 from impasto.features.pocket import Features
 from impasto.methods._protocol import Method
-from impasto.metrics.kernel import kernel_distance
+from impasto.metrics.kernel import kernel_distance, kernel_distance_change
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
 from impasto.workflows.choose_method import find_method, make_method
@@ -101,9 +101,15 @@ def _measure(drawn: Sequence[Drawn]) -> Iterator[Event]:
     """Measure how far the pictures before and after are from the artist's own."""
     features = Features()
     real = features.extract([each.subject.picture for each in drawn])
-    for when, pictures in (("before", [each.before for each in drawn]), ("after", [each.after for each in drawn])):
-        distance = kernel_distance(features.extract(pictures), real)
-        yield Measured(f"KID to the real drawings, {when}", distance.value, distance.standard_error, "lower")
+    before = features.extract([each.before for each in drawn])
+    after = features.extract([each.after for each in drawn])
+    distances = {
+        "KID to the real drawings, before": kernel_distance(before, real),
+        "KID to the real drawings, after": kernel_distance(after, real),
+        "KID, after minus before": kernel_distance_change(before, after, real),
+    }
+    for what, distance in distances.items():
+        yield Measured(what, distance.value, distance.standard_error, "lower")
 
 
 def _new_run_folder(out: Path) -> Path:

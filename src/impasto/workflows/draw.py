@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -27,11 +27,13 @@ class Request:
         prompt: The words.
         seed: Fixes the picture, whatever else is in its batch.
         start: A picture to start from (SDEdit), or None.
+        per_block: Other words for single blocks of the UNet, by the block's path.
     """
 
     prompt: str
     seed: int
     start: Image.Image | None = None
+    per_block: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def _draw_batch(base: LatentDiffusion, requests: Sequence[Request], look: Look) 
     start = begin(scheduler, look.steps, noise, _start_latents(base, requests), look.strength)
     words = {
         "unconditional": base.encode_nothing(len(requests), look.negative_prompt),
-        "text": base.encode_prompts([request.prompt for request in requests]),
+        "text": _encode(base, requests),
     }
     geometry = [Geometry.whole(look.height, look.width)] * len(requests)
 
@@ -87,6 +89,16 @@ def _draw_batch(base: LatentDiffusion, requests: Sequence[Request], look: Look) 
     for denoised in denoise(scheduler, predict, start, guidance_scale=look.guidance_scale, rngs=rngs):
         latents = denoised.latents
     return [to_image(picture) for picture in base.decode(latents)]
+
+
+def _encode(base: LatentDiffusion, requests: Sequence[Request]) -> Conditioning:
+    encoded = base.encode_prompts([request.prompt for request in requests])
+    blocks = dict.fromkeys(block for request in requests for block in request.per_block)
+    per_block = {
+        block: base.encode_prompts([request.per_block.get(block, request.prompt) for request in requests]).states
+        for block in blocks
+    }
+    return replace(encoded, per_block=per_block)
 
 
 def _start_latents(base: LatentDiffusion, requests: Sequence[Request]) -> Tensor | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,20 +14,21 @@ from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
 from impasto.core.files import staged, write_text
 from impasto.data.images import fit_square, read_picture
-from impasto.style.attach import attached, verify
+from impasto.style.attach import attached
 from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.generate_options import DrawOptions, GenerateOptions, StylizeOptions
+from impasto.workflows.generate_options import DrawOptions, GenerateOptions, StyledOptions, StylizeOptions
 from impasto.workflows.open_base import open_base
 from impasto.workflows.run_folder import library_versions
-from impasto.workflows.styles import NamedStyle, load_styles, with_style_words
+from impasto.workflows.styles import NamedStyle, fit_to, load_styles, notes_on, with_style_words
 
 
 def generate(options: GenerateOptions) -> Generator[Event]:
     """Yield a plan, then one `Generated` for every picture."""
     styles = load_styles(options.style)
     base = open_base(options.base, device=options.device, precision=options.precision)
-    look = _look(options, options.height or base.resolution, options.width or base.resolution, 1.0)
-    yield from _draw_all(_Job(options, base, styles, look), list(options.prompt), None)
+    look = look_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
+    job = Job(options, base, fit_to(base, styles), look, tuple(notes_on(styles)))
+    yield from draw_job(job, _requests(options, job.styles, options.prompt, None))
 
 
 def stylize(options: StylizeOptions) -> Generator[Event]:
@@ -40,20 +41,34 @@ def stylize(options: StylizeOptions) -> Generator[Event]:
             f"--strength {options.strength} of {options.steps} steps is none: use at least {1 / options.steps:.2f}"
         )
     start, _ = fit_square(picture.image, base.resolution)
-    look = _look(options, base.resolution, base.resolution, options.strength)
-    yield from _draw_all(_Job(options, base, styles, look, picture.notes), [options.prompt], start)
+    look = look_of(options, base.resolution, base.resolution, options.strength)
+    job = Job(options, base, fit_to(base, styles), look, (*picture.notes, *notes_on(styles)))
+    yield from draw_job(job, _requests(options, job.styles, [options.prompt], start))
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
+    """Pictures to draw and to write.
+
+    Attributes:
+        options: Of the command.
+        base: Loaded.
+        styles: What is attached, fitted to the base.
+        look: How pictures are drawn.
+        notes: What the plan tells the user.
+        finish: Changes every picture before it is written, or None.
+    """
+
     options: DrawOptions
     base: LatentDiffusion
     styles: Sequence[NamedStyle]
     look: Look
     notes: tuple[str, ...] = ()
+    finish: Callable[[Image.Image], Image.Image] | None = None
 
 
-def _look(options: DrawOptions, height: int, width: int, strength: float) -> Look:
+def look_of(options: DrawOptions, height: int, width: int, strength: float) -> Look:
+    """Return how to draw, from options and what the command decides."""
     return Look(
         steps=options.steps,
         guidance_scale=options.guidance_scale,
@@ -66,13 +81,21 @@ def _look(options: DrawOptions, height: int, width: int, strength: float) -> Loo
     )
 
 
-def _draw_all(job: _Job, prompts: Sequence[str], start: Image.Image | None) -> Generator[Event]:
+def seeds_of(options: DrawOptions) -> range:
+    """Return the seeds of a prompt's pictures."""
+    return range(options.seed, options.seed + options.num_images)
+
+
+def _requests(
+    options: StyledOptions, styles: Sequence[NamedStyle], prompts: Sequence[str], start: Image.Image | None
+) -> list[Request]:
+    styled = prompts if options.raw_prompt else [with_style_words(prompt, styles) for prompt in prompts]
+    return [Request(prompt, seed, start) for prompt in styled for seed in seeds_of(options)]
+
+
+def draw_job(job: Job, requests: Sequence[Request]) -> Generator[Event]:
+    """Yield the plan, then one `Generated` for every picture that was written."""
     job.base.latent_shape(job.look.height, job.look.width)
-    for named in job.styles:
-        verify(job.base, named.style, str(named.path))
-    styled = prompts if job.options.raw_prompt else [with_style_words(prompt, job.styles) for prompt in prompts]
-    seeds = range(job.options.seed, job.options.seed + job.options.num_images)
-    requests = [Request(prompt.removeprefix(", "), seed, start) for prompt in styled for seed in seeds]
     targets = _targets(job.options.out, requests)
     yield _plan(job, requests)
     if job.options.dry_run:
@@ -80,8 +103,9 @@ def _draw_all(job: _Job, prompts: Sequence[str], start: Image.Image | None) -> G
     identities = [named.identity() for named in job.styles]
     with attached(job.base, [(named.style, named.scale) for named in job.styles]):
         for target, (request, image) in zip(targets, draw(job.base, requests, job.look), strict=True):
+            finished = job.finish(image) if job.finish else image
             with staged(target) as staging:
-                image.save(staging, format="PNG")
+                finished.save(staging, format="PNG")
             write_text(target.with_suffix(".json"), json.dumps(_sidecar(job, request, identities), indent=2) + "\n")
             yield Generated(target, request.prompt, request.seed)
 
@@ -99,14 +123,15 @@ def _targets(out: Path, requests: Sequence[Request]) -> list[Path]:
     return [out / f"{first + index:04d}-seed{request.seed}.png" for index, request in enumerate(requests)]
 
 
-def _plan(job: _Job, requests: Sequence[Request]) -> Planned:
+def _plan(job: Job, requests: Sequence[Request]) -> Planned:
     look = job.look
     prompts = list(dict.fromkeys(request.prompt for request in requests))
     rows = [("base", job.options.base)]
-    rows += [("style", f"{named.path} x {named.scale:g}") for named in job.styles]
+    rows += [("style", f"{named.label()} x {named.scale:g}") for named in job.styles]
     rows += [("prompt", prompt) for prompt in prompts[:6]]
     if len(prompts) > 6:
         rows.append(("prompt", f"... and {len(prompts) - 6} more"))
+    rows += [(f"in {block}", words) for block, words in requests[0].per_block.items()]
     rows.append(("pictures", f"{len(requests)} of {look.width}x{look.height}, {look.steps} steps of {look.sampler}"))
     if look.strength < 1:
         rows.append(("strength", f"{look.strength:g}"))
@@ -114,9 +139,10 @@ def _plan(job: _Job, requests: Sequence[Request]) -> Planned:
     return Planned(tuple(rows), job.notes)
 
 
-def _sidecar(job: _Job, request: Request, styles: Sequence[dict[str, str | float]]) -> dict[str, object]:
+def _sidecar(job: Job, request: Request, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:
     look = job.look
-    return {
+    blocks = {"prompts_of_blocks": dict(request.per_block)} if request.per_block else {}
+    return blocks | {
         "prompt": request.prompt,
         "negative_prompt": look.negative_prompt,
         "seed": request.seed,

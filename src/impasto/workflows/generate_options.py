@@ -11,14 +11,10 @@ from impasto.core.config import Config
 
 
 class DrawOptions(Config):
-    """What generate and stylize share."""
+    """What all commands that draw share."""
 
     base: str = "pocket"
     """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
-    style: tuple[str, ...] = ()
-    """Style file, as FILE or FILE:SCALE; repeat the flag to attach several at once."""
-    raw_prompt: bool = False
-    """Draw the prompt as it is, without adding the words of the attached styles."""
     negative_prompt: str | None = None
     """What to steer away from."""
     num_images: int = Field(default=1, ge=1, le=100_000)
@@ -43,7 +39,16 @@ class DrawOptions(Config):
     """Print the plan and stop."""
 
 
-class GenerateOptions(DrawOptions):
+class StyledOptions(DrawOptions):
+    """What generate and stylize share."""
+
+    style: tuple[str, ...] = ()
+    """Style file, as FILE, FILE:SCALE or FILE@ROLE:SCALE (role: content or style); repeat the flag for several."""
+    raw_prompt: bool = False
+    """Draw the prompt as it is, without adding the words of the attached styles."""
+
+
+class GenerateOptions(StyledOptions):
     """Draw pictures from words, in the styles given."""
 
     prompt: tuple[str, ...] = Field(min_length=1)
@@ -54,7 +59,7 @@ class GenerateOptions(DrawOptions):
     """In pixels; by default the base's own size."""
 
 
-class StylizeOptions(DrawOptions):
+class StylizeOptions(StyledOptions):
     """Redraw a picture of yours in a style (SDEdit)."""
 
     picture: Path

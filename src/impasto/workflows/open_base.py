@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 import torch
 
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.loading import load_pipeline
-from impasto.base.source import POCKET, find_base
+from impasto.base.roles import read_roles
+from impasto.base.source import find_base
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.plugins import load_plugin
 
@@ -54,4 +56,5 @@ def open_base(name: str, *, device: str = "auto", precision: Precision = "auto")
     family = cast(type[LatentDiffusion], load_plugin("impasto.families", source.family, "Family"))
     chosen = choose_device(device)
     pipe = load_pipeline(family.pipeline_class, source, device=chosen, dtype=choose_dtype(precision, chosen))
-    return family(pipe, POCKET if source.name == POCKET else source.family)
+    roles = None if source.is_single_file else read_roles(Path(source.location))
+    return family(pipe, source.recipe, roles)

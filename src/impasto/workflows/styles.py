@@ -1,4 +1,4 @@
-"""Styles as the user names them: `FILE` or `FILE:SCALE`."""
+"""Styles as the user names them: `FILE`, `FILE@ROLE`, `FILE:SCALE` or `FILE@ROLE:SCALE`."""
 
 from __future__ import annotations
 
@@ -8,47 +8,127 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.roles import Roles
 from impasto.core.errors import ConfigError
+from impasto.data.captions import styled_prompt
+from impasto.style.attach import verify
 from impasto.style.file import Style, load_style
+from impasto.style.select import select_role
+
+_CONTENT, _STYLE = "content", "style"
 
 
 @dataclass(frozen=True, slots=True)
 class NamedStyle:
-    """A loaded style, its strength and where it came from."""
+    """A loaded style, its strength and where it came from.
+
+    Attributes:
+        path: Its file.
+        scale: Its strength: W = W0 + scale · ΔW.
+        style: What is attached.
+        role: The only role of it that is used, or None for all of it.
+    """
 
     path: Path
     scale: float
     style: Style
+    role: str | None = None
 
-    def identity(self) -> dict[str, str | float]:
+    def label(self) -> str:
+        """Return how the user would name it."""
+        return f"{self.path}{'' if self.role is None else '@' + self.role}"
+
+    def identity(self) -> dict[str, str | float | None]:
         """Return what a picture's sidecar remembers of the style."""
         digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        return {"file": self.path.name, "sha256": digest, "scale": self.scale, "method": self.style.card.method}
+        return {
+            "file": self.path.name,
+            "sha256": digest,
+            "scale": self.scale,
+            "role": self.role,
+            "method": self.style.card.method,
+        }
+
+    def words(self) -> str:
+        """Return what calls it at the end of a prompt; content is called in the prompt's own words instead."""
+        if self.role not in {None, _STYLE}:
+            return ""
+        trained = self.style.card.roles
+        return "" if trained and _STYLE not in trained else self.style.card.style_words
 
 
-def parse_style(given: str) -> tuple[Path, float]:
-    """Return path and scale of "FILE" or "FILE:SCALE"; a colon that is part of the path is left alone."""
-    path, colon, scale = given.rpartition(":")
-    if not colon or Path(given).exists():
-        return Path(given), 1.0
+def parse_style(given: str) -> tuple[Path, str | None, float]:
+    """Return path, role and scale of "FILE", "FILE@ROLE", "FILE:SCALE" or "FILE@ROLE:SCALE".
+
+    A colon or an @ that is part of an existing path is left alone.
+    """
+    if Path(given).exists():
+        return Path(given), None, 1.0
+    rest, scale = given, 1.0
+    before, colon, after = given.rpartition(":")
+    if colon and not {"/", "\\"} & set(after):  # the colon of a folder's name has a path behind it
+        rest, scale = before, _number(given, before, after)
+    path, at, role = rest.rpartition("@")
+    if not at or Path(rest).exists() or "/" in role or "." in role:
+        return Path(rest), None, scale
+    return Path(path), role, scale
+
+
+def _number(given: str, path: str, scale: str) -> float:
     try:
         number = float(scale)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ConfigError(f"--style {given}: {scale!r} is no number; write FILE or FILE:SCALE, e.g. {path}:0.8")
-    return Path(path), number
+        raise ConfigError(
+            f"--style {given}: {scale!r} is no number; write FILE, FILE:SCALE or FILE@ROLE:SCALE, e.g. {path}:0.8"
+        )
+    return number
 
 
 def load_styles(given: Sequence[str]) -> list[NamedStyle]:
-    """Return the styles in the order given."""
-    return [NamedStyle(path, scale, load_style(path)) for path, scale in map(parse_style, given)]
+    """Return the styles in the order given, whole; see `fit_to` for their roles."""
+    parsed = [parse_style(each) for each in given]
+    return [NamedStyle(path, scale, load_style(path), role) for path, role, scale in parsed]
+
+
+def fit_to(base: LatentDiffusion, styles: Sequence[NamedStyle]) -> list[NamedStyle]:
+    """Return the styles reduced to their roles, after making sure that each belongs to `base`.
+
+    Raises:
+        BaseMismatch: A style was trained for another base.
+        StyleFileError: A style has nothing for the role asked for.
+    """
+    fitted = []
+    for named in styles:
+        verify(base, named.style, str(named.path))
+        style = named.style
+        if named.role is not None:
+            roles: Roles = style.card.roles or base.roles
+            style = select_role(style, named.role, roles, str(named.path))
+        fitted.append(NamedStyle(named.path, named.scale, style, named.role))
+    return fitted
 
 
 def with_style_words(prompt: str, styles: Sequence[NamedStyle]) -> str:
     """Return the prompt with the words of each attached style at its end, where they are not in it already."""
     for named in styles:
-        words = named.style.card.style_words
-        if named.scale != 0 and words not in prompt:
-            prompt = f"{prompt}, {words}"
+        words = named.words()
+        if named.scale != 0 and words and words not in prompt:
+            prompt = styled_prompt(prompt, words)
     return prompt
+
+
+def notes_on(styles: Sequence[NamedStyle]) -> list[str]:
+    """Return a note for styles that are called by the same words: a prompt cannot tell them apart."""
+    paths: dict[str, list[str]] = {}
+    for named in styles:
+        if named.words():
+            paths.setdefault(named.words(), []).append(str(named.path))
+    return [
+        f"{' and '.join(each)} are called by the same words {words!r}: both act wherever the prompt says them; train "
+        "one with another --placeholder or --identifier to tell them apart"
+        for words, each in paths.items()
+        if len(each) > 1
+    ]

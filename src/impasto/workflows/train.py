@@ -24,15 +24,18 @@ from impasto.base.prompt_cache import CachedPrompts
 from impasto.core.errors import ResourceError, TrainingDiverged
 from impasto.core.events import Event, Progress, Sampled, Saved, TrainStep
 from impasto.core.rng import generator
+from impasto.data.captions import styled_prompt
 from impasto.data.encode import encode_examples
 from impasto.data.images import Picture, read_picture
 from impasto.data.streams import Batch, Example, draw_batch
 from impasto.methods._protocol import Method
+from impasto.style.attach import attached
 from impasto.style.card import Card
 from impasto.style.file import Style, save_style
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.open_base import choose_dtype, open_base
 from impasto.workflows.run_folder import RunFolder, library_versions
+from impasto.workflows.styles import fit_to, load_styles
 from impasto.workflows.train_options import TrainOptions
 from impasto.workflows.train_plan import Gathered, check_options, gather, picture_hashes, plan_of, side_of
 
@@ -52,12 +55,14 @@ def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = l
         ImpastoError: Whatever the user can mend; see `core/errors.py`.
     """
     check_options(options)
-    gathered = gather(options, method.prompts())
+    gathered = gather(options, method)
+    styles = load_styles(options.attach)
     precision = "fp32" if method.kind() == "full" else options.precision
     base = open_base(options.base, device=options.device, precision=precision)
     base.fingerprint()  # taken and kept while the base is untouched
     folder = RunFolder(options.run_folder())
-    with learning(method.adapters(base, generator(options.seed))) as learnable:
+    kept = [(named.style, named.scale) for named in fit_to(base, styles)]
+    with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
         plan = plan_of(options, method, base, gathered, learnable)
         yield plan
         if options.dry_run:
@@ -141,7 +146,7 @@ class _Run:
         if not self.options.sample_every or not self.options.sample_prompts:
             return
         words = self.method.style_words()
-        requests = [Request(f"{prompt}, {words}", _SAMPLE_SEED) for prompt in self.options.sample_prompts]
+        requests = [Request(styled_prompt(prompt, words), _SAMPLE_SEED) for prompt in self.options.sample_prompts]
         yield Sampled(
             step, self.folder.save_samples(step, [image for _, image in draw(self.base, requests, self._look())])
         )
@@ -207,10 +212,11 @@ class _Run:
             return None
 
     def _card(self, pictures: Mapping[str, tuple[Picture, ...]], *, is_complete: bool) -> Card:
-        options = self.options.model_dump(mode="json", exclude={"sample_prompts", "dry_run", "out", "run_dir"})
-        config = options | self.method.settings.model_dump(mode="json")
+        not_told = {"sample_prompts", "dry_run", "out", "run_dir", "attach"}
+        config = self.options.model_dump(mode="json", exclude=not_told) | self.method.settings.model_dump(mode="json")
         for name in ("base", "style_images", "aux_images"):
             config[name] = _without_folders(config[name])
+        config |= {name: " ".join(map(str, value)) for name, value in config.items() if isinstance(value, list)}
         return Card(
             method=self.method.name,
             paper=self.method.paper.arxiv,
@@ -219,6 +225,8 @@ class _Run:
             base=_without_folders(self.options.base) or self.options.base,
             fingerprint=self.base.fingerprint(),
             style_words=self.method.style_words(),
+            content_words=self.method.content_words(),
+            roles={role: list(blocks) for role, blocks in self.method.roles(self.base).items()},
             new_token=self.method.new_token(),
             steps=self.done,
             is_complete=is_complete,

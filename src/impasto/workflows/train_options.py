@@ -15,7 +15,7 @@ class TrainOptions(Config):
     """What is trained on what, for how long, and where it goes."""
 
     style_images: str
-    """Folder of 15-20 style pictures, or pack:NAME for a shipped one."""
+    """Folder of style pictures, one picture file, or pack:NAME for a shipped folder."""
     out: Path
     """The style file to write, ending in .safetensors."""
     base: str = "pocket"
@@ -38,6 +38,8 @@ class TrainOptions(Config):
     """Clip gradients to this norm; 0 leaves them."""
     resolution: int | None = Field(default=None, ge=32)
     """Side of the training pictures in pixels; by default the base's own."""
+    attach: tuple[str, ...] = ()
+    """Style file to keep attached, unchanged, while learning: FILE, FILE@ROLE:SCALE; repeat the flag for several."""
     captions: bool = False
     """Put the caption in NAME.txt beside NAME.png before the style words."""
     flips: bool = False

@@ -23,7 +23,6 @@ from impasto.workflows.packs import folder_of
 from impasto.workflows.train_options import TrainOptions
 
 _FEW = 3
-_RECOMMENDED = "15-20"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +55,16 @@ def check_options(options: TrainOptions) -> None:
         raise ResourceError(f"--out {options.out}: less than 64 MiB are free on that disk; free some first")
 
 
-def gather(options: TrainOptions, streams: Mapping[str, str]) -> Gathered:
+def gather(options: TrainOptions, method: Method) -> Gathered:
     """Return the pictures of every stream that has a folder; each file is opened and checked.
 
     A stream whose pictures are to be drawn by the base is left out; so is Aux when there is none.
     """
+    streams = method.prompts()
     if "aux" not in streams and (options.aux_images is not None or options.aux == "generate"):
-        raise ConfigError("auxiliary pictures have no effect with --prior-weight 0: leave them out, or raise it")
+        is_dual = "prior_weight" in type(method.settings).model_fields
+        why = "--prior-weight 0: leave them out, or raise it" if is_dual else f"{method.name}: leave them out"
+        raise ConfigError(f"auxiliary pictures have no effect with {why}")
     folders = {"style": (options.style_images, "--style-images")}
     if "aux" in streams and options.aux_images is not None:
         folders["aux"] = (options.aux_images, "--aux-images")
@@ -72,7 +74,7 @@ def gather(options: TrainOptions, streams: Mapping[str, str]) -> Gathered:
         paths = list_pictures(folder_of(given, stream), option)
         pictures[stream] = tuple(read_picture(path) for path in paths)
         source[stream] = given if given.startswith("pack:") else Path(given).name
-        notes += _notes_on(stream, pictures[stream])
+        notes += _notes_on(stream, pictures[stream], method.num_pictures)
         if options.captions:
             notes += _notes_on_captions(stream, paths)
     if "aux" in streams and options.aux == "generate":
@@ -82,13 +84,14 @@ def gather(options: TrainOptions, streams: Mapping[str, str]) -> Gathered:
     return Gathered(pictures, source, tuple(notes))
 
 
-def _notes_on(stream: str, pictures: tuple[Picture, ...]) -> list[str]:
+def _notes_on(stream: str, pictures: tuple[Picture, ...], recommended: tuple[int, int]) -> list[str]:
     notes = [f"{picture.path.name}: {note}" for picture in pictures for note in picture.notes]
     if len(notes) > 4:
         notes = [*notes[:3], f"... and {len(notes) - 3} more such notes"]
-    if stream == "style" and len(pictures) < _FEW:
+    if stream == "style" and len(pictures) < min(_FEW, recommended[0]):
         notes.append(
-            f"only {len(pictures)} style picture(s), the paper uses {_RECOMMENDED}: expect copies, not a style"
+            f"only {len(pictures)} style picture(s), the paper uses {recommended[0]}-{recommended[1]}: "
+            "expect copies, not a style"
         )
     return notes
 
@@ -128,6 +131,7 @@ def plan_of(
         ("method", f"{method.name}  (arXiv:{method.paper.arxiv})"),
         ("learns", f"{learnt / 1e6:.2f} M parameters  ({method.kind()})"),
     ]
+    rows += [(f"role {role}", ", ".join(blocks)) for role, blocks in method.roles(base).items()]
     for name, words in streams.items():
         is_drawn = name not in gathered.pictures
         count = options.aux_count() if is_drawn else len(gathered.pictures[name])
@@ -136,6 +140,7 @@ def plan_of(
     rows += [
         ("steps", f"{options.steps} x {options.pairs} of each stream, {side_of(options, base)} px"),
         ("learning rate", f"{options.learning_rate:g} {options.rate_schedule}"),
+        *((("attached", f"{', '.join(options.attach)}, unchanged"),) if options.attach else ()),
         ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
         ("memory", f"about {_memory(base, learnt) / 2**30:.1f} GiB"),
         ("time", _spoken_time(_seconds(options, base, len(streams)))),

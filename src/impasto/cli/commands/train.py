@@ -41,7 +41,7 @@ def _options(method_class: type[Method], arguments: list[str]) -> tuple[TrainOpt
     parsed = parse(
         combined,
         arguments,
-        command=f"train {method_class.name}",
+        command=f"train {method_class.name.replace('_', '-')}",
         description=f"{method_class.paper.title} (arXiv:{method_class.paper.arxiv}).",
         recipe=recipe_for(method_class.name, kind_of_base(arguments)),
     )
@@ -63,11 +63,21 @@ def _train(options: TrainOptions, method: Method) -> int:
         show(console, _armed_from_first_step(stream, stop))
     if options.dry_run:
         return 0
-    words = method.style_words()
-    base = "" if options.base == POCKET else f"--base {options.base} "
-    drawing = f'impasto generate {base}--style {options.out} --prompt "a fox, {words}"'
-    console.print(f"\ndraw with it:  {drawing}", highlight=False, markup=False, soft_wrap=True)
+    for drawing in _ways_to_draw(options, method):
+        console.print(f"\ndraw with it:  {drawing}", highlight=False, markup=False, soft_wrap=True, end="")
+    console.print()
     return 130 if stop() else 0
+
+
+def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
+    from impasto.data.captions import styled_prompt
+
+    base = "" if options.base == POCKET else f"--base {options.base} "
+    drawing = f'impasto generate {base}--style {options.out} --prompt "{styled_prompt("a fox", method.style_words())}"'
+    if not method.content_words():
+        return [drawing]
+    mixing = f"impasto mix {base}--content {options.out} --style {options.out}"
+    return [mixing, f'impasto mix {base}--style {options.out} --subject "A fox"']
 
 
 def _armed_from_first_step(stream: Iterator[Event], stop: StopOnInterrupt) -> Iterator[Event]:

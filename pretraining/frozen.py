@@ -1,0 +1,115 @@
+"""The trained base, frozen: what the image prompt adapter and the ControlNet are trained on top of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+from pretraining.checkpoint import load_stage
+from pretraining.denoiser import STAGE, attention_for, encode_captions, make_denoiser, noise_levels, weighted_loss
+from pretraining.latents import load_latents
+from pretraining.package import assemble
+from pretraining.pictures import read_rows
+from pretraining.towers import Towers, load_tokenizer, tokenize
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Noised latents with their captions, and what the UNet should predict.
+
+    Attributes:
+        index: Numbers of the pictures, on the CPU, shape (batch,).
+        x_t: Noised latents, shape (batch, 4, 16, 16).
+        timesteps: Shape (batch,).
+        v: The target, shape (batch, 4, 16, 16).
+        alpha_bar: Share of signal at each timestep, shape (batch,).
+        states: Encoded captions, shape (batch, tokens, channels).
+        added: Pooled captions and sizes, as SDXL's UNet takes them.
+    """
+
+    index: Tensor
+    x_t: Tensor
+    timesteps: Tensor
+    v: Tensor
+    alpha_bar: Tensor
+    states: Tensor
+    added: dict[str, Tensor]
+
+    def loss(self, predicted: Tensor) -> Tensor:
+        """Return the denoiser's own loss."""
+        return weighted_loss(predicted.float(), self.v, self.alpha_bar)
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenBase:
+    """The base's parts, without gradients, and the data set as latents and captions.
+
+    Attributes:
+        vae: Autoencoder with normalised latents.
+        towers: Text encoders and image encoder.
+        tokenizer: Of both text encoders.
+        unet: The averaged weights of the denoiser.
+        schedule: Noise levels of training.
+        latents: Of all pictures, on the CPU, shape (count, 4, 16, 16).
+        ids: Tokens of all captions, on the CPU, shape (3, count, tokens).
+        device: Where the networks are.
+    """
+
+    vae: AutoencoderKL
+    towers: Towers
+    tokenizer: CLIPTokenizer
+    unet: UNet2DConditionModel
+    schedule: DDPMScheduler
+    latents: Tensor
+    ids: Tensor
+    device: torch.device
+
+    def draw(self, count: int, rng: torch.Generator, *, worded: float) -> Batch:
+        """Return a batch; captions are empty but for a share `worded` of the rows."""
+        index = torch.randint(len(self.latents), (count,), generator=rng)
+        shown = self.ids[torch.randint(len(self.ids), (count,), generator=rng), index]
+        shown[torch.rand(count, generator=rng) >= worded] = tokenize(self.tokenizer, [""])[0]
+        x_0 = self.latents[index].to(self.device)
+        noise = torch.randn(x_0.shape, generator=rng).to(self.device)
+        timesteps = torch.randint(len(self.schedule.alphas_cumprod), (count,), generator=rng).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            states, pooled = encode_captions(self.towers, shown.to(self.device))
+        size = torch.tensor([128.0, 128, 0, 0, 128, 128], device=self.device).expand(count, 6)
+        return Batch(
+            index,
+            self.schedule.add_noise(x_0, noise, timesteps),
+            timesteps,
+            self.schedule.get_velocity(x_0, noise, timesteps),
+            self.schedule.alphas_cumprod.to(self.device)[timesteps],
+            states,
+            {"text_embeds": pooled, "time_ids": size},
+        )
+
+    def pipeline(self) -> StableDiffusionXLPipeline:
+        """Return the base as a pipeline that says nothing while it draws."""
+        pipe = assemble(self.vae, self.towers, self.tokenizer, self.unet).to(self.device)
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
+
+
+def read_base(device: torch.device) -> FrozenBase:
+    """Return the trained base.
+
+    Raises:
+        SystemExit: The denoiser is not trained yet.
+    """
+    vae, latents = load_latents()
+    tokenizer = load_tokenizer()
+    rows = read_rows()
+    ids = torch.stack([tokenize(tokenizer, [row[f"caption_{index}"] for row in rows]) for index in range(3)])
+    towers, unet = Towers(tokenizer).eval().requires_grad_(False), make_denoiser().eval().requires_grad_(False)
+    if not (load_stage("towers", {"towers": towers}, None) and load_stage(STAGE, {"ema": unet}, None)):
+        raise SystemExit("there is no trained base: run pretraining.towers and pretraining.denoiser first")
+    unet.set_attn_processor(attention_for(device)())
+    return FrozenBase(
+        vae.to(device), towers.to(device), tokenizer, unet.to(device), noise_levels(), latents, ids, device
+    )

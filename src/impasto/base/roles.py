@@ -1,0 +1,80 @@
+"""Which blocks of a UNet play which role: "content", "style", "layout". Methods ask for roles, never for block names.
+
+A family says what is known of its checkpoints; a base folder may say it of itself in `roles.json`, which
+`impasto probe` writes from measurements.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from torch import nn
+
+from impasto.core.errors import ConfigError
+
+Roles: TypeAlias = Mapping[str, Sequence[str]]
+"""Paths of UNet modules by role."""
+
+SDXL_ROLES: Roles = {
+    "content": ("up_blocks.0.attentions.0",),  # W⁴ of B-LoRA, arXiv:2403.14572
+    "style": ("up_blocks.0.attentions.1",),  # W⁵
+    "layout": ("down_blocks.2.attentions.1",),  # W², the second best for content; InstantStyle calls it layout
+}
+"""What is known of SDXL."""
+
+ROLES_FILE = "roles.json"
+
+
+def read_roles(folder: Path) -> Roles | None:
+    """Return the roles that a base folder states, or None when it states none.
+
+    Raises:
+        ConfigError: The file is damaged.
+    """
+    path = folder / ROLES_FILE
+    if not path.is_file():
+        return None
+    try:
+        stated = json.loads(path.read_text("utf-8"))["roles"]
+        return {str(role): tuple(str(block) for block in blocks) for role, blocks in stated.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{path} is damaged ({error}): it must be JSON such as "
+            '{"roles": {"style": ["up_blocks.0.attentions.1"]}}; '
+            "mend it, or make it again with impasto probe"
+        ) from error
+
+
+def blocks_of(roles: Roles, wanted: Iterable[str], unet: nn.Module) -> dict[str, tuple[str, ...]]:
+    """Return the blocks of each wanted role.
+
+    Raises:
+        ConfigError: The base has no such role, or not the block that is said to play it.
+    """
+    modules = {path for path, _ in unet.named_modules()}
+    found = {}
+    for role in wanted:
+        if role not in roles:
+            known = ", ".join(roles) or "none"
+            raise ConfigError(
+                f"role {role!r} is not known for this base (known: {known}): measure its blocks with impasto probe"
+            )
+        missing = [block for block in roles[role] if block not in modules]
+        if missing:
+            raise ConfigError(
+                f"role {role!r} is said to be played by {missing[0]}, which this base does not have: "
+                "measure its blocks with impasto probe"
+            )
+        found[role] = tuple(roles[role])
+    return found
+
+
+def role_of(module_path: str, roles: Roles) -> str | None:
+    """Return the role whose blocks hold the UNet module at `module_path`, or None."""
+    for role, blocks in roles.items():
+        if any(module_path == block or module_path.startswith(block + ".") for block in blocks):
+            return role
+    return None

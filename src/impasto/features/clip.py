@@ -1,0 +1,82 @@
+"""Features of a CLIP checkpoint: pictures and captions in one space.
+
+Paper: Learning Transferable Visual Models From Natural Language Supervision, arXiv:2103.00020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.nn.functional import normalize
+from transformers import CLIPModel, CLIPTokenizer
+
+from impasto.base.loading import quiet_loading
+from impasto.core.errors import ResourceError
+from impasto.data.images import fit_square, to_tensor
+
+_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_STD = (0.26862954, 0.26130258, 0.27577711)
+"""Of CLIP's training pictures, RGB in [0, 1]; all published checkpoints are made for these."""
+
+
+class Features:
+    """Extracts features of pictures and captions.
+
+    Args:
+        checkpoint: Hub name or folder of a CLIP checkpoint of transformers.
+        device: Where to compute.
+
+    Raises:
+        ResourceError: The checkpoint is not there or could not be fetched.
+    """
+
+    def __init__(self, checkpoint: str, device: torch.device) -> None:
+        try:
+            with quiet_loading():
+                self._tokenizer = CLIPTokenizer.from_pretrained(checkpoint)
+                self._model = CLIPModel.from_pretrained(checkpoint, dtype=torch.float32, use_safetensors=True)
+        except (OSError, ValueError, TypeError, SafetensorError) as error:  # a missing vocabulary is a TypeError
+            first_line = str(error).strip().splitlines()[0]
+            raise ResourceError(
+                f"scorer {checkpoint} could not be loaded ({first_line}): check the name and the network, or name the "
+                "folder of a CLIP checkpoint"
+            ) from error
+        self._model.to(device).eval()
+        self._device = device
+
+    @torch.no_grad()
+    def extract(self, pictures: Sequence[Image.Image], batch: int = 32) -> Float[Tensor, "pictures dim"]:
+        """Return one unit-length feature for each picture, cut to its middle square; on the CPU."""
+        side = int(self._model.config.vision_config.image_size)
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))
+        pixels = torch.stack([to_tensor(fit_square(picture.convert("RGB"), side)[0]) for picture in pictures])
+        pixels = (pixels / 2 + 0.5 - mean) / std
+        parts = [
+            self._model.get_image_features(pixel_values=part.to(self._device)).pooler_output
+            for part in torch.split(pixels, batch)
+        ]
+        return normalize(torch.cat(parts).cpu(), dim=-1)
+
+    @torch.no_grad()
+    def text(self, captions: Sequence[str], batch: int = 256) -> Float[Tensor, "captions dim"]:
+        """Return one unit-length feature for each caption; on the CPU."""
+        encoded = self._tokenizer(
+            list(captions),
+            padding="max_length",
+            max_length=int(self._model.config.text_config.max_position_embeddings),
+            truncation=True,
+            return_tensors="pt",
+        )
+        rows = zip(torch.split(encoded.input_ids, batch), torch.split(encoded.attention_mask, batch), strict=True)
+        parts = [
+            self._model.get_text_features(
+                input_ids=ids.to(self._device), attention_mask=mask.to(self._device)
+            ).pooler_output
+            for ids, mask in rows
+        ]
+        return normalize(torch.cat(parts).cpu(), dim=-1)

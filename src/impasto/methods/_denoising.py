@@ -1,0 +1,67 @@
+"""What methods that learn by denoising share: noise a batch, predict it in one pass, and split errors by stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from impasto.base.conditioning import joined
+from impasto.base.model import BaseModel
+from impasto.data.streams import Batch
+from impasto.diffusion.losses import squared_error
+from impasto.diffusion.timesteps import DrawTimesteps, uniform
+
+
+@dataclass(frozen=True, slots=True)
+class Denoised:
+    """A batch of all streams after one forward pass; rows are in the order of the streams.
+
+    Attributes:
+        x_0: Clean latents.
+        epsilon: The noise that was added.
+        x_t: Noised latents.
+        timesteps: Where on the schedule.
+        predicted: The network's output.
+        counts: Rows of each stream, by its name.
+    """
+
+    x_0: Float[Tensor, "batch c h w"]
+    epsilon: Float[Tensor, "batch c h w"]
+    x_t: Float[Tensor, "batch c h w"]
+    timesteps: Int[Tensor, " batch"]
+    predicted: Float[Tensor, "batch c h w"]
+    counts: dict[str, int]
+
+    def errors(self, base: BaseModel) -> Float[Tensor, " batch"]:
+        """Return the squared error of what the base predicts (ε or v), one value a row."""
+        target = base.prediction.target(base.schedule, self.x_0, self.epsilon, self.timesteps)
+        return squared_error(self.predicted, target)
+
+    def errors_of_x_0(self, base: BaseModel) -> Float[Tensor, " batch"]:
+        """Return the squared error of the clean latents that the prediction implies, one value a row."""
+        implied = base.prediction.to_x_0(base.schedule, self.x_t, self.predicted.float(), self.timesteps)
+        return squared_error(implied, self.x_0)
+
+    def by_stream(self, errors: Float[Tensor, " batch"]) -> dict[str, Float[Tensor, ""]]:
+        """Return the mean of `errors` over the rows of each stream."""
+        parts = torch.split(errors, list(self.counts.values()))
+        return {name: part.mean() for name, part in zip(self.counts, parts, strict=True)}
+
+
+def denoise_batch(
+    base: BaseModel, batch: Batch, rng: torch.Generator, draw_timesteps: DrawTimesteps = uniform
+) -> Denoised:
+    """Return the network's answer to a noised batch; the rows of all streams go through it together."""
+    parts = list(batch.values())
+    x_0 = torch.cat([part.x_0 for part in parts])
+    epsilon = torch.randn(x_0.shape, generator=rng).to(x_0.device)
+    timesteps = draw_timesteps(base.schedule, len(x_0), rng).to(x_0.device)
+    x_t = base.schedule.add_noise(x_0, epsilon, timesteps)
+    conditioning = joined([base.encode_prompts(part.prompts) for part in parts])
+    geometry = [each for part in parts for each in part.geometry]
+    predicted = base.predict(x_t, timesteps, conditioning, geometry)
+    counts = {name: len(part.x_0) for name, part in batch.items()}
+    return Denoised(x_0, epsilon, x_t, timesteps, predicted, counts)

@@ -1,0 +1,37 @@
+"""What a file format is: how it calls modules, matrices and scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One spelling of low-rank files. A stem is all of a tensor's name before what says A or B.
+
+    Attributes:
+        module_of: The module ("unet.…", "text_encoder.…", "text_encoder_2.…") that a stem names, or None when the
+            stem is not of this format.
+        stem_of: The stem for a module and a family of bases; the inverse of `module_of`.
+        down: What follows the stem of A.
+        up: What follows the stem of B.
+        implementation: Whose code names the blocks, for `modelspec.implementation`.
+        families: The bases whose blocks it counts; empty when stems are the same for all.
+        has_alpha: Whether each pair has a scalar α beside it, ΔW = α / r · B A.
+        has_training_fields: Whether its readers look for kohya's `ss_…` in the header.
+    """
+
+    module_of: Callable[[str], str | None]
+    stem_of: Callable[[str, str | None], str]
+    down: str
+    up: str
+    implementation: str
+    families: tuple[str, ...] = ()
+    has_alpha: bool = True
+    has_training_fields: bool = False
+
+
+DIFFUSERS_CODE = "diffusers"
+LDM_CODE = "https://github.com/Stability-AI/generative-models"
+"""How `modelspec.implementation` calls the two codes that name the UNet's blocks."""

@@ -1,0 +1,48 @@
+"""kohya and A1111: `lora_unet_mid_block_…_to_q.lora_down.weight` with `.alpha`; blocks named as in diffusers."""
+
+from __future__ import annotations
+
+from impasto.style.formats.format import DIFFUSERS_CODE, Format
+from impasto.style.formats.vocabulary import TEXT_PATHS, UNET_PATHS
+
+UNET = "lora_unet_"
+_TEXT = {"lora_te_": "text_encoder", "lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2"}
+_UNET_PATHS = {path.replace(".", "_"): path for path in UNET_PATHS}
+_TEXT_PATHS = {path.replace(".", "_"): path for path in TEXT_PATHS}
+
+
+def text_module_of(stem: str) -> str | None:
+    """Return the text encoder's module that a stem names, or None."""
+    for prefix, network in _TEXT.items():
+        path = _TEXT_PATHS.get(stem.removeprefix(prefix)) if stem.startswith(prefix) else None
+        if path is not None:
+            return f"{network}.{path}"
+    return None
+
+
+def text_stem_of(module: str, family: str | None) -> str:
+    """Return the stem of a text encoder's module: numbered for SDXL, which has two."""
+    network, _, path = module.partition(".")
+    first = "lora_te1_" if family == "sdxl" else "lora_te_"
+    return {"text_encoder": first, "text_encoder_2": "lora_te2_"}[network] + path.replace(".", "_")
+
+
+def _module_of(stem: str) -> str | None:
+    path = _UNET_PATHS.get(stem.removeprefix(UNET)) if stem.startswith(UNET) else None
+    return f"unet.{path}" if path is not None else text_module_of(stem)
+
+
+def _stem_of(module: str, family: str | None) -> str:
+    if not module.startswith("unet."):
+        return text_stem_of(module, family)
+    return UNET + module.removeprefix("unet.").replace(".", "_")
+
+
+FORMAT = Format(
+    module_of=_module_of,
+    stem_of=_stem_of,
+    down=".lora_down.weight",
+    up=".lora_up.weight",
+    implementation=DIFFUSERS_CODE,
+    has_training_fields=True,
+)

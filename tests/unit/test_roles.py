@@ -1,0 +1,39 @@
+"""Roles of blocks: read from a base folder, asked for by methods."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.roles import blocks_of, read_roles, role_of
+from impasto.core.errors import ConfigError
+
+ROLES = {"content": ("up_blocks.0.attentions.0",), "style": ("up_blocks.0.attentions.1", "mid_block.attentions.0")}
+
+
+def test_read_what_a_folder_states(tmp_path: Path) -> None:
+    assert read_roles(tmp_path) is None
+    (tmp_path / "roles.json").write_text(json.dumps({"roles": ROLES, "evidence": {"style": {"clear": True}}}))
+    assert read_roles(tmp_path) == ROLES
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"roles": ["style"]}', '{"roles": {"style": 3}}'])
+def test_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "roles.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"roles.json is damaged .*mend it, or make it again with impasto probe"):
+        read_roles(tmp_path)
+
+
+def test_blocks_of_wanted_roles(sdxl: LatentDiffusion) -> None:
+    assert blocks_of(ROLES, ["style"], sdxl.unet) == {"style": ROLES["style"]}
+    with pytest.raises(ConfigError, match=r"role 'layout' is not known for this base \(known: content, style\)"):
+        blocks_of(ROLES, ["layout"], sdxl.unet)
+    with pytest.raises(ConfigError, match=r"played by up_blocks.7.attentions.0, which this base does not have"):
+        blocks_of({"style": ("up_blocks.7.attentions.0",)}, ["style"], sdxl.unet)
+
+
+def test_role_of_a_module() -> None:
+    assert role_of("up_blocks.0.attentions.1.transformer_blocks.0.attn1.to_q", ROLES) == "style"
+    assert role_of("up_blocks.0.attentions.0", ROLES) == "content"
+    assert role_of("up_blocks.0.attentions.10", ROLES) is None
