@@ -1,7 +1,7 @@
 """All stages in order, by preset. A stage that is finished ends at once, so the same command goes on after a stop.
 
-Run: `python -m pretraining.run --preset cpu` (about 14 hours on two cores) or `--preset gpu` (under half an hour on an
-H100; not measured yet)
+Run: `python -m pretraining.run --preset cpu` (15 hours on two cores) or `--preset gpu` (28 minutes; not tried
+yet)
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ PRESETS: dict[str, tuple[Length, ...]] = {
         Length("autoencoder", 120, 8),
         Length("towers", 60, 192),
         Length("denoiser", 480, 64),
+        Length("decoder", 60, 8),
         Length("judge", 30, 128),
         Length("image_prompt", 90, 48),
         Length("controlnet", 60, 48),
@@ -43,6 +44,7 @@ PRESETS: dict[str, tuple[Length, ...]] = {
         Length("autoencoder", 6, 256),
         Length("towers", 2, 1024),
         Length("denoiser", 12, 1024),
+        Length("decoder", 2, 128),
         Length("judge", 1, 1024),
         Length("image_prompt", 3, 512),
         Length("controlnet", 2, 512),
