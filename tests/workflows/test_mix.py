@@ -156,6 +156,10 @@ def test_style_words_follow_the_prompt_once(files: dict[str, str]) -> None:
         (["--content", "{cat}", "--subject", "A fox"], "no effect with --content"),
         (["--style", "{monet}", "--subject", "A fox", "--keep-colour", "0.4"], "no effect without --content"),
         (["--style", "{monet}", "--subject", "A fox", "--strip", "4"], "give two --style files, not 1"),
+        (
+            ["--style", "{monet}", "--style", "{cat}", "--subject", "A fox", "--strip", "4", "--num-images", "2"],
+            "--num-images 2 has no effect with --strip",
+        ),
         (["--style", "{monet}:much", "--subject", "A fox"], "'much' is no number"),
         (["--content", "{cat}", "--colour-of", "none.png"], "none.png does not exist"),
     ],
