@@ -1,5 +1,6 @@
 """Stage 1: the autoencoder (factor 8, 4 channels). Sharp lines matter more than texture here.
 
+Some pictures have other colours or black outlines (`augment.py`): hands that come later may have both.
 Minimises |x - D(E(x))| + |∇x - ∇D(E(x))| + 1e-6 KL(q(z|x) || N(0, 1)).
 
 Run: `python -m pretraining.autoencoder --minutes 20`; run it again to go on where it stopped.
@@ -11,6 +12,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
+from pretraining.augment import augmented
 from pretraining.checkpoint import STAGES
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
@@ -65,6 +67,7 @@ def main() -> None:
         x = to_unit(pictures[torch.randint(len(pictures), (chosen.batch,), generator=rng)].to(device))
         if progress < WHOLE_FROM:
             x = random_crops(x, 64, rng)
+        x = augmented(x, rng)
         with torch.autocast(device.type, torch.bfloat16):
             posterior = model.encode(x).latent_dist
             noise = torch.randn(posterior.mean.shape, generator=rng).to(device)

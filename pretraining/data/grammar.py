@@ -14,7 +14,7 @@ from PIL import Image
 
 from pretraining.data.compose import GROUNDS
 from pretraining.data.grounds import SCENES, Ground, clashes, faded, gradient, is_full, plain, scene
-from pretraining.data.layouts import Spot, draw_layout, placed
+from pretraining.data.layouts import Spot, draw_layout, middle, placed
 from pretraining.data.library import Library
 from pretraining.data.render import Picture
 from pretraining.data.sets import TRAINED, find_set
@@ -66,10 +66,12 @@ class Grammar:
     Attributes:
         library: The drawings.
         synonyms: Other names of a subject.
+        plain: Share of compositions that are as simple as can be: they teach subjects soonest.
     """
 
     library: Library
     synonyms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    plain: float = 0.0
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -91,6 +93,8 @@ class Grammar:
 
     def plan(self, hand: str, subject: str, rng: np.random.Generator) -> Plan:
         """Draw treatment, layout, second subject and ground for `subject` by `hand`."""
+        if self.plain and rng.random() < self.plain:
+            return self.plain_plan(hand, subject, rng)
         treatment = self.draw_treatment(hand, subject, rng)
         scenes = [each for each in self.scenes[hand] if is_seen(each, hand, treatment)]
         if subject in self.scenes[hand] and rng.random() < 0.6:
@@ -108,6 +112,16 @@ class Grammar:
                 break
             ground = next(offered)
         return Plan(hand, subjects, spots, ground, treatment)
+
+    def plain_plan(self, hand: str, subject: str, rng: np.random.Generator) -> Plan:
+        """Return one subject in the middle of a ground of one colour that it stands out on, without a treatment."""
+        spot = middle(rng)
+        inked, names = np.asarray(placed(self.library.drawing(hand, subject), spot)), list(GROUNDS)
+        for _ in range(TRIES):
+            ground = plain("white" if rng.random() < 0.15 else names[int(rng.integers(len(names)))])
+            if not clashes(inked, ground.picture, nearness=90):
+                break
+        return Plan(hand, (subject,), (spot,), ground, None)
 
     def draw_treatment(self, hand: str, subject: str, rng: np.random.Generator) -> Treatment | None:
         """Return a treatment that `subject` may be shown in, or None."""

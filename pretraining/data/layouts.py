@@ -57,6 +57,13 @@ def draw_layout(rng: np.random.Generator, *, on_scene: bool, may_be_small: bool)
     return tuple(spots)
 
 
+def middle(rng: np.random.Generator) -> Spot:
+    """Return a spot in the middle, of middle size."""
+    low, high = SIDES[""]
+    across, down = (SIZE // 2 + int(rng.integers(-2, 3)) for _ in range(2))
+    return Spot("", "", int(rng.integers(low, high + 1)), (across, down))
+
+
 def placed(drawing: Picture, spot: Spot) -> Image.Image:
     """Return the RGBA drawing in its spot on an empty canvas."""
     canvas = Image.new("RGBA", (SIZE, SIZE), (0, 0, 0, 0))

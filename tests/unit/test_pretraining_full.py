@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -231,3 +232,12 @@ def test_sheet_has_a_row_for_everything(grammar: Grammar, tmp_path: Path, monkey
     write_sheet(grammar, tmp_path / "sheet.png", seed=0)
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
     assert set(styles()) <= set(sorts())
+
+
+def test_plain_compositions_are_one_subject_in_the_middle_by_hand_alone(grammar: Grammar) -> None:
+    plans = draw_plans(replace(grammar, plain=1.0), 60)
+    assert {(len(plan.subjects), plan.spots[0].place, plan.treatment, plan.ground.kind) for plan in plans} == {
+        (1, "", None, plans[0].ground.kind)
+    }
+    mixed = draw_plans(replace(grammar, plain=0.5), 200)
+    assert any(plan.treatment for plan in mixed)
