@@ -290,6 +290,7 @@ MUTATIONS = {
     "missing bias": lambda t: {k: v for k, v in t.items() if k != next(n for n in t if n.endswith(".bias"))},
     "wrong shape": lambda t: {k: (v[:-1] if v.ndim == 2 and re.search(r"\.3\.to_", k) else v) for k, v in t.items()},
     "extra layer": lambda t: t | {k.replace(".3.", ".2."): v for k, v in t.items() if ".3.to_" in k},
+    "extra part of a layer": lambda t: t | {next(k for k in t if ".3.to_" in k) + "_lora": torch.ones(2, 2)},
     "extra group": lambda t: t | {"lora.weight": torch.ones(2, 2)},
     "extra in group": lambda t: t | {next(iter(t)).partition(".")[0] + ".surplus": torch.ones(2)},
     "not a number": lambda t: {k: (v * float("nan") if i == 1 else v) for i, (k, v) in enumerate(t.items())},
@@ -320,6 +321,13 @@ def test_a_damaged_file_is_refused(base: LatentDiffusion, tmp_path: Path, title:
         assert "does not fit this base" in message
     else:
         assert "is damaged" in message
+
+
+def test_csgo_layers_for_content_are_left_out(base: LatentDiffusion, tmp_path: Path) -> None:
+    tensors = small_adapters.csgo(base.unet) | {"ip_adapter.1.to_k_ip.weight": torch.ones(32, 40)}
+    contents = read_contents(small_adapters.save(tensors, tmp_path / "a.safetensors"), base.unet)
+    assert contents.notes[-1] == "its layers outside the up blocks are left out"
+    assert all(site.startswith("up_blocks.") for site in contents.projections)
 
 
 def test_an_adapter_for_another_family_is_refused(base: LatentDiffusion, tmp_path: Path) -> None:

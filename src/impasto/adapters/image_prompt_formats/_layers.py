@@ -67,12 +67,21 @@ def refuse_other_base(file: AdapterFile, names: LayerNames, layers: Sequence[Cro
     )
 
 
-def refuse_other_layers(file: AdapterFile, names: LayerNames, layers: Sequence[CrossAttention]) -> None:
-    """Raise `ConfigError` if the file has layers that are none of the given cross-attentions."""
-    known = tuple(f"{names.group}{layer.number}." for layer in layers)
+def refuse_other_layers(
+    file: AdapterFile, names: LayerNames, layers: Sequence[CrossAttention], also: Sequence[str] = ()
+) -> None:
+    """Raise `ConfigError` if the file has more than keys and values of the given cross-attentions.
+
+    Args:
+        file: The adapter's.
+        names: Of its layers.
+        layers: That may be there.
+        also: What names may begin with, too.
+    """
+    known = {f"{names.group}{layer.number}.{part}.weight" for layer in layers for part in (names.key, names.value)}
     for name in sorted(file.tensors):
-        if name.startswith(names.group) and not name.startswith(known):
-            raise file.damaged(f"it holds {name}, which is no cross-attention of this base")
+        if name.startswith(names.group) and name not in known and not name.startswith(tuple(also)):
+            raise file.damaged(f"it holds {name}, which has no place in a cross-attention of this base")
 
 
 def _shapes_of_keys(file: AdapterFile, names: LayerNames) -> dict[int, tuple[int, int]]:

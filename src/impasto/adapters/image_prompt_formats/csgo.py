@@ -43,15 +43,15 @@ def _read(file: AdapterFile, unet: UNet2DConditionModel) -> Contents:
     styled = [layer for layer in layers if layer.site.startswith("up_blocks.")]
     has_middle = _has(file, f"{IP_ADAPTER.group}{layers[-1].number}.")
     refuse_other_base(file, IP_ADAPTER, layers if has_middle else styled)
-    refuse_other_layers(file, IP_ADAPTER, layers)
+    unused = [f"{IP_ADAPTER.group}{layer.number}." for layer in layers if layer not in styled]
+    refuse_other_layers(file, IP_ADAPTER, styled, unused)
     _refuse_other_conv_in(file, unet)
     projection, features, width = read_resampler(file, _STYLE)
     if width != layers[0].words:
         raise file.damaged(f"style_image_proj makes tokens of width {width}, its layers read {layers[0].words}")
     projections = read_projections(file, IP_ADAPTER, styled)
-    used = tuple(f"{IP_ADAPTER.group}{layer.number}." for layer in styled)
     notes = [f"{what} are left out" for prefix, what in _LEFT_OUT.items() if _has(file, prefix)]
-    if any(name.startswith(IP_ADAPTER.group) and not name.startswith(used) for name in file.tensors):
+    if any(_has(file, prefix) for prefix in unused):
         notes.append("its layers outside the up blocks are left out")
     return Contents(_TITLE, projection, "states", features, "zero features", projections, notes=tuple(notes))
 

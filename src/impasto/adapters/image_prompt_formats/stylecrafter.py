@@ -45,7 +45,7 @@ def _read(file: AdapterFile, unet: UNet2DConditionModel) -> Contents:
     layers = cross_attentions(unet)
     file.refuse_others((_LAYERS.group, _TOKENS, _SCALES))
     refuse_other_base(file, _LAYERS, layers)
-    refuse_other_layers(file, _LAYERS, layers)
+    refuse_other_layers(file, _LAYERS, layers, [_norm(layer) for layer in layers])
     features, _ = file.shape(f"{_TOKENS}proj", 2)
     projection = filled(partial(_query_transformer, file, _TOKENS), file, _TOKENS, name_in_file)
     return Contents(
@@ -83,10 +83,11 @@ def _predictor(file: AdapterFile, layers: Sequence[CrossAttention]) -> ScalePred
 
 
 def _norms(file: AdapterFile, layers: Sequence[CrossAttention]) -> dict[str, nn.LayerNorm]:
-    return {
-        layer.site: filled(partial(nn.LayerNorm, layer.channels), file, f"{_LAYERS.group}{layer.number}.norm_style.")
-        for layer in layers
-    }
+    return {layer.site: filled(partial(nn.LayerNorm, layer.channels), file, _norm(layer)) for layer in layers}
+
+
+def _norm(layer: CrossAttention) -> str:
+    return f"{_LAYERS.group}{layer.number}.norm_style."
 
 
 def name_in_file(name: str) -> str:
