@@ -1,0 +1,1 @@
+"""The files of image prompt adapters, one module a format; each defines `FORMAT`."""
