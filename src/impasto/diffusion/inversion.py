@@ -39,7 +39,7 @@ def invert(
     """
     x_t, alpha_bar = x_0, torch.ones((), dtype=schedule.alpha_bar.dtype, device=x_0.device)
     found: list[Tensor] = []
-    for timestep in reversed(timesteps.tolist()):
+    for timestep in reversed(timesteps.double().tolist()):
         predicted = predict(x_t, timestep)
         signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         if prediction is Prediction.EPSILON:
