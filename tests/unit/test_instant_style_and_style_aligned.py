@@ -143,10 +143,10 @@ def test_inverted_reference_reaches_the_network_at_its_own_noise_level(sdxl: Lat
     predict = sdxl.predict
     sdxl.predict = lambda x_t, *rest: shown.append(x_t) or predict(x_t, *rest)
     reference = Reference(picture(0), "a painting")
-    latents_of(sdxl, [Request("a fox", 7)], Look(30, 1.0, 32, 32), Spy(AlignedSettings()), reference=reference)
+    latents_of(sdxl, [Request("a fox", 7)], Look(10, 1.0, 32, 32), Spy(AlignedSettings()), reference=reference)
     del sdxl.predict
     x_0, _ = sdxl.encode_images(to_tensor(picture(0))[None])
-    inversion, drawing = shown[:30], shown[30:]
+    inversion, drawing = shown[:10], shown[10:]
     assert torch.equal(inversion[0], x_0)
     assert torch.equal(drawing[-1][1:], inversion[1])  # what the last step looks at is the first that was inverted
     assert all(len(x_t) == 2 for x_t in drawing)
