@@ -43,12 +43,18 @@ def blended_adain(
         return content
     precise = torch.promote_types(content.dtype, torch.float32)
     exact = content.to(precise)
-    variance, mean = torch.var_mean(exact, dim=-2, keepdim=True, correction=0)
+    mean, variance = _mean_and_variance(exact)
     inverse = (variance + EPSILON).rsqrt()
     gain, shift = torch.ones_like(mean), torch.zeros_like(mean)
     for style, weight in active:
-        style_std, style_mean = torch.std_mean(style.to(precise), dim=-2, keepdim=True, correction=0)
-        ratio = style_std * inverse
+        style_mean, style_variance = _mean_and_variance(style.to(precise))
+        ratio = style_variance.sqrt() * inverse
         gain = gain + weight * (ratio - 1)
         shift = shift + weight * (style_mean - mean * ratio)
     return torch.addcmul(shift, exact, gain).to(content.dtype)
+
+
+def _mean_and_variance(features: Float[Tensor, "*batch tokens channels"]) -> tuple[Tensor, Tensor]:
+    """Return both over the tokens, in two passes: torch.var_mean over this axis is several times slower on a CPU."""
+    mean = features.mean(dim=-2, keepdim=True)
+    return mean, (features - mean).square().mean(dim=-2, keepdim=True)
