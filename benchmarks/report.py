@@ -97,6 +97,29 @@ def b_lora_speed_section() -> str:
     return "\n".join([*lines, "", f"`python -m benchmarks.b_lora_speed` ({machine_line(result)})."])
 
 
+def style_studio_cost_section() -> str:
+    """Return what StyleStudio costs against a plain image prompt."""
+    result = read_result("style-studio-cost")
+    lines = [
+        "## StyleStudio: what control costs",
+        "",
+        f"pocket, {result['steps']} steps, teacher in the first {result['teacher']:.0%} of them, a random adapter; processor time of one",
+        f"thread, medians of {result['rounds']} paired rounds (lowest and highest ratio); against an image prompt with as many styles.",
+        "",
+        "| drawn with | seconds a picture | time | peak memory | memory |",
+        "|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        lowest, highest = row["time_lowest_and_highest"]
+        lines.append(
+            f"| {row['way']} | {row['seconds_a_picture']:.2f} | {row['time_against_image_prompt']:.2f} ({lowest:.2f} to {highest:.2f}) | "
+            f"{row['peak_mib']} MiB | {row['peak_against_image_prompt']:.2f} |"
+        )
+    return "\n".join(
+        [*lines, "", f"`python -m benchmarks.style_studio_cost --steps {result['steps']}` ({machine_line(result)})."]
+    )
+
+
 def choice_section() -> str:
     """Return the table from which the recipe's settings were chosen."""
     result = read_result("styleforge-pocket-choice")
@@ -144,6 +167,7 @@ def report() -> str:
         measured_section(),
         choice_section(),
         b_lora_speed_section(),
+        style_studio_cost_section(),
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -79,7 +79,7 @@ def test_every_recipe_is_valid(path: Path) -> None:
     validated(TrainOptions, values | {"style_images": "x", "out": "x.safetensors"}, source=path.name)
 
 
-@pytest.mark.parametrize("package", ["methods", "families", "features", "metrics", "cli.commands"])
+@pytest.mark.parametrize("package", ["methods", "controls", "families", "features", "metrics", "cli.commands"])
 def test_every_plug_in_folder_has_plug_ins(package: str) -> None:
     assert plugin_names(f"impasto.{package}")
 

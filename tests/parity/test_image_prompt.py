@@ -1,141 +1,152 @@
-"""Image prompt adapters: tokens, keys and values equal those of diffusers, and those of the published descriptions."""
+"""A plain image prompt equals the stock pipeline with `load_ip_adapter`, and a ControlNet the stock one with it."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
-from torch import Tensor
-from torch.nn import MultiheadAttention
-from torch.nn.functional import gelu, layer_norm, linear
+from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
+from diffusers.models.embeddings import ImageProjection
+from PIL import Image
 
-import small_adapters
-from impasto.adapters.image_prompt import ImagePromptAdapter, Join, open_image_prompt
+from image_prompts import image, latents_of, projections
+from impasto.base.control import Residuals
+from impasto.base.image_tokens import ImageTokens
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.controls.instant_style import Control as InstantStyle
+from impasto.controls.instant_style import Settings as InstantSettings
+from impasto.core.rng import generator
+from impasto.workflows.draw import Look, Request
 from impasto.workflows.open_base import open_base
 
-
-def with_encoder(folder: Path, **widths: int) -> LatentDiffusion:
-    base = open_base(str(folder), device="cpu")
-    base.pipe.register_modules(
-        image_encoder=small_adapters.encoder(**widths), feature_extractor=small_adapters.extractor()
-    )
-    return base
+WIDTH = {"sdxl": 40, "sdxl-v": 40, "sd15": 16}
 
 
-def opened(base: LatentDiffusion, title: str, path: Path, join: Join = "mean") -> ImagePromptAdapter:
-    return open_image_prompt(
-        small_adapters.save(small_adapters.MAKERS[title](base.unet), path / "adapter.safetensors"), base, join=join
-    )
-
-
-def in_diffusers(base: LatentDiffusion, path: Path, pictures: list) -> tuple[Tensor, Tensor]:
-    """Load the file there; return tokens without and with the pictures."""
-    base.pipe.load_ip_adapter(str(path), subfolder="", weight_name="adapter.safetensors", local_files_only=True)
-    embeds = base.pipe.prepare_ip_adapter_image_embeds([pictures], None, torch.device("cpu"), 1, True)
-    with torch.no_grad():
-        (tokens,) = base.unet.encoder_hid_proj(embeds)
-    return tuple(tokens.flatten(1, 2).chunk(2))
-
-
-@pytest.mark.parametrize("family", ["sd15", "sdxl"])
-@pytest.mark.parametrize("title", ["IP-Adapter", "IP-Adapter-Plus"])
-@pytest.mark.parametrize("count", [1, 2])
-def test_equals_diffusers(tiny_folders: dict[str, Path], tmp_path: Path, family: str, title: str, count: int) -> None:
-    base = with_encoder(tiny_folders[family])
-    adapter = opened(base, title, tmp_path, "concat" if count > 1 else "mean")
-    pictures = [small_adapters.picture(seed) for seed in range(count)]
-    ours, nothing = adapter.tokens(pictures), adapter.null(1, count)
-    before = {name: type(each) for name, each in base.unet.attn_processors.items()}
-    stock_nothing, stock = in_diffusers(base, tmp_path, pictures)
-    assert (ours.tokens - stock).abs().max() < 1e-5
-    assert (nothing.tokens - stock_nothing).abs().max() < 1e-5
-    assert (ours.tokens - nothing.tokens).abs().max() > 0.1
-    cross = {name: each for name, each in base.unet.attn_processors.items() if hasattr(each, "to_k_ip")}
-    assert {f"{site}.processor" for site in ours.projections} == set(cross) <= set(before)
-    for site, (to_k, to_v) in ours.projections.items():
-        processor = cross[f"{site}.processor"]
-        with torch.no_grad():
-            assert (to_k(ours.tokens) - processor.to_k_ip[0](stock)).abs().max() < 1e-5
-            assert (to_v(ours.tokens) - processor.to_v_ip[0](stock)).abs().max() < 1e-5
-
-
-def stock_resampler(unet: UNet2DConditionModel, tensors: dict[str, Tensor], prefix: str) -> torch.nn.Module:
-    state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    return unet._convert_ip_adapter_image_proj_to_diffusers(state, low_cpu_mem_usage=False).eval()
-
-
-@pytest.mark.parametrize("queries", [16, 32])
-def test_csgo(tiny_folders: dict[str, Path], tmp_path: Path, queries: int) -> None:
-    """Both token counts; the unconditional branch reads zeros for all states, not an encoded grey picture."""
-    base = with_encoder(tiny_folders["sdxl"])
-    tensors = small_adapters.csgo(base.unet, queries=queries)
-    adapter = open_image_prompt(small_adapters.save(tensors, tmp_path / "csgo.safetensors"), base, scale=0.7)
-    stock = stock_resampler(base.unet, tensors, "style_image_proj.")
-    pixels = small_adapters.extractor()(small_adapters.picture(), return_tensors="pt").pixel_values
-    with torch.no_grad():
-        states = base.pipe.image_encoder(pixels, output_hidden_states=True).hidden_states[-2]
-        expected, nothing = stock(states), stock(torch.zeros(1, small_adapters.PLACES, small_adapters.STATES))
-    tokens = adapter.tokens([small_adapters.picture()])
-    assert tokens.tokens.shape == (1, queries, 40)
-    assert tokens.scale == 0.7  # upstream swallows it
-    assert (tokens.tokens - expected).abs().max() < 1e-5
-    assert (adapter.null().tokens - nothing).abs().max() < 1e-5
-    assert set(tokens.projections) == {
-        name.removesuffix(".processor")
-        for name in base.unet.attn_processors
-        if name.startswith("up_blocks") and "attn2" in name
+def stock_with_adapter(folder: Path, projection: ImageProjection, adapter, scale):
+    """Return the stock pipeline with our random adapter as a published checkpoint."""
+    pipe = open_base(str(folder)).pipe
+    numbered = {}
+    for index, name in enumerate(pipe.unet.attn_processors):
+        if name.removesuffix(".processor") in adapter:
+            to_k, to_v = adapter[name.removesuffix(".processor")]
+            numbered |= {f"{index}.to_k_ip.weight": to_k.weight, f"{index}.to_v_ip.weight": to_v.weight}
+    state = projection.state_dict()
+    renamed = {
+        "proj.weight": state["image_embeds.weight"],
+        "proj.bias": state["image_embeds.bias"],
+        "norm.weight": state["norm.weight"],
+        "norm.bias": state["norm.bias"],
     }
-    assert adapter.plan([]) == ("its tokens for content are left out", "its layers for a ControlNet are left out")
+    pipe.register_modules(image_encoder=None, feature_extractor=None)
+    pipe.load_ip_adapter(
+        {"image_proj": renamed, "ip_adapter": numbered}, subfolder="", weight_name="x", image_encoder_folder=None
+    )
+    pipe.set_ip_adapter_scale(scale)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
-def query_transformer(tensors: dict[str, Tensor], prefix: str, states: Tensor) -> Tensor:
-    """Written from the description alone, on the file's names."""
-    own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-    def norm(name: str, value: Tensor) -> Tensor:
-        return layer_norm(value, (64,), own[f"{name}.weight"], own[f"{name}.bias"])
-
-    count = own["query_emb"].shape[1]
-    x = norm("ln1", torch.cat([own["query_emb"].repeat(len(states), 1, 1), states], dim=1))
-    depth = len({name.split(".")[2] for name in own if name.startswith("transformer_blocks.resblocks.")})
-    for layer in range(depth):
-        block = f"transformer_blocks.resblocks.{layer}."
-        attention = MultiheadAttention(64, 1, batch_first=True)
-        marked = {name.removeprefix(f"{block}attn."): value for name, value in own.items() if f"{block}attn." in name}
-        attention.load_state_dict(marked)
-        read = norm(f"{block}ln_1", x)
-        x = x + attention(read, read, read, need_weights=False)[0]
-        inner = gelu(linear(norm(f"{block}ln_2", x), own[f"{block}mlp.c_fc.weight"], own[f"{block}mlp.c_fc.bias"]))
-        x = x + linear(inner, own[f"{block}mlp.c_proj.weight"], own[f"{block}mlp.c_proj.bias"])
-    return norm("ln2", x[:, :count]) @ own["proj"]
+@pytest.mark.parametrize("family", ["sdxl", "sdxl-v", "sd15"])
+@pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
+def test_plain_image_prompt_equals_load_ip_adapter(
+    tiny_folders: dict[str, Path], family: str, guidance_scale: float
+) -> None:
+    assert_equal_to_stock(tiny_folders[family], WIDTH[family], guidance_scale, 0.7, 0.7, None)
 
 
-@torch.no_grad()
-def test_stylecrafter(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
-    base = with_encoder(tiny_folders["sdxl"], states=64)
-    adapter = opened(base, "StyleCrafter", tmp_path)
-    tensors = small_adapters.stylecrafter(base.unet)
-    pixels = small_adapters.extractor()(small_adapters.picture(), return_tensors="pt").pixel_values
-    states = base.pipe.image_encoder(pixels, output_hidden_states=True).hidden_states[-2]
-    style = query_transformer(tensors, "image_context_model.", states)
-    words = small_adapters.Random(9)(3, 24, 40)
-    gated = adapter.gated_tokens([small_adapters.picture()], words)
-    assert (gated.plain.tokens - style).abs().max() < 1e-5
-    head = "scale_predictor."
-    read = [
-        linear(each, tensors[f"{head}{name}_proj.weight"], tensors[f"{head}{name}_proj.bias"])
-        for name, each in (("text", words), ("style", style.repeat(3, 1, 1)))
+def test_instant_style_equals_scales_by_block(tiny_folders: dict[str, Path]) -> None:
+    scale = {"up": {"block_0": [0.0, 1.0]}}
+    control = InstantStyle(InstantSettings())
+    assert_equal_to_stock(tiny_folders["sdxl"], WIDTH["sdxl"], 4.0, 1.0, scale, control)
+
+
+def assert_equal_to_stock(folder: Path, width: int, guidance_scale: float, ours: float, stock, control) -> None:
+    base = open_base(str(folder))
+    adapter = projections(base, width=width)
+    rng = generator(5)
+    projection = ImageProjection(cross_attention_dim=width, image_embed_dim=10, num_image_text_embeds=4)
+    with torch.no_grad():
+        for parameter in projection.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=rng) * 0.5)
+        embedding = torch.randn((1, 10), generator=rng)
+        shown, nothing = projection(embedding), projection(torch.zeros_like(embedding))
+    images = (ImageTokens(shown, adapter, ours),)
+    request = Request("a fox", 11, images=images, negative_images=(ImageTokens(nothing, adapter, ours),))
+    look = Look(5, guidance_scale, 32, 32, sampler="base")
+    drawn = latents_of(base, [request], look, control)
+    pipe = stock_with_adapter(folder, projection, adapter, stock)
+    given = torch.stack([torch.zeros_like(embedding), embedding]) if guidance_scale > 1 else embedding[None]
+    expected = pipe(
+        "a fox",
+        height=32,
+        width=32,
+        num_inference_steps=5,
+        guidance_scale=guidance_scale,
+        generator=generator(11),
+        ip_adapter_image_embeds=[given],
+        output_type="latent",
+    ).images
+    assert (drawn - expected).abs().max() < 1e-4
+    without = latents_of(base, [Request("a fox", 11)], look)
+    assert (drawn - without).abs().max() > 1e-3  # the picture matters
+
+
+def test_a_control_net_equals_the_stock_pipeline(sdxl: LatentDiffusion) -> None:
+    network = (
+        ControlNetModel.from_unet(sdxl.unet, conditioning_embedding_out_channels=(16, 32)).eval().requires_grad_(False)
+    )
+    rng = generator(3)
+    for parameter in network.parameters():
+        if not parameter.abs().sum():  # zero convolutions would hide everything
+            parameter.copy_(torch.randn(parameter.shape, generator=rng) * 0.1)
+    edges = Image.new("RGB", (32, 32), (200, 30, 90))
+    condition = torch.tensor([200, 30, 90]).view(1, 3, 1, 1).expand(1, 3, 32, 32) / 255
+
+    def hook(x_t, timesteps, conditioning, geometry) -> Residuals:
+        ids = torch.tensor([each.time_ids() for each in geometry], dtype=torch.float32)
+        added = {"text_embeds": conditioning.pooled, "time_ids": ids}
+        count = len(x_t)
+        down, mid = network(
+            x_t,
+            timesteps,
+            conditioning.states,
+            condition.expand(count, 3, 32, 32),
+            0.5,
+            added_cond_kwargs=added,
+            return_dict=False,
+        )
+        return Residuals(tuple(down), mid)
+
+    drawn = latents_of(sdxl, [Request("a fox", 11)], Look(4, 4.0, 32, 32, sampler="base"), hook=hook)
+    plain = latents_of(sdxl, [Request("a fox", 11)], Look(4, 4.0, 32, 32, sampler="base"))
+    stock = StableDiffusionXLControlNetPipeline.from_pipe(sdxl.pipe, controlnet=network)
+    stock.set_progress_bar_config(disable=True)
+    expected = stock(
+        "a fox",
+        image=edges,
+        height=32,
+        width=32,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        controlnet_conditioning_scale=0.5,
+        generator=generator(11),
+        output_type="latent",
+    ).images
+    assert (drawn - expected).abs().max() < 1e-4
+    assert (drawn - plain).abs().max() > 1e-3
+
+
+def test_images_of_a_batch_do_not_mix(sdxl: LatentDiffusion) -> None:
+    """Each row sees its own pictures: other adapters, none, several, another scale, all in one batch."""
+    first, second = projections(sdxl, 0), projections(sdxl, 1)
+    shown = [
+        (image(sdxl, first, 1),),
+        (),
+        (image(sdxl, second, 2),),
+        (image(sdxl, first, 3), image(sdxl, second, 4, 0.5)),
+        (image(sdxl, first, 5, 0.3),),
+        (image(sdxl, first, 6),),
     ]
-    hidden = query_transformer(tensors, f"{head}scale_predictor.", torch.cat(read, dim=1))
-    hidden = gelu(linear(hidden, tensors[f"{head}out_proj.0.weight"], tensors[f"{head}out_proj.0.bias"]))
-    scales = 1 + linear(hidden, tensors[f"{head}out_proj.2.weight"], tensors[f"{head}out_proj.2.bias"]).tanh()
-    odd = [number for number, name in enumerate(base.unet.attn_processors) if "attn2" in name]
-    sites = [name.removesuffix(".processor") for name in base.unet.attn_processors if "attn2" in name]
-    assert list(gated.gates) == list(gated.norms) == list(gated.plain.projections) == sites
-    for layer, (number, site) in enumerate(zip(odd, sites, strict=True)):
-        assert (gated.gates[site] - scales[:, layer, :, None]).abs().max() < 1e-5
-        assert torch.equal(gated.norms[site].bias, tensors[f"kv_attn_layers.{number}.norm_style.bias"])
-    nothing = adapter.null(2)
-    assert nothing.scale == 0
-    assert nothing.tokens.shape == (2, 5, 40)
+    requests = [Request(f"thing {index}", index, images=images) for index, images in enumerate(shown)]
+    together = latents_of(sdxl, requests, Look(3, 4.0, 32, 32, batch=6))
+    alone = latents_of(sdxl, requests, Look(3, 4.0, 32, 32, batch=1))
+    assert (together - alone).abs().max() < 1e-4

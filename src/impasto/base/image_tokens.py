@@ -1,24 +1,35 @@
-"""What an image prompt says to a base: tokens beside those of the words, and each layer's keys and values for them."""
+"""An image prompt as the UNet is shown it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
 @dataclass(frozen=True, slots=True)
 class ImageTokens:
-    """Tokens of reference pictures.
+    """What an image prompt adapter makes of a picture.
 
     Attributes:
-        tokens: (rows, num_tokens, width).
-        projections: Site name -> (to_k, to_v); a site is the path of an attention layer of the UNet, for example
-            "up_blocks.0.attentions.1.transformer_blocks.0.attn2". Layers that are absent take no part.
-        scale: Of the attention to these tokens, where it is added to that to the words.
+        tokens: What the image prompt shows, one row per row of a branch.
+        projections: The adapter's (to_k, to_v) by the name of the site. Sites that are not named see no picture.
+        scale: Weight beside the words; with cross-modal AdaIN the share of this picture among several.
     """
 
-    tokens: Tensor
+    tokens: Float[Tensor, "rows num_tokens width"]
     projections: Mapping[str, tuple[nn.Linear, nn.Linear]]
     scale: float = 1.0
+
+    def fits(self, other: ImageTokens) -> bool:
+        """Return whether both can be shown as rows of one `ImageTokens`."""
+        same_shape = self.tokens.shape[1:] == other.tokens.shape[1:]
+        return self.projections is other.projections and self.scale == other.scale and same_shape
+
+
+def joined_tokens(parts: Sequence[ImageTokens]) -> ImageTokens:
+    """Return the rows of all `parts`, which fit each other, in order."""
+    return replace(parts[0], tokens=torch.cat([part.tokens for part in parts]))

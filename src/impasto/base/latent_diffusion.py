@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from impasto.base.conditioning import Conditioning, Geometry
+from impasto.base.control import Pass
 from impasto.base.fingerprint import Fingerprint, fingerprint_of
 from impasto.base.roles import Roles
 from impasto.core.errors import ConfigError
@@ -167,8 +168,20 @@ class LatentDiffusion(ABC):
         timesteps: Int[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
+        seen: Pass | None = None,
     ) -> Float[Tensor, "batch c h w"]:
-        """Return the UNet's prediction."""
+        """Return the UNet's prediction; `seen` tells an installed control which row is which."""
+
+
+def keywords_of(seen: Pass | None) -> dict[str, object]:
+    """Return what the UNet's forward pass is told beside words and sizes; nothing when nobody looks."""
+    if seen is None:
+        return {}
+    keywords: dict[str, object] = {"cross_attention_kwargs": {"seen": seen}}
+    if seen.residuals is not None:
+        keywords["down_block_additional_residuals"] = seen.residuals.down
+        keywords["mid_block_additional_residual"] = seen.residuals.mid
+    return keywords
 
 
 def _prediction_of(name: str) -> Prediction:

@@ -1,26 +1,30 @@
 """The denoising loop, as a generator over a diffusers scheduler.
 
 Ours and not a pipeline's, so that branches have names, previews stream and a caller may stop anywhere. With no style
-and no control it equals the stock pipeline; `tests/parity/test_stock_pipeline.py` says so.
+and no control it equals the stock pipeline; `tests/parity/test_stock_pipeline.py` says so. Companions run beside the
+pictures that are wanted. Each has latents, noise and a scheduler of its own, so it may leave the batch at any step and
+no multistep history has to be taken apart.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.diffusion.guidance import classifier_free
+from impasto.diffusion.branches import companion_branch
+from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.step import Step
 
-Latents = Float[Tensor, "batch c h w"]
-Predict = Callable[[Latents, Step, tuple[str, ...]], Mapping[str, Latents]]
-"""Maps x_t to a prediction for each named branch; all branches in one forward pass."""
+Latents: TypeAlias = Float[Tensor, "batch c h w"]
+Predict: TypeAlias = Callable[[Mapping[str, Latents], Step], Mapping[str, Latents]]
+"""Maps x_t of each named branch to its prediction; all branches in one forward pass."""
 
 
 class Scheduler(Protocol):
@@ -47,10 +51,17 @@ class Scheduler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Denoised:
-    """Latents after one step."""
+    """Latents after one step.
+
+    Attributes:
+        step: Which one.
+        latents: Of the pictures that are wanted.
+        beside: Of the companions that ran in this step.
+    """
 
     step: Step
     latents: Latents
+    beside: Mapping[str, Latents] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +97,83 @@ def begin(scheduler: Scheduler, steps: int, noise: Latents, x_0: Latents | None,
     return Start(scheduler.add_noise(x_0, noise, timesteps[:1].repeat(len(noise))), timesteps)
 
 
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """Latents that are denoised beside those that are wanted.
+
+    Attributes:
+        latents: Where they begin.
+        guidance: Of their own branches.
+        rngs: One generator per row, in the state of those of the rows that they accompany.
+        until: For which part of the run they stay.
+    """
+
+    latents: Latents
+    guidance: Guidance
+    rngs: Sequence[torch.Generator]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A companion whose x_t are known beforehand, such as an inverted picture; it stays to the end.
+
+    Attributes:
+        inputs: x_t at every step, in the network's own scale.
+        guidance: Says which branches it has.
+    """
+
+    inputs: Float[Tensor, "steps batch c h w"]
+    guidance: Guidance
+
+
+class _Live:
+    """Latents and the scheduler that moves them."""
+
+    def __init__(
+        self, scheduler: Scheduler, latents: Latents, guidance: Guidance, rngs: Sequence[torch.Generator], until: float
+    ) -> None:
+        self.latents = latents
+        self._scheduler, self._guidance, self._until = scheduler, guidance, until
+        takes_rng = "generator" in inspect.signature(scheduler.step).parameters
+        self._extra = {"generator": list(rngs)} if takes_rng else {}
+
+    def seen(self, step: Step, timestep: Tensor) -> dict[str, Latents]:
+        """Return what the network is shown in each branch; nothing when the run has left."""
+        if not step.is_within((0.0, self._until)):
+            return {}
+        return dict.fromkeys(self._guidance.branches(), self._scheduler.scale_model_input(self.latents, timestep))
+
+    def move(self, predicted: Mapping[str, Latents], timestep: Tensor) -> Latents:
+        """Take a step and return the latents."""
+        guided = self._guidance(predicted)
+        self.latents = self._scheduler.step(guided, timestep, self.latents, return_dict=False, **self._extra)[0]
+        return self.latents
+
+
+class _Replayed:
+    """Latents that are known beforehand."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+
+    def seen(self, step: Step, timestep: Tensor) -> dict[str, Latents]:  # noqa: ARG002 - as _Live has it
+        """Return what the network is shown in each branch."""
+        return dict.fromkeys(self._recorded.guidance.branches(), self._recorded.inputs[step.index])
+
+    def move(self, predicted: Mapping[str, Latents], timestep: Tensor) -> Latents:  # noqa: ARG002 - as _Live has it
+        """Return nothing new: predictions of a recorded run are not needed."""
+        return self._recorded.inputs[-1]
+
+
 def denoise(
     scheduler: Scheduler,
     predict: Predict,
     start: Start,
     *,
-    guidance_scale: float,
+    guidance: Guidance,
     rngs: Sequence[torch.Generator],
+    companions: Mapping[str, Companion | Recorded] | None = None,
 ) -> Iterator[Denoised]:
     """Yield the latents after every step; the last ones are the result.
 
@@ -100,17 +181,29 @@ def denoise(
         scheduler: Set up by `begin`.
         predict: The network, for all named branches at once.
         start: Where to begin.
-        guidance_scale: Classifier-free guidance; at 1 or below the unconditional branch is not computed.
+        guidance: Which branches there are, and how they are joined.
         rngs: One generator per row, for samplers that add noise.
+        companions: What runs beside, by name; their branches are called NAME.BRANCH.
     """
-    extra = {"generator": list(rngs)} if "generator" in inspect.signature(scheduler.step).parameters else {}
-    branches = ("unconditional", "text") if guidance_scale > 1 else ("text",)
-    latents = start.latents
+    beside = {name: _beside(scheduler, companion) for name, companion in (companions or {}).items()}
+    wanted = _Live(scheduler, start.latents, guidance, rngs, 1.0)
     for index, timestep in enumerate(start.timesteps):
         step = Step(index, len(start.timesteps), float(timestep))
-        predicted = predict(scheduler.scale_model_input(latents, timestep), step, branches)
-        guided = predicted["text"]
-        if "unconditional" in predicted:
-            guided = classifier_free(predicted["unconditional"], guided, guidance_scale)
-        latents = scheduler.step(guided, timestep, latents, return_dict=False, **extra)[0]
-        yield Denoised(step, latents)
+        shown = wanted.seen(step, timestep)
+        shown_beside = {name: run.seen(step, timestep) for name, run in beside.items()}
+        for name, inputs in shown_beside.items():
+            shown |= {companion_branch(name, branch): x_t for branch, x_t in inputs.items()}
+        predicted = predict(shown, step)
+        moved = {
+            name: beside[name].move({each: predicted[companion_branch(name, each)] for each in inputs}, timestep)
+            for name, inputs in shown_beside.items()
+            if inputs
+        }
+        yield Denoised(step, wanted.move(predicted, timestep), moved)
+
+
+def _beside(scheduler: Scheduler, companion: Companion | Recorded) -> _Live | _Replayed:
+    if isinstance(companion, Recorded):
+        return _Replayed(companion)
+    own = deepcopy(scheduler)
+    return _Live(own, companion.latents, companion.guidance, companion.rngs, companion.until)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TypeAlias
+
+Window: TypeAlias = tuple[float, float]
+"""A part of a run as fractions of its steps: from the first, included, to the second, left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +23,12 @@ class Step:
     index: int
     count: int
     timestep: float
+
+    def is_within(self, window: Window) -> bool:
+        """Return whether the step lies in `window`.
+
+        Ends are rounded up: 0.4 of 50 steps are the first 20, of 4 steps the first 2, of 1 step that one. Windows that
+        share an end therefore share no step and leave none out.
+        """
+        first, end = (math.ceil(fraction * self.count - 1e-9) for fraction in window)
+        return first <= self.index < end

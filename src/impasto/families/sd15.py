@@ -14,7 +14,8 @@ from torch import Tensor
 
 from impasto.base.block_prompts import block_prompts
 from impasto.base.conditioning import Conditioning, Geometry
-from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.control import Pass
+from impasto.base.latent_diffusion import LatentDiffusion, keywords_of
 from impasto.base.roles import Roles
 
 
@@ -38,10 +39,14 @@ class Family(LatentDiffusion):
         timesteps: Int[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],  # noqa: ARG002 - SD 1.x is not told sizes
+        seen: Pass | None = None,
     ) -> Float[Tensor, "batch c h w"]:
         """Return the UNet's prediction."""
         with block_prompts(self.unet, conditioning.per_block):
             predicted: Tensor = self.unet(
-                x_t.to(self.dtype), timesteps, encoder_hidden_states=conditioning.states
+                x_t.to(self.dtype),
+                timesteps,
+                encoder_hidden_states=conditioning.states,
+                **keywords_of(seen),
             ).sample
         return predicted

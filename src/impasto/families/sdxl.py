@@ -15,7 +15,8 @@ from torch import Tensor
 
 from impasto.base.block_prompts import block_prompts
 from impasto.base.conditioning import Conditioning, Geometry
-from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.control import Pass
+from impasto.base.latent_diffusion import LatentDiffusion, keywords_of
 from impasto.base.roles import SDXL_ROLES, Roles
 
 
@@ -45,6 +46,7 @@ class Family(LatentDiffusion):
         timesteps: Int[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
+        seen: Pass | None = None,
     ) -> Float[Tensor, "batch c h w"]:
         """Return the UNet's prediction."""
         time_ids = torch.tensor(
@@ -56,5 +58,6 @@ class Family(LatentDiffusion):
                 timesteps,
                 encoder_hidden_states=conditioning.states,
                 added_cond_kwargs={"text_embeds": conditioning.pooled, "time_ids": time_ids},
+                **keywords_of(seen),
             ).sample
         return predicted

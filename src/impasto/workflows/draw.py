@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from impasto.base.conditioning import Conditioning, Geometry, joined
+from impasto.base.conditioning import Conditioning, Geometry
+from impasto.base.control import Control
+from impasto.base.controlled import controlled
+from impasto.base.image_tokens import ImageTokens
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.samplers import Sampler, new_scheduler
 from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image, to_tensor
-from impasto.diffusion.sampling import begin, denoise
-from impasto.diffusion.step import Step
+from impasto.diffusion.branches import TEXT, UNCONDITIONAL, WORDS
+from impasto.diffusion.guidance import Guidance
+from impasto.diffusion.sampling import Start, begin, denoise
+from impasto.workflows.companions import Accompanied, Reference, inverted, recorded, teachers
+from impasto.workflows.draw_checks import check_draw
+from impasto.workflows.forward import Beside, Forward, Hook
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +35,17 @@ class Request:
         seed: Fixes the picture, whatever else is in its batch.
         start: A picture to start from (SDEdit), or None.
         per_block: Other words for single blocks of the UNet, by the block's path.
+        images: Style pictures, one row of tokens each; several are shown together.
+        negative_images: What the unconditional branch is shown beside them: the adapter's null tokens, or those of a
+            picture to steer away from (style-based guidance of StyleStudio).
     """
 
     prompt: str
     seed: int
     start: Image.Image | None = None
     per_block: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[ImageTokens, ...] = ()
+    negative_images: tuple[ImageTokens, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,8 @@ class Look:
         negative_prompt: What to steer away from.
         strength: With a start picture: how much of it is redrawn, from 0 (nothing) to 1 (all).
         sampler: Which one.
-        batch: Pictures drawn at once; changes speed and memory, not the pictures.
+        batch: Pictures drawn at once; changes speed and memory, not the pictures. Teachers and references come on top.
+        style_guidance_scale: A guidance scale of its own for style pictures; None for that of the words.
     """
 
     steps: int
@@ -59,36 +72,114 @@ class Look:
     strength: float = 1.0
     sampler: Sampler = "dpm++"
     batch: int = 4
+    style_guidance_scale: float | None = None
+
+    def guidance(self) -> Guidance:
+        """Return which branches are computed and how they are joined."""
+        return Guidance(self.guidance_scale, self.style_guidance_scale)
 
 
-def draw(base: LatentDiffusion, requests: Sequence[Request], look: Look) -> Iterator[tuple[Request, Image.Image]]:
-    """Yield (request, picture), in order."""
-    for first in range(0, len(requests), look.batch):
-        chunk = requests[first : first + look.batch]
-        pictures = _draw_batch(base, chunk, look)
-        yield from zip(chunk, pictures, strict=True)
+def draw(
+    base: LatentDiffusion,
+    requests: Sequence[Request],
+    look: Look,
+    control: Control | None = None,
+    *,
+    reference: Reference | None = None,
+    hook: Hook | None = None,
+) -> Iterator[tuple[Request, Image.Image]]:
+    """Yield (request, picture), in order.
+
+    Args:
+        base: Left as it was between any two pictures.
+        requests: What is wanted.
+        look: How.
+        control: Decides attention; without one, style pictures join the words as a weighted sum.
+        reference: For controls that look at a reference: this picture instead of the first that is drawn.
+        hook: A ControlNet.
+
+    Raises:
+        ConfigError: Request, look and control do not go together; told before anything is drawn.
+    """
+    check_draw(base, requests, look, control, reference)
+    drawing = _Drawing(base, look, control, reference, hook)
+    shares_first = control is not None and control.needs_reference and reference is None
+    leading = list(requests[:1]) if shares_first else []
+    width = max(look.batch - len(leading), 1)
+    for first in range(len(leading), len(requests), width):
+        chunk = [*leading, *requests[first : first + width]]
+        pairs = list(zip(chunk, drawing.batch(chunk), strict=True))
+        yield from pairs if first == len(leading) else pairs[len(leading) :]
 
 
-@torch.no_grad()
-def _draw_batch(base: LatentDiffusion, requests: Sequence[Request], look: Look) -> list[Image.Image]:
-    rngs = [generator(request.seed) for request in requests]
-    shape = base.latent_shape(look.height, look.width)
-    noise = noise_for(rngs, shape).to(base.device, base.dtype)
-    scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
-    start = begin(scheduler, look.steps, noise, _start_latents(base, requests), look.strength)
-    words = {
-        "unconditional": base.encode_nothing(len(requests), look.negative_prompt),
-        "text": _encode(base, requests),
-    }
-    geometry = [Geometry.whole(look.height, look.width)] * len(requests)
+class _Drawing:
+    """How the batches of one call are drawn."""
 
-    def predict(x_t: Tensor, step: Step, branches: tuple[str, ...]) -> Mapping[str, Tensor]:
-        return _predict_branches(base, x_t, step, {name: words[name] for name in branches}, geometry)
+    def __init__(
+        self,
+        base: LatentDiffusion,
+        look: Look,
+        control: Control | None,
+        reference: Reference | None,
+        hook: Hook | None,
+    ) -> None:
+        self._base, self._look, self._control, self._hook = base, look, control, hook
+        self._reference, self._inverted = reference, None if reference is None else self._invert(reference)
+        self._geometry = Geometry.whole(look.height, look.width)
 
-    latents = start.latents
-    for denoised in denoise(scheduler, predict, start, guidance_scale=look.guidance_scale, rngs=rngs):
-        latents = denoised.latents
-    return [to_image(picture) for picture in base.decode(latents)]
+    @torch.no_grad()
+    def _invert(self, reference: Reference) -> Tensor:
+        base, look = self._base, self._look
+        scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
+        scheduler.set_timesteps(look.steps, device=base.device)
+        return inverted(base, reference, scheduler.timesteps, Geometry.whole(look.height, look.width))
+
+    @torch.no_grad()
+    def batch(self, requests: Sequence[Request]) -> list[Image.Image]:
+        """Return the pictures of `requests`, drawn at once."""
+        base, look, guidance = self._base, self._look, self._look.guidance()
+        rngs = [generator(request.seed) for request in requests]
+        noise = noise_for(rngs, base.latent_shape(look.height, look.width)).to(base.device, base.dtype)
+        scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
+        start = begin(scheduler, look.steps, noise, _start_latents(base, requests), look.strength)
+        words = self._words(requests)
+        beside = self._accompany(requests, start, rngs, words)
+        images = {TEXT: [each.images for each in requests], UNCONDITIONAL: [each.negative_images for each in requests]}
+        told = Beside(words | dict(beside.words), images, beside.rows, self._hook)
+        has_images = any(each.images or each.negative_images for each in requests)
+        is_controlled = self._control is not None or self._hook is not None or has_images
+        forward = Forward(base, told, self._geometry, is_controlled=is_controlled)
+        latents = start.latents
+        with controlled(base, self._control or Control()) if is_controlled else nullcontext():
+            for denoised in denoise(scheduler, forward, start, guidance=guidance, rngs=rngs, companions=beside.runs):
+                latents = denoised.latents
+        return [to_image(picture) for picture in base.decode(latents)]
+
+    def _words(self, requests: Sequence[Request]) -> dict[str, Conditioning]:
+        text = _encode(self._base, requests)
+        nothing = self._base.encode_nothing(len(requests), self._look.negative_prompt)
+        return {UNCONDITIONAL: nothing, WORDS: text, TEXT: text}
+
+    def _accompany(
+        self,
+        requests: Sequence[Request],
+        start: Start,
+        rngs: Sequence[torch.Generator],
+        words: Mapping[str, Conditioning],
+    ) -> Accompanied:
+        guidance, control = self._look.guidance(), self._control
+        if control is not None and control.teacher:
+            keys = [_but_for_style(request) for request in requests]
+            return teachers(keys, start.latents, rngs, words, guidance, control.teacher)
+        if self._reference is not None and self._inverted is not None:
+            nothing = words[UNCONDITIONAL].rows([0])
+            inputs = self._inverted[-len(start.timesteps) :]  # a start picture skips the first ones
+            return recorded(self._base, inputs, self._reference.prompt, nothing, guidance, len(requests))
+        return Accompanied({}, {}, {})
+
+
+def _but_for_style(request: Request) -> Hashable:
+    return request.prompt, request.seed, id(request.start), tuple(sorted(request.per_block.items()))
 
 
 def _encode(base: LatentDiffusion, requests: Sequence[Request]) -> Conditioning:
@@ -107,21 +198,3 @@ def _start_latents(base: LatentDiffusion, requests: Sequence[Request]) -> Tensor
         return None
     mean, _ = base.encode_images(torch.stack([to_tensor(start) for start in starts]))
     return mean.to(base.dtype)
-
-
-def _predict_branches(
-    base: LatentDiffusion,
-    x_t: Float[Tensor, "batch c h w"],
-    step: Step,
-    words: Mapping[str, Conditioning],
-    geometry: list[Geometry],
-) -> dict[str, Tensor]:
-    """Return the prediction of each named branch, all computed in one pass."""
-    count, branches = len(x_t), len(words)
-    timesteps = torch.full((count * branches,), step.timestep, device=x_t.device)
-    if step.timestep.is_integer():
-        timesteps = timesteps.long()
-    predicted = base.predict(
-        x_t.repeat(branches, 1, 1, 1), timesteps, joined(list(words.values())), geometry * branches
-    )
-    return dict(zip(words, torch.split(predicted, count), strict=True))

@@ -1,0 +1,187 @@
+"""What does StyleStudio cost, against a plain image prompt?
+
+On pocket, and on a random UNet of SDXL's topology and middle size with pocket's other parts; a random adapter at every
+cross-attention. All ways are drawn in turn in one process with one thread, whose processor time is counted (others may
+use the machine at the same time); medians of paired ratios. Peak memory is the resident set of a process that draws one
+way only, from the moment that the base is loaded, Python and libraries included.
+
+Run: `python -m benchmarks.style_studio_cost`
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import nn
+
+from benchmarks.machine import save_result
+from impasto.base.control import Control
+from impasto.base.image_tokens import ImageTokens
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.sites import sites_of
+from impasto.controls.style_studio import Control as StyleStudio
+from impasto.controls.style_studio import Settings
+from impasto.core.rng import generator
+from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.open_base import open_base
+
+TOKENS, WIDTH = 16, 256
+PLAIN, PLAIN_EIGHT = "image prompt", "image prompt, 8 styles"
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to draw."""
+
+    styles: int
+    settings: Settings | None
+
+    def control(self) -> Control | None:
+        """Return its control."""
+        return None if self.settings is None else StyleStudio(self.settings)
+
+
+WAYS: Mapping[str, Way] = {
+    PLAIN: Way(1, None),
+    "AdaIN, no teacher": Way(1, Settings(teacher=0)),
+    "AdaIN and teacher": Way(1, Settings(teacher=0.4)),
+    "the same, teacher to the last step": Way(1, Settings(teacher=1)),
+    PLAIN_EIGHT: Way(8, None),
+    "AdaIN and one teacher, 8 styles": Way(8, Settings(teacher=0.4)),
+}
+
+
+def middle_sized(base: LatentDiffusion) -> LatentDiffusion:
+    """Put a random UNet with SDXL's blocks and layers, narrower than SDXL's, into pocket."""
+    unet = UNet2DConditionModel(
+        sample_size=32,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(96, 192, 384),
+        layers_per_block=2,
+        transformer_layers_per_block=[1, 2, 10],
+        attention_head_dim=[3, 6, 12],
+        cross_attention_dim=base.unet.config.cross_attention_dim,
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=base.unet.config.addition_time_embed_dim,
+        projection_class_embeddings_input_dim=base.unet.config.projection_class_embeddings_input_dim,
+    )
+    rng = generator(0)
+    for parameter in unet.requires_grad_(False).parameters():
+        parameter.normal_(std=0.02, generator=rng)
+    base.pipe.unet = unet.eval()
+    base.resolution = 256
+    return base
+
+
+def adapter(base: LatentDiffusion) -> dict[str, tuple[nn.Linear, nn.Linear]]:
+    """Return random keys and values at every cross-attention."""
+    rng = generator(1)
+    made = {}
+    for name, site in sites_of(base.unet, {}).items():
+        if site.kind == "cross":
+            pair = [nn.Linear(WIDTH, base.unet.get_submodule(name).to_k.out_features, bias=False) for _ in range(2)]
+            for linear in pair:
+                linear.weight.requires_grad_(False).normal_(std=WIDTH**-0.5, generator=rng)
+            made[name] = (pair[0], pair[1])
+    return made
+
+
+class Bench:
+    """A base with an adapter, ready to draw."""
+
+    def __init__(self, size: str, steps: int) -> None:
+        self.base = open_base("pocket", device="cpu")
+        if size == "middle":
+            middle_sized(self.base)
+        self._adapter, self._steps = adapter(self.base), steps
+
+    def run(self, way: Way) -> float:
+        """Draw once and return the seconds of processor time."""
+        side = self.base.resolution
+        images = [torch.randn((1, TOKENS, WIDTH), generator=generator(style)) for style in range(way.styles + 1)]
+        null = (ImageTokens(torch.zeros_like(images[0]), self._adapter),)
+        requests = [
+            Request("a fox on a hill", 0, images=(ImageTokens(tokens, self._adapter),), negative_images=null)
+            for tokens in images[1:]
+        ]
+        look = Look(self._steps, 5.0, side, side, batch=way.styles)
+        started = time.process_time()
+        list(draw(self.base, requests, look, way.control()))
+        return time.process_time() - started
+
+
+def peak_mib(size: str, name: str) -> float:
+    """Return the peak memory of a process of its own that draws one way, in two of four steps with the teacher."""
+    command = [sys.executable, "-m", "benchmarks.style_studio_cost", "--size", size, "--peak", name]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(told.stdout)
+
+
+def measure(size: str, steps: int, rounds: int, names: list[str]) -> list[dict[str, object]]:
+    """Return a row for each way."""
+    bench = Bench(size, steps)
+    bench.run(WAYS[PLAIN])  # warms up
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            seconds[name].append(bench.run(WAYS[name]))
+    peaks = {name: peak_mib(size, name) for name in names}
+    rows: list[dict[str, object]] = []
+    for name in names:
+        plain = PLAIN if WAYS[name].styles == 1 else PLAIN_EIGHT
+        ratios = [own / other for own, other in zip(seconds[name], seconds[plain], strict=True)]
+        rows.append(
+            {
+                "way": name,
+                "seconds_a_picture": round(statistics.median(seconds[name]) / WAYS[name].styles, 3),
+                "time_against_image_prompt": round(statistics.median(ratios), 3),
+                "time_lowest_and_highest": [round(min(ratios), 3), round(max(ratios), 3)],
+                "peak_mib": round(peaks[name]),
+                "peak_against_image_prompt": round(peaks[name] / peaks[plain], 3),
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    """Measure and write JSON."""
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=["pocket", "middle"], default="pocket")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--peak", help="draw this way once and print the peak memory in MiB")
+    parser.add_argument("--dry", action="store_true", help="do not write results")
+    chosen = parser.parse_args()
+    if chosen.peak:
+        bench = Bench(chosen.size, 4)
+        Path("/proc/self/clear_refs").write_text("5", "ascii")  # forget the peak of loading
+        bench.run(WAYS[chosen.peak])
+        status = Path("/proc/self/status").read_text("ascii").splitlines()
+        print(next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM")))
+        return
+    steps = chosen.steps
+    names = list(WAYS) if chosen.size == "pocket" else [name for name, way in WAYS.items() if way.styles == 1]
+    rows = measure(chosen.size, steps, chosen.rounds, names)
+    for row in rows:
+        print(row)
+    if not chosen.dry:
+        facts = {"base": chosen.size, "steps": steps, "teacher": 0.4, "threads": torch.get_num_threads()}
+        question = (__doc__ or "").splitlines()[0]
+        name = "style-studio-cost" + ("" if chosen.size == "pocket" else "-middle")
+        print(save_result(name, {"question": question, **facts, "rounds": chosen.rounds, "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""What a plug-in in this folder is: a class `Control` that says where it comes from and what can be chosen about it.
+
+It derives from `base.control.Control`, whose defaults change nothing, and overrides what it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+from torch import Tensor
+
+from impasto.base.control import Attended, Pass
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.sites import Site
+from impasto.core import config
+from impasto.core.paper import Paper
+from impasto.diffusion.branches import Counterpart
+
+
+class Control(Protocol):
+    """A control as a plug-in; see `base.control.Control` for what the members mean.
+
+    Attributes:
+        name: As the command line calls it.
+        paper: Where it comes from.
+        Config: What can be chosen about it.
+        needs_images: Whether it has no effect without style pictures.
+        needs_reference: Whether pictures look at a reference.
+    """
+
+    name: ClassVar[str]
+    paper: ClassVar[Paper]
+    Config: ClassVar[type[config.Config]]
+    needs_images: ClassVar[bool]
+    needs_reference: ClassVar[bool]
+
+    @property
+    def settings(self) -> config.Config:
+        """What was chosen about the control."""
+
+    @property
+    def teacher(self) -> float:
+        """For which part of the run a branch without style runs beside."""
+
+    def check(self, base: LatentDiffusion) -> None:
+        """Raise `ConfigError` when this base lacks what the control needs."""
+
+    def counterpart(self, site: Site, seen: Pass) -> Counterpart | None:
+        """Return whose query and key each row uses."""
+
+    def touches(self, site: Site, seen: Pass) -> bool:
+        """Return whether `attend` is to be asked."""
+
+    def attend(self, site: Site, seen: Pass, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Return the attention."""
+
+    def shows(self, site: Site, seen: Pass) -> bool:
+        """Return whether style pictures are attended to here."""
+
+    def combine(self, site: Site, seen: Pass, text: Tensor, styles: Sequence[Attended]) -> Tensor:
+        """Return how the attention to style pictures joins the one to words."""

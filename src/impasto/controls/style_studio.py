@@ -1,0 +1,94 @@
+"""StyleStudio: draw in the style of a picture with the words in control, by three parts that learn nothing.
+
+Paper: StyleStudio: Text-Driven Style Transfer with Selective Control of Style Elements, arXiv:2412.08503.
+Official code: Westlake-AGI-Lab/StyleStudio.
+Notation: T attention to words · S attention to the style picture, same query · Q, K, V of self-attention
+Changes:
+  Cross-modal AdaIN: out = σ(S) (T - μ(T)) / σ(T) + μ(S), before the output projection, over the tokens of each channel.
+  Teacher: a branch of the same words and noise without the style picture. In the first part of the steps the stylised
+    branches take their self-attention maps from it: softmax(Q_teacher K_teacherᵀ / √d) V_student.
+  Style-based guidance: ε = (1 + w) ε(words⁺, style⁺) - w ε(words⁻, style⁻). It needs nothing here: a `Request` shows
+    the negative picture to the unconditional branch, and `diffusion/guidance.py` does the rest.
+Differs from the official code: AdaIN has a strength, (1 - a) T + a AdaIN(T, S), a window of steps, an epsilon, float32
+statistics, and blended statistics for several pictures, where the code has none of these and ignores the scale. Maps
+are shared by sharing Q and K, which is the same and materialises no map; stylised branches then compute no Q and K of
+their own. The teacher is a branch with a name and leaves the batch when its window ends, where the code wants batches
+of exactly four rows and keeps the teacher to the last step. The window is a fraction of the steps that are run and is
+read from the loop, where the code counts its own calls, on some paths wrongly. One teacher serves all pictures of a
+batch that share words, seed and start. Maps of cross-attention are not shared: the paper (Fig. 15) finds no use in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from impasto.base import control
+from impasto.base.control import Attended, Pass
+from impasto.base.sites import Site
+from impasto.controls._window import WindowOption
+from impasto.core import config
+from impasto.core.paper import Paper
+from impasto.diffusion.adain import blended_adain
+from impasto.diffusion.branches import TEACHER, Counterpart
+
+
+class Settings(config.Config):
+    """What can be chosen about StyleStudio."""
+
+    mix: Literal["adain", "sum"] = "adain"
+    """How the style picture joins the words: cross-modal AdaIN, or the plain weighted sum."""
+    strength: float = Field(default=1.0, ge=0, le=1)
+    """How much of the style picture is taken on; 0 draws what the words alone would."""
+    window: WindowOption = (0.0, 1.0)
+    """In which part of the steps the style picture is shown, as fractions; the words are alone outside of it."""
+    teacher: float = Field(default=0.4, ge=0, le=1)
+    """For which part of the steps the layout is that of the words alone; 0.2 to 0.4 is recommended, 0 is never."""
+
+
+class Control(control.Control):
+    """StyleStudio."""
+
+    name: ClassVar[str] = "style_studio"
+    paper: ClassVar[Paper] = Paper(
+        "StyleStudio: Text-Driven Style Transfer with Selective Control of Style Elements",
+        "2412.08503",
+        "Westlake-AGI-Lab/StyleStudio",
+    )
+    Config: ClassVar[type[config.Config]] = Settings
+    needs_images: ClassVar[bool] = True
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def teacher(self) -> float:
+        """Fraction of the run with a teacher; none where there is no style that it could keep in order."""
+        return self.settings.teacher if self.settings.strength else 0.0
+
+    def counterpart(self, site: Site, seen: Pass) -> Counterpart | None:
+        """Return the teacher's rows, at every self-attention while the teacher is in its window."""
+        if site.kind == "cross" or not seen.step.is_within((0.0, self.teacher)):
+            return None
+        return seen.branches.beside.get(TEACHER)
+
+    def shows(self, site: Site, seen: Pass) -> bool:  # noqa: ARG002 - wherever the adapter has weights
+        """Return whether the step lies in the window."""
+        return self.settings.strength > 0 and seen.step.is_within(self.settings.window)
+
+    def combine(
+        self,
+        site: Site,
+        seen: Pass,
+        text: Float[Tensor, "rows tokens channels"],
+        styles: Sequence[Attended],
+    ) -> Float[Tensor, "rows tokens channels"]:
+        """Return T + a Σ s (AdaIN(T, S) - T), or T + a Σ s S; s are the scales of the pictures."""
+        strength = self.settings.strength
+        if self.settings.mix == "adain":
+            return blended_adain(text, [each.output for each in styles], [strength * each.scale for each in styles])
+        return super().combine(site, seen, text, [Attended(each.output, strength * each.scale) for each in styles])

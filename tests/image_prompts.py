@@ -1,0 +1,59 @@
+"""Small random image prompts, and the latents that a draw ends with."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from impasto.base.image_tokens import ImageTokens
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.sites import sites_of
+from impasto.core.rng import generator
+from impasto.workflows.draw import Look, Request, draw
+
+WIDTH, TOKENS = 12, 3
+Projections = Mapping[str, tuple[nn.Linear, nn.Linear]]
+
+
+def linear(rows: int, columns: int, rng: torch.Generator, dtype: torch.dtype) -> nn.Linear:
+    made = nn.Linear(columns, rows, bias=False, dtype=dtype)
+    with torch.no_grad():
+        made.weight.copy_(torch.randn((rows, columns), generator=rng) * columns**-0.5)
+    return made.requires_grad_(False)
+
+
+def projections(base: LatentDiffusion, seed: int = 0, width: int = WIDTH) -> Projections:
+    """An adapter with weights at every cross-attention."""
+    rng = generator(seed)
+    made = {}
+    for name, site in sites_of(base.unet, base.roles).items():
+        if site.kind == "cross":
+            rows = base.unet.get_submodule(name).to_k.out_features
+            made[name] = (linear(rows, width, rng, base.dtype), linear(rows, width, rng, base.dtype))
+    return made
+
+
+def image(
+    base: LatentDiffusion, adapter: Projections, seed: int, scale: float = 1.0, width: int = WIDTH
+) -> ImageTokens:
+    tokens = torch.randn((1, TOKENS, width), generator=generator(seed)).to(base.dtype)
+    return ImageTokens(2 * tokens, adapter, scale)
+
+
+def double(base: LatentDiffusion) -> LatentDiffusion:
+    """Take the networks to float64, where only defects are larger than rounding."""
+    for network in base.networks().values():
+        network.double()
+    return base
+
+
+def latents_of(base: LatentDiffusion, requests: list[Request], look: Look, control=None, **extra) -> torch.Tensor:
+    """Return the latents of all pictures, batch after batch as they are decoded."""
+    seen: list[torch.Tensor] = []
+    decode = base.decode
+    base.decode = lambda latents: seen.append(latents.clone()) or decode(latents)
+    try:
+        list(draw(base, requests, look, control, **extra))
+    finally:
+        del base.decode
+    return torch.cat(seen)
