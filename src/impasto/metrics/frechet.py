@@ -41,7 +41,7 @@ def frechet_distance(x: Float[Tensor, "m dim"], y: Float[Tensor, "n dim"]) -> fl
 
 def frechet_error(x: Float[Tensor, "m dim"], y: Float[Tensor, "n dim"]) -> float:
     """Return the standard error: the jackknife over ten groups of each set. It says nothing of the bias."""
-    variance = 0.0
+    variance: float = 0.0
     for left_out_of_x, whole, other in ((True, x, y), (False, y, x)):
         groups = min(_GROUPS, len(whole) // 2)
         values = []
@@ -49,7 +49,7 @@ def frechet_error(x: Float[Tensor, "m dim"], y: Float[Tensor, "n dim"]) -> float
             kept = whole[torch.arange(len(whole)) % groups != group]
             values.append(frechet_distance(kept, other) if left_out_of_x else frechet_distance(other, kept))
         variance += float(jackknife_variance(torch.tensor(values, dtype=torch.double)))
-    return variance**0.5
+    return float(variance**0.5)
 
 
 def too_few(counts: tuple[int, int], dimension: int) -> str:
@@ -77,5 +77,8 @@ def measure(sets: Sets) -> Iterator[Measurement]:
 
 def _root(features: Float[Tensor, "n dim"]) -> Float[Tensor, "rows dim"]:
     """Return a matrix A with AᵀA = Σ that has at most as many rows as columns."""
-    centred = (features - features.mean(dim=0)) / (len(features) - 1) ** 0.5
-    return torch.linalg.qr(centred, mode="r").R if len(centred) > centred.shape[1] else centred
+    centred: Tensor = (features - features.mean(dim=0)) / (len(features) - 1) ** 0.5
+    if len(centred) <= centred.shape[1]:
+        return centred
+    triangle: Tensor = torch.linalg.qr(centred, mode="r").R
+    return triangle

@@ -47,7 +47,8 @@ def gram_distance(
     ‖Ḡₓ - Ḡᵧ‖ / ‖Ḡᵧ‖, Frobenius norms.
     """
     first, second = x.double().mean(dim=0), y.double().mean(dim=0)
-    return (first - second).norm() / second.norm()
+    distance: Tensor = (first - second).norm() / second.norm()
+    return distance
 
 
 def measure(sets: Sets) -> Iterator[Measurement]:
