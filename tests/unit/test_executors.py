@@ -1,48 +1,13 @@
 """Several at once: what was done stays done when a worker dies, and errors of the user are told in one line."""
 
-import os
-import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from impasto.core.errors import ConfigError, PluginError
+from impasto.core.errors import PluginError
 from impasto.workflows.executors import in_processes, on_ray, serial
-
-
-@dataclass(frozen=True)
-class Cell:
-    folder: Path
-    index: int
-
-    @property
-    def key(self) -> str:
-        return f"key {self.index}"
-
-    @property
-    def tries(self) -> Path:
-        return self.folder / f"{self.key}.tries"
-
-    @property
-    def file(self) -> Path:
-        return self.folder / self.key
-
-
-def cells(folder: Path, count: int) -> list[Cell]:
-    return [Cell(folder, index) for index in range(count)]
-
-
-def note(cell: Cell) -> None:
-    """A cell's work: leaves a file; cell 1 cannot, and cell 2 kills its process the first time."""
-    with cell.tries.open("a") as stream:
-        stream.write("x")
-    if cell.index == 1:
-        raise ConfigError("one line")
-    if cell.index == 2 and len(cell.tries.read_text()) == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    cell.file.write_text(str(cell.index))
+from small_cells import Cell, cells, note
 
 
 def test_no_work_is_lost_when_a_worker_dies(tmp_path: Path) -> None:
@@ -55,7 +20,9 @@ def in_processes_by_label(given: Sequence[Cell]) -> list[tuple[str, str]]:
     return [(cell.key, told) for cell, told in in_processes(given, note, 2)]
 
 
-def test_ray_gives_them_too_or_names_its_extra(tmp_path: Path) -> None:
+def test_ray_gives_them_too_or_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tests = Path(__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", f"{tests}:{tests.parent / 'src'}")  # of Ray's workers
     try:
         import ray  # noqa: F401
     except ImportError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import shutil
@@ -30,7 +29,7 @@ from impasto.workflows.compare_recipe import BASE_ROW
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.evaluate import measured_folder
 from impasto.workflows.evaluate_prompts import Prompts
-from impasto.workflows.judge import Named, features_of, judge_of, measure_all
+from impasto.workflows.judge import Named, as_json, features_of, judge_of, measure_all
 from impasto.workflows.open_base import choose_device, open_base
 from impasto.workflows.open_features import open_features
 from impasto.workflows.train import train
@@ -127,9 +126,10 @@ def run_cell(cell: Cell) -> None:
         "seed": cell.seed,
         "values": dict(cell.values),
         "drawing": dict(cell.drawing),
-        "prompts": list(prompts.styled or ()),
+        "prompts": list(prompts.bare),
+        "drawn_with": list(prompts.styled or prompts.bare),
         "pictures": [each.name for each in drawn],
-        "measured": [dataclasses.asdict(each) for each in found],
+        "measured": [as_json(each) for each in found],
         "losses": thinned(losses),
         "seconds": round(time.monotonic() - started, 1),
     }

@@ -7,6 +7,7 @@ import dataclasses
 import html
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def _state(cells: Sequence[Cell], failed: Mapping[str, str]) -> str:
 def _facts(results: Sequence[Result], cells: Sequence[Cell], recipe: Recipe, state: str) -> dict[str, object]:
     table = {
         style.name: {
-            row: {name: dataclasses.asdict(number) for name, number in numbers(each).items()}
+            row: {name: _plain(number) for name, number in numbers(each).items()}
             for row, each in by_row(results, style.name).items()
         }
         for style in recipe.styles
@@ -73,6 +74,11 @@ def _facts(results: Sequence[Result], cells: Sequence[Cell], recipe: Recipe, sta
     }
 
 
+def _plain(number: Number) -> dict[str, object]:
+    """Return a number for JSON, which has no infinity."""
+    return dataclasses.asdict(number) | {"half": number.half if math.isfinite(number.half) else None}
+
+
 def _seconds(results: Sequence[Result], cell: Cell) -> float | None:
     return next((result.seconds for result in results if result.cell == cell), None)
 
@@ -83,12 +89,13 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #3c342e; background: #faf7f2
 h1, h2 { font-weight: 600 } h2 { margin-top: 2.5rem }
 .scroll { overflow-x: auto } table { border-collapse: collapse; background: #fff; border-radius: .5rem }
 th, td { padding: .35rem .7rem; text-align: right; border-bottom: 1px solid #ece5db; white-space: nowrap }
+th { white-space: normal; vertical-align: bottom; line-height: 1.3 }
 th:first-child, td:first-child { text-align: left } td b { color: #b5482a }
 .sheet th { font-weight: 400; font-size: 12px; max-width: 8rem; white-space: normal; text-align: center;
   vertical-align: bottom }
 .sheet td { padding: .15rem } .sheet img { width: 7.5rem; display: block; border-radius: .25rem }
 .partial { background: #fbe9d5; border-left: .3rem solid #b5482a; padding: .6rem 1rem }
-svg { width: 100%; max-width: 44rem; background: #fff; border-radius: .5rem }
+svg { width: 100%; max-width: 56rem; background: #fff; border-radius: .5rem }
 svg text { font: 11px system-ui; fill: #3c342e }
 footer, small, details { color: #8a7d70 } pre { white-space: pre-wrap }
 """
@@ -98,10 +105,12 @@ def _page(results: Sequence[Result], recipe: Recipe, state: str) -> str:
     banner = f'<p class="partial"><b>Partial.</b> {html.escape(state)}.</p>' if state else ""
     sections = "\n".join(_section(results, recipe, index) for index in range(len(recipe.styles)))
     versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
+    counts = {"method": len(recipe.methods), "style": len(recipe.styles), "seed": len(recipe.seeds)}
+    title = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>impasto: comparison</title><style>{_STYLE_SHEET}</style>
-<h1>{len(recipe.methods)} methods, {len(recipe.styles)} styles, {len(recipe.seeds)} seeds</h1>
+<h1>{title}</h1>
 {banner}
 <p>{html.escape(LEGEND)}</p>
 {sections}
@@ -122,7 +131,7 @@ def _section(results: Sequence[Result], recipe: Recipe, index: int) -> str:
     folder = measured_folder(style.reference, "held_back")
     return f"""<h2>{html.escape(style.name)}</h2>
 <div class="scroll">{_table({row: numbers(each) for row, each in rows.items()})}</div>
-<h3>Pictures <small>first prompts, seed {seed}</small></h3>
+<h3>Pictures <small>a row for each method, seed {seed}</small></h3>
 <div class="scroll">{_sheet(first, folder, recipe.columns)}</div>
 {f"<h3>Loss <small>seed {seed}; methods minimise different things</small></h3>{losses}" if losses else ""}"""
 

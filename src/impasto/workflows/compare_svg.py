@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 COLOURS = ("#b5482a", "#2a6fb5", "#4f8a3c", "#8a5aa8", "#c28a1a", "#3a8f8f", "#8c5b4a", "#5c5c5c")
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 240, 52, 34
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _LEGEND = 820, 240, 52, 34, 180
 
 
 def curves(lines: Mapping[str, Sequence[tuple[int, float]]], *, across: str, up: str) -> str:
@@ -22,7 +22,7 @@ def curves(lines: Mapping[str, Sequence[tuple[int, float]]], *, across: str, up:
         return ""
     last = max(point[0] for points in drawn.values() for point in points)
     top = max(point[1] for points in drawn.values() for point in points) or 1.0
-    right, above = _WIDTH - 8, 8
+    right, above = _WIDTH - _LEGEND, 8
 
     def place(x: float, y: float) -> str:
         left = _LEFT + (right - _LEFT) * x / last
@@ -35,9 +35,7 @@ def curves(lines: Mapping[str, Sequence[tuple[int, float]]], *, across: str, up:
         path = " ".join(place(*point) for point in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
         label = html.escape(name)
-        parts.append(
-            f'<text x="{right}" y="{above + 14 + 16 * index}" text-anchor="end" fill="{colour}">{label}</text>'
-        )
+        parts.append(f'<text x="{right + 10}" y="{above + 10 + 16 * index}" style="fill: {colour}">{label}</text>')
     floor = _HEIGHT - _BOTTOM
     axes = (
         f'<path d="M{_LEFT},{above}V{floor}H{right}" fill="none" stroke="#8a7d70"/>'

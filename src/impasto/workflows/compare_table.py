@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -45,7 +46,7 @@ class Number:
     def told(self) -> str:
         """Return it as the table shows it."""
         digits = 3 if abs(self.mean) < 100 else 1
-        return f"{self.mean:.{digits}f} ± {self.half:.{digits}f}"
+        return f"{self.mean:.{digits}f}" + (f" ± {self.half:.{digits}f}" if math.isfinite(self.half) else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Result:
         cell: The cell.
         measured: Its measurements by name.
         losses: (step, loss), thinned.
-        prompts: What was drawn, in order.
+        prompts: What was drawn, in order, without style words.
         pictures: Names of the pictures, in order.
         seconds: How long it took.
     """
@@ -95,7 +96,8 @@ def numbers(results: Sequence[Result]) -> dict[str, Number]:
 def _number(found: Sequence[Mapping[str, object]]) -> Number:
     values = [float(str(each["value"])) for each in found]
     if len(values) == 1:
-        half = float(str(found[0]["standard_error"]))
+        told = found[0]["standard_error"]
+        half = math.inf if told is None else float(str(told))
     else:
         freedom = len(values) - 1
         quantile = _T[freedom - 1] if freedom <= len(_T) else 1.96

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from impasto.features._protocol import Extractor, Reader
 from impasto.metrics._protocol import Measurement
 from impasto.workflows.evaluate_options import EvaluateOptions
 from impasto.workflows.evaluate_prompts import Prompts, find_prompts
-from impasto.workflows.judge import FEWEST, Judge, Named, features_of, measure_all, pairs_by_name, places_of
+from impasto.workflows.judge import FEWEST, Judge, Named, as_json, features_of, measure_all, pairs_by_name, places_of
 from impasto.workflows.open_base import choose_device
 from impasto.workflows.open_features import open_features, without_folders
 from impasto.workflows.packs import PREFIX, find_pack
@@ -157,7 +156,7 @@ def _facts(options: EvaluateOptions, found: Sequence[Measurement], notes: tuple[
         "features": without_folders(options.features),
         "resize": options.resize,
         "style_words": options.style_words,
-        "measured": [dataclasses.asdict(each) for each in found],
+        "measured": [as_json(each) for each in found],
         "notes": list(notes),
         "versions": library_versions(),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -112,6 +114,12 @@ def measure_all(sets: Sets) -> list[Measurement]:
         if measure is not None:
             found += measure(sets)
     return found
+
+
+def as_json(measurement: Measurement) -> dict[str, object]:
+    """Return a measurement for a file; an error that cannot be estimated is null, JSON has no infinity."""
+    error = measurement.standard_error
+    return dataclasses.asdict(measurement) | {"standard_error": error if math.isfinite(error) else None}
 
 
 def pairs_by_name(drawn: Sequence[str], real: Sequence[str]) -> tuple[tuple[int, int], ...]:
