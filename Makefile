@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PARITY := .venv-parity
 
-.PHONY: demo test check benchmark format clean
+.PHONY: demo test check benchmark parity compare format clean
 
 demo: $(READY)  ## learn a style from twenty drawings and look at the result: demo/index.html
 	$(BIN)/impasto demo
@@ -26,12 +27,19 @@ benchmark: $(READY)  ## measure again what the README states; about 20 minutes
 	$(BIN)/python -m benchmarks.b_lora_speed
 	$(BIN)/python -m benchmarks.report
 
+parity: $(PARITY)/.ready  ## compare the metrics with torch-fidelity, torchmetrics and OpenCLIP: docs/precision.md
+	$(PARITY)/bin/python -m pytest -p benchmarks.beside_torchvision -m parity_external tests/parity_external
+	$(PARITY)/bin/python -m benchmarks.precision
+
+compare: $(READY)  ## the comparison of methods, small: two methods, one style, one seed; comparison/report.html
+	$(BIN)/impasto compare benchmarks/compare_small.toml --out comparison
+
 format: $(READY)  ## put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) demo runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PARITY) demo runs comparison .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # torch first and alone: other packages then find it installed and do not bring a second, larger build.
 $(READY): pyproject.toml constraints.txt
@@ -40,3 +48,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
+
+$(PARITY)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(PARITY)
+	$(PARITY)/bin/python -m pip install --quiet --upgrade pip
+	$(PARITY)/bin/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
+	$(PARITY)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[parity]'
+	touch $(PARITY)/.ready

@@ -15,7 +15,20 @@ from impasto.core.errors import ConfigError, ImpastoError
 from impasto.core.plugins import plugin_names
 
 _COMMANDS = "impasto.cli.commands"
-_ORDER = ("demo", "train", "generate", "mix", "stylize", "probe", "extract", "convert", "styles", "doctor")
+_ORDER = (
+    "demo",
+    "train",
+    "generate",
+    "mix",
+    "stylize",
+    "probe",
+    "evaluate",
+    "compare",
+    "extract",
+    "convert",
+    "styles",
+    "doctor",
+)
 
 
 def command_names() -> list[str]:

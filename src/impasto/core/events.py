@@ -71,12 +71,23 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A number was measured; lower or higher is better as `better` says."""
+    """A number was measured; "lower", "higher" or "neither" is better, as `better` says.
+
+    Attributes:
+        name: What was measured.
+        value: How much.
+        standard_error: Of `value`.
+        better: Which way is better.
+        counts: Pictures of each set that went in.
+        warning: Why not to trust the number, or empty.
+    """
 
     name: str
     value: float
     standard_error: float
     better: str
+    counts: tuple[int, ...] = ()
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,9 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from impasto.base.loading import quiet_loading
 from impasto.core.errors import ResourceError
-from impasto.data.images import fit_square, to_tensor
+from impasto.features._pixels import CLIP_MEAN, CLIP_STD, standardised
 
-_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_STD = (0.26862954, 0.26130258, 0.27577711)
-"""Of CLIP's training pictures, RGB in [0, 1]; all published checkpoints are made for these."""
+_DEFAULT = "openai/clip-vit-base-patch32"
 
 
 class Features:
@@ -34,6 +32,8 @@ class Features:
     Raises:
         ResourceError: The checkpoint is not there or could not be fetched.
     """
+
+    has_unit_length = True
 
     def __init__(self, checkpoint: str, device: torch.device) -> None:
         try:
@@ -48,14 +48,18 @@ class Features:
             ) from error
         self._model.to(device).eval()
         self._device = device
+        self.token_limit = int(self._model.config.text_config.max_position_embeddings)
+
+    @classmethod
+    def open(cls, checkpoint: str, device: torch.device) -> Features:
+        """Return the extractor of a checkpoint, by default CLIP ViT-B/32."""
+        return cls(checkpoint or _DEFAULT, device)
 
     @torch.no_grad()
     def extract(self, pictures: Sequence[Image.Image], batch: int = 32) -> Float[Tensor, "pictures dim"]:
         """Return one unit-length feature for each picture, cut to its middle square; on the CPU."""
         side = int(self._model.config.vision_config.image_size)
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))
-        pixels = torch.stack([to_tensor(fit_square(picture.convert("RGB"), side)[0]) for picture in pictures])
-        pixels = (pixels / 2 + 0.5 - mean) / std
+        pixels = standardised(pictures, side, CLIP_MEAN, CLIP_STD)
         parts = [
             self._model.get_image_features(pixel_values=part.to(self._device)).pooler_output
             for part in torch.split(pixels, batch)
@@ -68,7 +72,7 @@ class Features:
         encoded = self._tokenizer(
             list(captions),
             padding="max_length",
-            max_length=int(self._model.config.text_config.max_position_embeddings),
+            max_length=self.token_limit,
             truncation=True,
             return_tensors="pt",
         )
@@ -80,3 +84,7 @@ class Features:
             for ids, mask in rows
         ]
         return normalize(torch.cat(parts).cpu(), dim=-1)
+
+    def tokens(self, captions: Sequence[str]) -> list[int]:
+        """Return how many tokens each caption has, those of start and end included."""
+        return [len(ids) for ids in self._tokenizer(list(captions)).input_ids]

@@ -18,8 +18,11 @@ from torch.nn.functional import normalize
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer, CLIPVisionModelWithProjection
 
 from impasto.base.loading import quiet_loading
+from impasto.core.errors import ConfigError
 from impasto.data.images import fit_square, to_tensor
 
+_STROKES = 2
+"""The layer whose Gram matrices are compared by default."""
 _MODEL = Path(str(files("impasto"))) / "pocket" / "model"
 
 
@@ -28,15 +31,26 @@ class Features:
 
     Attributes:
         dimension: Of a feature.
+        has_unit_length: All features are scaled to length 1.
     """
 
     dimension = 128
+    has_unit_length = True
 
     def __init__(self) -> None:
         with quiet_loading():
             self._encoder = CLIPVisionModelWithProjection.from_pretrained(
                 _MODEL / "image_encoder", dtype=torch.float32
             ).eval()
+
+    @classmethod
+    def open(cls, checkpoint: str, device: torch.device) -> Features:
+        """Return the extractor; it ships with the package and is small enough for the CPU."""
+        if checkpoint:
+            raise ConfigError(f"features pocket:{checkpoint}: pocket has one checkpoint, its own; write pocket")
+        if device.type != "cpu":
+            raise ConfigError(f"features pocket run on the CPU, not on {device}: leave --device out")
+        return cls()
 
     @cached_property
     def _tokenizer(self) -> CLIPTokenizer:
@@ -56,7 +70,7 @@ class Features:
 
     @torch.no_grad()
     def places(
-        self, pictures: Sequence[Image.Image], layer: int, batch: int = 32
+        self, pictures: Sequence[Image.Image], layer: int = _STROKES, batch: int = 32
     ) -> Float[Tensor, "pictures places channels"]:
         """Return the hidden states of `layer` (0 is the embedding) at every patch: early layers see strokes."""
         pixels = torch.stack([to_tensor(fit_square(picture.convert("RGB"), 128)[0]) for picture in pictures])
@@ -66,13 +80,22 @@ class Features:
         ]
         return torch.cat(parts)
 
+    @cached_property
+    def token_limit(self) -> int:
+        """Tokens that are read, those of start and end included."""
+        return int(self._text_encoder.config.max_position_embeddings)
+
+    def tokens(self, captions: Sequence[str]) -> list[int]:
+        """Return how many tokens each caption has, those of start and end included."""
+        return [len(ids) for ids in self._tokenizer(list(captions)).input_ids]
+
     @torch.no_grad()
     def text(self, captions: Sequence[str], batch: int = 256) -> Float[Tensor, "captions dim"]:
         """Return one unit-length feature for each caption."""
         ids: Tensor = self._tokenizer(
             list(captions),
             padding="max_length",
-            max_length=self._text_encoder.config.max_position_embeddings,
+            max_length=self.token_limit,
             truncation=True,
             return_tensors="pt",
         ).input_ids

@@ -1,0 +1,217 @@
+"""One cell of a comparison: a method on a style with a seed, trained, drawn and measured. Its file is its cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from impasto.base.samplers import Sampler
+from impasto.core.config import validated
+from impasto.core.errors import DataError
+from impasto.core.events import TrainStep
+from impasto.core.files import staged, write_text
+from impasto.data.captions import caption_of, styled_prompt
+from impasto.data.images import fit_square
+from impasto.data.measured import read_measured
+from impasto.metrics._protocol import Measurement
+from impasto.style.attach import attached
+from impasto.style.file import Style, load_style
+from impasto.workflows.choose_method import find_method, make_method
+from impasto.workflows.compare_recipe import BASE_ROW
+from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.evaluate import measured_folder
+from impasto.workflows.evaluate_prompts import Prompts
+from impasto.workflows.judge import Named, as_json, features_of, judge_of, measure_all
+from impasto.workflows.open_base import choose_device, open_base
+from impasto.workflows.open_features import open_features
+from impasto.workflows.train import train
+from impasto.workflows.train_options import TrainOptions
+
+_CURVE = 200
+"""Points of a loss curve that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is trained, drawn and measured. Plain values only: it travels to other processes.
+
+    Attributes:
+        row: Name in the report.
+        method: Plug-in, or "base".
+        style: Name in the report.
+        seed: Of training and pictures.
+        values: Options of training and method, without those that say where files go.
+        reference: Folder of real pictures with captions.
+        training: Folder of the style pictures.
+        drawing: base, features, sampler, steps, guidance_scale, num_prompts, threads, style_words.
+        device: Where to compute.
+        out: The comparison's folder.
+        key: Hash of all that the numbers depend on.
+    """
+
+    row: str
+    method: str
+    style: str
+    seed: int
+    values: Mapping[str, object]
+    reference: str
+    training: str
+    drawing: Mapping[str, object]
+    device: str
+    out: Path
+    key: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its pictures are."""
+        return self.out / "cells" / self.key
+
+    @property
+    def file(self) -> Path:
+        """Its numbers; written last, so that a cell without it is not done."""
+        return self.folder / "cell.json"
+
+    def label(self) -> str:
+        """Return how messages call it."""
+        return f"{self.row} on {self.style}, seed {self.seed}"
+
+
+def key_of(facts: Mapping[str, object]) -> str:
+    """Return the hash of all that a cell's numbers depend on."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def read_subjects(folder: Path, limit: int | None) -> tuple[list[Named], list[str]]:
+    """Return the reference's pictures and the captions of the first `limit` (all if None).
+
+    Raises:
+        DataError: A picture has no caption: it could not be asked for in words.
+    """
+    pictures = read_measured(folder, "reference", side=None)
+    captions = []
+    for picture in pictures[:limit]:
+        caption = caption_of(picture.path)
+        if caption is None:
+            raise DataError(f"reference {picture.path} has no caption: write what it shows to {picture.path.stem}.txt")
+        captions.append(caption)
+    return [Named(picture.path.stem, picture.image) for picture in pictures], captions
+
+
+def run_cell(cell: Cell) -> None:
+    """Train, draw and measure a cell; writes its pictures and then its file. Nothing is done if that is there."""
+    if cell.file.is_file():
+        return
+    shutil.rmtree(cell.folder, ignore_errors=True)  # of a run that was killed
+    started = time.monotonic()
+    with _threads(int(str(cell.drawing["threads"]))):
+        losses: list[float] = []
+        style = None if cell.method == BASE_ROW else _learn(cell, losses)
+        real, captions = read_subjects(measured_folder(cell.reference, "held_back"), _limit(cell))
+        words = str(cell.drawing["style_words"]) if style is None else style.card.style_words
+        prompts = Prompts(tuple(captions), tuple(styled_prompt(each, words) if words else each for each in captions))
+        drawn = _draw(cell, style, real, prompts)
+        found = _measure(cell, drawn, real, prompts)
+    facts = {
+        "row": cell.row,
+        "method": cell.method,
+        "style": cell.style,
+        "seed": cell.seed,
+        "values": dict(cell.values),
+        "drawing": dict(cell.drawing),
+        "prompts": list(prompts.bare),
+        "drawn_with": list(prompts.styled or prompts.bare),
+        "pictures": [each.name for each in drawn],
+        "measured": [as_json(each) for each in found],
+        "losses": thinned(losses),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    write_text(cell.file, json.dumps(facts, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def thinned(losses: Sequence[float]) -> list[tuple[int, float]]:
+    """Return (step, mean loss) of equal stretches, at most `_CURVE`."""
+    width = max(1, -(-len(losses) // _CURVE))
+    parts = [losses[first : first + width] for first in range(0, len(losses), width)]
+    return [(index * width + len(part), sum(part) / len(part)) for index, part in enumerate(parts)]
+
+
+def _learn(cell: Cell, losses: list[float]) -> Style:
+    """Train, and return the style; its file is not kept."""
+    method_class = find_method(cell.method)
+    own = {name: value for name, value in cell.values.items() if name in method_class.Config.model_fields}
+    shared = {name: value for name, value in cell.values.items() if name not in own}
+    work = cell.folder / "work"
+    where = {"out": work / "style.safetensors", "run_dir": work / "run", "seed": cell.seed, "device": cell.device}
+    options = validated(TrainOptions, shared | where, source=cell.label())
+    method = make_method(method_class, validated(method_class.Config, own, source=cell.label()))
+    with closing(train(options, method)) as events:
+        losses += [event.loss for event in events if isinstance(event, TrainStep)]
+    style = load_style(options.out)
+    shutil.rmtree(work, ignore_errors=True)
+    return style
+
+
+def _draw(cell: Cell, style: Style | None, real: Sequence[Named], prompts: Prompts) -> list[Named]:
+    base = open_base(str(cell.drawing["base"]), device=cell.device)
+    sampler: Sampler = cell.drawing["sampler"]  # type: ignore[assignment]
+    look = Look(
+        steps=int(str(cell.drawing["steps"])),
+        guidance_scale=float(str(cell.drawing["guidance_scale"])),
+        height=base.resolution,
+        width=base.resolution,
+        sampler=sampler,
+        batch=8,
+    )
+    texts = prompts.styled or prompts.bare
+    requests = [Request(text, picture_seed(cell.seed, index)) for index, text in enumerate(texts)]
+    drawn = []
+    with attached(base, [] if style is None else [(style, 1.0)]):
+        for named, (_, image) in zip(real, draw(base, requests, look), strict=False):  # pictures without a prompt last
+            drawn.append(Named(named.name, image))
+            with staged(cell.folder / f"{named.name}.png") as staging:
+                image.save(staging, format="PNG")
+    return drawn
+
+
+def picture_seed(seed: int, index: int) -> int:
+    """Return the seed of a picture: the same for every method, another for every prompt."""
+    return seed * 100_003 + index
+
+
+def _measure(cell: Cell, drawn: Sequence[Named], real: Sequence[Named], prompts: Prompts) -> list[Measurement]:
+    extractor = open_features(str(cell.drawing["features"]), _device_of_features(cell))
+    side = drawn[0].image.width
+    learnt = read_measured(measured_folder(cell.training, "style"), "style_images", side=side)
+    training = [Named(picture.path.stem, picture.image) for picture in learnt]
+    squares = [Named(each.name, fit_square(each.image, side)[0]) for each in real]
+    features: list[torch.Tensor] = []
+    list(features_of(extractor, drawn, "", features))
+    return measure_all(judge_of(extractor, squares, training).sets(torch.cat(features), drawn, prompts))
+
+
+def _device_of_features(cell: Cell) -> torch.device:
+    is_pocket = str(cell.drawing["features"]) == "pocket"
+    return torch.device("cpu") if is_pocket else choose_device(cell.device)
+
+
+def _limit(cell: Cell) -> int | None:
+    limit = cell.drawing["num_prompts"]
+    return None if limit is None else int(str(limit))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

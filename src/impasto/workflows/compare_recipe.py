@@ -1,0 +1,101 @@
+"""What a comparison is made of: a TOML file with methods, styles and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from impasto.base.source import POCKET
+from impasto.core.config import Config
+from impasto.workflows.packs import PREFIX
+
+BASE_ROW = "base"
+"""The row that learns nothing: what the base draws for the bare prompts."""
+
+
+class CompareOptions(Config):
+    """Compare methods on styles: train, draw and measure every cell of a table, and report it."""
+
+    recipe: Path
+    """TOML file with methods, styles and seeds; see docs/compare.md."""
+    out: Path = Path("comparison")
+    """Folder for cells and report; a comparison that was stopped goes on there."""
+    workers: int = Field(default=1, ge=1)
+    """Cells at once: speed and memory, not the result."""
+    executor: Literal["processes", "ray"] = "processes"
+    """What runs several cells at once: processes of this machine, or Ray (pip install 'impasto[scale]')."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    dry_run: bool = False
+    """Print the plan and stop."""
+
+
+class StyleSource(Config):
+    """One style of the comparison."""
+
+    name: str = Field(min_length=1)
+    """In the report."""
+    style_images: str
+    """Folder of style pictures, or pack:NAME."""
+    aux_images: str | None = None
+    """Folder of auxiliary pictures, or pack:NAME: for methods that show any."""
+    reference: str
+    """Folder of real pictures that no training saw, each with a caption beside it, or pack:NAME."""
+
+
+class Recipe(Config):
+    """Methods x styles x seeds, and how pictures are drawn and measured."""
+
+    base: str = POCKET
+    """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
+    methods: Mapping[str, Mapping[str, object]] = Field(min_length=1)
+    """Rows of the table: name -> what differs from the shipped recipe; "method" where the name is no method's."""
+    styles: tuple[StyleSource, ...] = Field(min_length=1)
+    """Each style by its folders; "pack:NAME" alone takes all folders of a shipped pack."""
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    """A training and a set of pictures for each."""
+    num_prompts: int | None = Field(default=None, ge=10)
+    """How many of the reference's captions are drawn; by default all."""
+    features: str = POCKET
+    """As for impasto evaluate."""
+    steps: int = Field(default=20, ge=1, le=1000)
+    """Steps of the sampler."""
+    guidance_scale: float = Field(default=5.0, ge=1)
+    """How strictly to follow the words."""
+    sampler: Literal["dpm++", "ddim", "euler", "base"] = "dpm++"
+    """The sampler; base takes the one that the base ships with."""
+    threads: int = Field(default=1, ge=1)
+    """Of the arithmetic in a cell. It is fixed, since it may change the last bit of results."""
+    columns: int = Field(default=8, ge=1, le=24)
+    """Prompts on the sheet of pictures."""
+
+    @field_validator("styles", mode="before")
+    @classmethod
+    def _packs_by_name(cls, given: object) -> object:
+        if not isinstance(given, list | tuple):
+            return given
+        return [_pack_source(each) if isinstance(each, str) else each for each in given]
+
+    @field_validator("styles")
+    @classmethod
+    def _names_once(cls, given: tuple[StyleSource, ...]) -> tuple[StyleSource, ...]:
+        names = [style.name for style in given]
+        if len(set(names)) < len(names):
+            raise ValueError("names of styles must differ")
+        return given
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_once(cls, given: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(given)) < len(given) or min(given) < 0:
+            raise ValueError("seeds must differ and not be negative")
+        return given
+
+
+def _pack_source(given: str) -> object:
+    if not given.startswith(PREFIX):
+        raise ValueError(f"{given!r} is no pack: write pack:NAME, or a table with name, style_images and reference")
+    return {"name": given.removeprefix(PREFIX), "style_images": given, "aux_images": given, "reference": given}

@@ -1,0 +1,42 @@
+"""Several at once: what was done stays done when a worker dies, and errors of the user are told in one line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from impasto.core.errors import PluginError
+from impasto.workflows.executors import in_processes, on_ray, serial
+from small_cells import Cell, cells, note
+
+
+def test_no_work_is_lost_when_a_worker_dies(tmp_path: Path) -> None:
+    done = dict(in_processes_by_label(cells(tmp_path, 4)))
+    assert done == {"key 0": "", "key 1": "one line", "key 2": "", "key 3": ""}
+    assert [cell.file.is_file() for cell in cells(tmp_path, 4)] == [True, False, True, True]
+
+
+def in_processes_by_label(given: Sequence[Cell]) -> list[tuple[str, str]]:
+    return [(cell.key, told) for cell, told in in_processes(given, note, 2)]
+
+
+def test_ray_gives_them_too_or_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tests = Path(__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", f"{tests}:{tests.parent / 'src'}")  # of Ray's workers
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        with pytest.raises(PluginError, match=r"needs ray, which is not installed: pip install 'impasto\[scale\]'"):
+            list(on_ray(cells(tmp_path, 1), note, 2))
+        return
+    assert sorted((cell.key, told) for cell, told in on_ray(cells(tmp_path, 4), note, 2)) == [
+        ("key 0", ""),
+        ("key 1", "one line"),
+        ("key 2", ""),
+        ("key 3", ""),
+    ]
+
+
+def test_serial_runs_in_order(tmp_path: Path) -> None:
+    order = [cell.index for cell, _ in serial([each for each in cells(tmp_path, 4) if each.index != 2], note)]
+    assert order == [0, 1, 3]

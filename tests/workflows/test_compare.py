@@ -1,0 +1,248 @@
+"""`impasto compare` from end to end on a tiny base: cells are kept, partial reports say so, workers change nothing."""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from conftest import write_pictures
+from impasto.cli.main import main
+from impasto.core.errors import ImpastoError, ResourceError
+from impasto.core.events import Planned, Progress
+from impasto.workflows import compare as workflow
+from impasto.workflows.compare import compare, plan_cells
+from impasto.workflows.compare_cell import Cell, picture_seed, run_cell, thinned
+from impasto.workflows.compare_recipe import CompareOptions, Recipe
+from impasto.workflows.compare_svg import curves
+from impasto.workflows.compare_table import Number, best
+
+LORA = {"method": "styleforge", "learn": "lora", "rank": 2, "steps": 3, "learning_rate": 0.01}
+METHODS: Mapping[str, Mapping[str, object]] = {"base": {}, "low rank": LORA}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    write_pictures(folder / "style", 4, seed=1, captions=True)
+    write_pictures(folder / "aux", 3, seed=2)
+    write_pictures(folder / "real", 10, seed=3, captions=True)
+    return folder
+
+
+def recipe_file(folder: Path, base: Path, pictures: Path, **changes: object) -> Path:
+    values: dict[str, object] = {
+        "base": str(base),
+        "steps": 2,
+        "seeds": [0, 1],
+        "columns": 3,
+        "styles": [
+            {
+                "name": "blocks",
+                "style_images": str(pictures / "style"),
+                "aux_images": str(pictures / "aux"),
+                "reference": str(pictures / "real"),
+            }
+        ],
+        "methods": METHODS,
+    }
+    path = folder / "recipe.toml"
+    path.write_text(toml(values | changes), "utf-8")
+    return path
+
+
+def toml(values: Mapping[str, object]) -> str:
+    def told(value: object) -> str:
+        if isinstance(value, Mapping):
+            return "{" + ", ".join(f'"{key}" = {told(each)}' for key, each in value.items()) + "}"
+        return "[" + ", ".join(map(told, value)) + "]" if isinstance(value, list) else json.dumps(value)
+
+    return "".join(f"{key} = {told(value)}\n" for key, value in values.items())
+
+
+def numbers(out: Path) -> Mapping[str, object]:
+    found: Mapping[str, object] = json.loads((out / "report.json").read_text("utf-8"))["table"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_folders: dict[str, Path], pictures: Path) -> Path:
+    """The folder of a finished comparison: base and a low-rank StyleForge, one style, two seeds."""
+    folder = tmp_path_factory.mktemp("finished")
+    recipe = recipe_file(folder, tiny_folders["sdxl"], pictures)
+    assert main(["compare", str(recipe), "--out", str(folder / "out"), "--device", "cpu"]) == 0
+    return folder
+
+
+def test_report_has_intervals_pictures_and_curves_and_needs_no_other_file(finished: Path) -> None:
+    out = finished / "out"
+    table = (out / "table.md").read_text("utf-8")
+    assert "Partial" not in table
+    assert re.search(r"\| low rank \|.* ± .*\| 2 \|", table)
+    assert "| method | KID ↓ |" in table
+    page = (out / "report.html").read_text("utf-8")
+    assert page.count("data:image/png;base64,") == 3 * 3  # real, base, low rank; three prompts
+    assert page.count("<polyline") == 1  # the base has no losses
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "http" not in page
+    facts = json.loads((out / "report.json").read_text("utf-8"))
+    assert facts["partial"] is None
+    assert set(facts["cells"]) == {f"{row} on blocks, seed {seed}" for row in METHODS for seed in (0, 1)}
+
+
+def test_a_number_is_the_mean_over_seeds_with_its_interval(finished: Path) -> None:
+    cells = [json.loads(path.read_text("utf-8")) for path in (finished / "out" / "cells").glob("*/cell.json")]
+    values = sorted(
+        each["value"]
+        for cell in cells
+        if cell["row"] == "low rank"
+        for each in cell["measured"]
+        if each["name"] == "KID"
+    )
+    told = numbers(finished / "out")["blocks"]["low rank"]["KID"]  # type: ignore[index]
+    assert told["mean"] == pytest.approx(sum(values) / 2)
+    assert told["half"] == pytest.approx(12.706 * (values[1] - values[0]) / 2, rel=1e-4)
+
+
+def test_a_second_run_does_nothing_and_another_option_does(
+    finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    def cells(**changes: object) -> list[Cell]:
+        path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures, **changes)
+        options = CompareOptions(recipe=path, out=finished / "out", device="cpu")
+        with closing(compare(options)) as events:  # the plan alone
+            plan = next(events)
+        assert isinstance(plan, Planned)
+        return plan_cells(_recipe(path), options)
+
+    assert all(cell.file.is_file() for cell in cells())
+    assert all(cell.file.is_file() for cell in cells(methods={"base": {}, "another name": LORA}))
+    for change in ({"steps": 3}, {"threads": 2}, {"num_prompts": 10}):
+        assert not any(cell.file.is_file() for cell in cells(**change))
+    changed = cells(methods={"base": {}, "low rank": LORA | {"rank": 3}}, seeds=[0, 2])
+    assert [cell.file.is_file() for cell in changed] == [True, False, False, False]
+
+
+def _recipe(path: Path) -> Recipe:
+    from impasto.core.config import read_toml, validated
+
+    return validated(Recipe, read_toml(path), source="test")
+
+
+def test_an_interrupted_comparison_leaves_a_partial_report_and_goes_on(
+    finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures)
+    options = CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")
+    with closing(compare(options)) as events:
+        for event in events:
+            if isinstance(event, Progress) and event.done == 1:
+                break  # as Ctrl+C would
+    table = (tmp_path / "out" / "table.md").read_text("utf-8")
+    assert "**Partial: 1 of 4 cells are done; missing: base on blocks, seed 1" in table
+    assert "Partial" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    begun: list[str] = []
+    monkeypatch.setattr(workflow, "run_cell", lambda cell: (begun.append(cell.label()), run_cell(cell))[1])
+    list(compare(options))
+    assert begun == ["base on blocks, seed 1", "low rank on blocks, seed 0", "low rank on blocks, seed 1"]
+    assert numbers(tmp_path / "out") == numbers(finished / "out")
+
+
+def test_a_cell_that_fails_is_told_and_the_others_are_kept(
+    tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    path = recipe_file(
+        tmp_path,
+        tiny_folders["sdxl"],
+        pictures,
+        seeds=[0],
+        methods={"base": {}, "wild": LORA | {"learning_rate": 1e30}},
+    )
+    with pytest.raises(
+        ResourceError, match=r"1 of 2 cells failed, such as wild on blocks, seed 0 .the loss stopped"
+    ) as caught:
+        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+    assert "\n" not in str(caught.value)
+    table = (tmp_path / "out" / "table.md").read_text("utf-8")
+    assert "1 of 2 cells are done; missing: wild on blocks, seed 0; wild on blocks, seed 0 failed: the loss" in table
+    assert "| base |" in table
+
+
+# Executors
+
+
+def test_processes_give_the_results_of_a_serial_run(
+    finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures)
+    list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu", workers=2)))
+    assert numbers(tmp_path / "out") == numbers(finished / "out")
+    for file in (finished / "out" / "cells").glob("*/*.png"):
+        assert (tmp_path / "out" / "cells" / file.parent.name / file.name).read_bytes() == file.read_bytes()
+
+
+# Parts
+
+
+def test_pictures_have_the_noise_of_prompt_and_seed() -> None:
+    seeds = [picture_seed(seed, index) for seed in range(3) for index in range(1000)]
+    assert len(set(seeds)) == 3000
+
+
+def test_thinned_losses_keep_the_mean() -> None:
+    losses = [float(step) for step in range(1000)]
+    points = thinned(losses)
+    assert len(points) == 200
+    assert points[0] == (5, 2.0)
+    assert points[-1][0] == 1000
+    assert thinned([3.0]) == [(1, 3.0)]
+
+
+def test_best_follows_the_direction() -> None:
+    rows = {
+        name: {
+            "KID": Number(value, 0, 1, "lower", ""),
+            "text": Number(value, 0, 1, "higher", ""),
+            "x": Number(value, 0, 1, "neither", ""),
+        }
+        for name, value in (("a", 1.0), ("b", 2.0))
+    }
+    assert [best(rows, name) for name in ("KID", "text", "x")] == ["a", "b", ""]
+
+
+def test_curves_escape_names_and_need_points() -> None:
+    assert curves({"a": []}, across="step", up="loss") == ""
+    drawn = curves({"<b>": [(1, 2.0), (10, 1.0)]}, across="step", up="loss")
+    assert "&lt;b&gt;" in drawn
+    assert drawn.count("<polyline") == 1
+
+
+WRONG: dict[str, tuple[dict[str, object], str]] = {
+    "unknown method": ({"methods": {"nothing": {}}}, "unknown name 'nothing' among methods"),
+    "unknown option": ({"methods": {"styleforge": {"stepz": 3}}}, "methods.styleforge: unknown option 'stepz'"),
+    "seed": ({"methods": {"styleforge": {"seed": 3}}}, "methods.styleforge: 'seed' is set by the comparison itself"),
+    "base learns": ({"methods": {"base": {"steps": 3}}}, "the base learns nothing, so 'steps' has no effect"),
+    "the same": ({"methods": {"a": LORA, "b": LORA}}, "a on blocks, seed 0 and b on blocks, seed 0 are the same"),
+    "pack": ({"styles": ["openmoji"]}, "'openmoji' is no pack: write pack:NAME"),
+    "seeds": ({"seeds": [1, 1]}, "seeds must differ"),
+    "features": ({"features": "csd"}, "features csd need a file of weights"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_recipes_are_told_before_anything_runs(
+    tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path, case: str
+) -> None:
+    changes, told = WRONG[case]
+    path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures, **changes)
+    with pytest.raises(ImpastoError, match=told) as caught:
+        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_small_comparison_is_sound() -> None:
+    path = Path(__file__).parents[2] / "benchmarks" / "compare_small.toml"
+    assert len(plan_cells(_recipe(path), CompareOptions(recipe=path, out=Path("nowhere")))) == 3
