@@ -17,6 +17,7 @@ from impasto.core.bundles import remove_bundles
 from impasto.core.errors import ResourceError
 from impasto.core.events import Event
 from impasto.core.rng import generator
+from impasto.core.store import TensorStore, store_folder
 from impasto.methods._protocol import Method
 from impasto.style.attach import attached
 from impasto.workflows.open_base import open_base
@@ -47,6 +48,7 @@ def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = l
     check_options(options)
     gathered = gather(options, method)
     styles = load_styles(options.attach)
+    store = TensorStore(store_folder(options.cache))
     identity = identity_of(options, method, gathered)
     with RunFolder(options.run_folder(), resume=options.resume, private=_paths_in(options)) as folder:
         left = find_left(folder, options, identity) if options.resume else None
@@ -67,7 +69,7 @@ def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = l
                 return
             settings = options.model_dump(mode="json") | method.settings.model_dump(mode="json")
             folder.begin(settings, dict(plan.rows), {"identity": identity, "base": base_facts(base)})
-            yield from _logged(Run(options, method, base, state, folder, gathered, identity, left), stop)
+            yield from _logged(Run(options, method, base, store, state, folder, gathered, identity, left), stop)
 
 
 def _logged(run: Run, stop: Callable[[], bool]) -> Generator[Event]:

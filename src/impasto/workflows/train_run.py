@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.model import BaseModel
-from impasto.base.prompt_cache import CachedPrompts
+from impasto.base.remembered import Remembered
+from impasto.base.resting import Resting
 from impasto.core.bundles import write_bundle
 from impasto.core.errors import ResourceError, RunError, TrainingDiverged
 from impasto.core.events import Checkpointed, Event, Noted, Sampled, Saved
 from impasto.core.files import clear_staged
+from impasto.core.store import TensorStore
 from impasto.data.captions import styled_prompt
 from impasto.data.images import Picture
 from impasto.data.streams import Example
@@ -41,6 +42,7 @@ class Run:
         options: Shared options.
         method: What is learnt and minimised.
         base: With everything attached.
+        store: Keeps what frozen encoders say.
         state: What the steps change.
         folder: Where it writes.
         gathered: The pictures.
@@ -52,6 +54,7 @@ class Run:
     options: TrainOptions
     method: Method
     base: LatentDiffusion
+    store: TensorStore
     state: TrainState
     folder: RunFolder
     gathered: Gathered
@@ -59,6 +62,14 @@ class Run:
     left: Left | None = None
     is_saved: bool = False
     _pictures: dict[str, tuple[Picture, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        frozen = [self.base.vae]
+        keeps_prompts = not self.state.learnable.learns_text()
+        if keeps_prompts:
+            frozen += [module for name, module in self.base.networks().items() if name.startswith("text_encoder")]
+        self._resting = Resting(frozen, self.base.device)
+        self._encoders = Remembered(self.base, self.store, self._resting, keeps_prompts=keeps_prompts)
 
     @property
     def is_complete(self) -> bool:
@@ -74,7 +85,8 @@ class Run:
             self.state.restore(bundle.step, bundle.tensors(), _table(bundle.facts.get("state"), bundle.folder))
         else:
             yield from self._sample(0, is_asked=False)
-        yield from self._steps(streams, steering)
+        with self._resting.asleep():
+            yield from self._steps(streams, steering)
         if not self.is_complete or self.options.checkpoint_every:
             yield self._checkpoint()
         if not self.is_complete:
@@ -92,7 +104,11 @@ class Run:
         if AUX in self.gathered.source and AUX not in self._pictures:
             yield from self._auxiliary()
         side = side_of(self.options, self.base)
-        yield from encode_streams(self.base, self.options, self.method, self._pictures, side, streams)
+        yield from encode_streams(self._encoders, self.options, self.method, self._pictures, side, streams)
+        if not self.state.learnable.learns_text():  # known from now on: the text encoders can rest
+            self._encoders.encode_prompts(list({each.prompt for examples in streams.values() for each in examples}))
+        for note in self.store.notes:
+            yield Noted(note)
 
     def _auxiliary(self) -> Iterator[Event]:
         folder = self.folder.folder / AUX
@@ -110,8 +126,7 @@ class Run:
 
     def _steps(self, streams: Mapping[str, list[Example]], steering: Steering) -> Iterator[Event]:
         options, state = self.options, self.state
-        base: BaseModel = self.base if state.learnable.learns_text() else CachedPrompts(self.base)
-        take = Stepper(options, self.method, base, self.base.device, streams)
+        take = Stepper(options, self.method, self._encoders, self.base.device, streams)
         while not self.is_complete:
             yield from self._pause(steering)
             if steering.stops():
@@ -147,7 +162,8 @@ class Run:
             return
         words = self.method.style_words()
         requests = [Request(styled_prompt(prompt, words), _SAMPLE_SEED) for prompt in prompts]
-        drawn = [image for _, image in draw(self.base, requests, sample_look(self.options, self.base))]
+        with self._resting.awake():
+            drawn = [image for _, image in draw(self.base, requests, sample_look(self.options, self.base))]
         yield Sampled(step, self.folder.save_samples(step, drawn))
 
     def _checkpoint(self) -> Checkpointed:
