@@ -28,7 +28,7 @@ from impasto.workflows.train_loop import Diverged, Stepper
 from impasto.workflows.train_options import TrainOptions
 from impasto.workflows.train_pictures import AUX, draw_aux, drawn_before, encode_streams, sample_look
 from impasto.workflows.train_plan import Gathered, picture_hashes, side_of
-from impasto.workflows.train_resume import Left
+from impasto.workflows.train_resume import Left, table_of
 from impasto.workflows.train_state import TrainState
 
 _SAMPLE_SEED = 1234
@@ -82,7 +82,7 @@ class Run:
         yield from self._prepare(streams)
         if self.left is not None and self.left.bundle is not None:
             bundle = self.left.bundle
-            self.state.restore(bundle.step, bundle.tensors(), _table(bundle.facts.get("state"), bundle.folder))
+            self.state.restore(bundle.step, bundle.tensors(), table_of(bundle.facts.get("state"), bundle.folder))
         else:
             yield from self._sample(0, is_asked=False)
         with self._resting.asleep():
@@ -214,9 +214,3 @@ class Run:
             return self._save().path
         except ResourceError:
             return None
-
-
-def _table(value: object, folder: Path) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise RunError(f"bundle {folder} is incomplete: begin anew with another --run-dir")
-    return value
