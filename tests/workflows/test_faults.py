@@ -12,6 +12,7 @@ from benchmarks.fuzz_targets import TARGETS, Prepared, prepare
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+@pytest.mark.timeout(900)  # a score of short processes: seconds alone, minutes on a busy machine
 def test_six_killed_runs_go_on(tmp_path: Path) -> None:
     found = measure(6, 5, tmp_path, variants=(0,))
     assert found["failures"] == []
