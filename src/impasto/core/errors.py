@@ -8,6 +8,7 @@ ImpastoError
 │   └── UnsafeFile    it is not safetensors, or is built to harm
 ├── PluginError       a plug-in is unknown or incomplete
 ├── ResourceError     disk, memory or device do not suffice
+├── RunError          a run folder is in use, or does not hold what is to be gone on with
 └── TrainingDiverged  the loss stopped being a number
 
 A message is one line: what was wrong, the value, what is allowed, what to do.
@@ -15,7 +16,16 @@ A message is one line: what was wrong, the value, what is allowed, what to do.
 
 
 class ImpastoError(Exception):
-    """Base of all errors that are told in one line."""
+    """Base of all errors that are told in one line.
+
+    What comes from files may hold line breaks, or characters that steer a terminal: they are told as blanks.
+
+    Args:
+        message: What was wrong, the value, what is allowed, what to do.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(letter if letter.isprintable() else " " for letter in message))
 
 
 class ConfigError(ImpastoError):
@@ -44,6 +54,10 @@ class PluginError(ImpastoError):
 
 class ResourceError(ImpastoError):
     """Disk, memory or device do not suffice."""
+
+
+class RunError(ImpastoError):
+    """A run folder is in use by another run, or does not hold what is to be gone on with."""
 
 
 class TrainingDiverged(ImpastoError):
