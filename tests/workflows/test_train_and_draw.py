@@ -193,9 +193,9 @@ def test_captions_come_before_the_style_words(learn: Run, style_images: Path) ->
 def test_new_token(learn: Run, generate: Run, tmp_path: Path, flags: tuple[str, ...]) -> None:
     learn("fox.safetensors", "--new-token", "--identifier", "ukiyo", *flags)
     style = load_style(tmp_path / "fox.safetensors")
-    assert style.card.new_token == "ukiyo"
+    assert style.card.new_tokens == ("ukiyo",)
     rows = {name for name in style.tensors if name.startswith("new_token.")}
-    assert rows == {"new_token.text_encoder", "new_token.text_encoder_2"}
+    assert rows == {"new_token.text_encoder.ukiyo", "new_token.text_encoder_2.ukiyo"}
     assert any(name.startswith("delta.text_encoder.") for name in style.tensors) == ("--learn-text" in flags)
     assert not any(".row" in name or ".table" in name for name in style.tensors)
     assert "prompt    a fox, ukiyo style" in generate("--prompt", "a fox", "--style", "fox.safetensors")

@@ -24,10 +24,10 @@ from impasto.base.prompt_cache import CachedPrompts
 from impasto.core.errors import ResourceError, TrainingDiverged
 from impasto.core.events import Event, Progress, Sampled, Saved, TrainStep
 from impasto.core.rng import generator
-from impasto.data.captions import styled_prompt
+from impasto.data.captions import called_prompt
 from impasto.data.encode import encode_examples
 from impasto.data.images import Picture, read_picture
-from impasto.data.streams import Batch, Example, draw_batch
+from impasto.data.streams import Batch, Example, draw_batch, of_step
 from impasto.methods._protocol import Method
 from impasto.style.attach import attached
 from impasto.style.card import Card
@@ -37,7 +37,15 @@ from impasto.workflows.open_base import choose_dtype, open_base
 from impasto.workflows.run_folder import RunFolder, library_versions
 from impasto.workflows.styles import fit_to, load_styles
 from impasto.workflows.train_options import TrainOptions
-from impasto.workflows.train_plan import Gathered, check_options, gather, picture_hashes, plan_of, side_of
+from impasto.workflows.train_plan import (
+    Gathered,
+    check_options,
+    concept_words,
+    gather,
+    picture_hashes,
+    plan_of,
+    side_of,
+)
 
 _SAMPLE_SEED = 1234
 _SAMPLE_LOOK_STEPS = 20
@@ -99,8 +107,9 @@ class _Run:
 
     def events(self, stop: Callable[[], bool]) -> Iterator[Event]:
         pictures = dict(self.gathered.pictures)
-        if "aux" in self.gathered.source and "aux" not in pictures:
-            yield from self._generate_aux(pictures)
+        drawn = [stream for stream in self.gathered.source if stream not in pictures]
+        for index, stream in enumerate(drawn):
+            yield from self._generate_aux(stream, index, pictures)
         streams: dict[str, list[Example]] = {}
         yield from self._encode(pictures, streams)
         yield from self._sample(0)
@@ -111,17 +120,17 @@ class _Run:
         side = side_of(self.options, self.base)
         return Look(_SAMPLE_LOOK_STEPS, 5.0, side, side)
 
-    def _generate_aux(self, pictures: dict[str, tuple[Picture, ...]]) -> Iterator[Event]:
-        folder = self.folder.folder / "aux"
+    def _generate_aux(self, stream: str, place: int, pictures: dict[str, tuple[Picture, ...]]) -> Iterator[Event]:
+        folder = self.folder.folder.joinpath(*stream.split(":"))
         folder.mkdir(parents=True, exist_ok=True)
-        words, count = self.method.prompts()["aux"], self.options.aux_count()
-        requests = [Request(words, self.options.seed + index) for index in range(count)]
+        words, count = self.method.prompts()[stream], self.options.aux_count()
+        requests = [Request(words, self.options.seed + place * count + index) for index in range(count)]
         paths = []
         for index, (_, image) in enumerate(draw(self.base, requests, self._look())):
             paths.append(folder / f"{index:03d}.png")
             image.save(paths[-1])
             yield Progress("drawing auxiliary pictures", index + 1, count)
-        pictures["aux"] = tuple(read_picture(path) for path in paths)
+        pictures[stream] = tuple(read_picture(path) for path in paths)
 
     def _encode(
         self, pictures: Mapping[str, tuple[Picture, ...]], streams: dict[str, list[Example]]
@@ -145,8 +154,9 @@ class _Run:
     def _sample(self, step: int) -> Iterator[Event]:
         if not self.options.sample_every or not self.options.sample_prompts:
             return
-        words = self.method.style_words()
-        requests = [Request(styled_prompt(prompt, words), _SAMPLE_SEED) for prompt in self.options.sample_prompts]
+        words, concepts = self.method.style_words(), concept_words(self.method)
+        prompts = [called_prompt(prompt, words, concepts) for prompt in self.options.sample_prompts]
+        requests = [Request(prompt, _SAMPLE_SEED) for prompt in prompts]
         yield Sampled(
             step, self.folder.save_samples(step, [image for _, image in draw(self.base, requests, self._look())])
         )
@@ -162,7 +172,7 @@ class _Run:
             started = time.perf_counter()
             for group in optimizer.param_groups:
                 group["lr"] = options.learning_rate * _rate_factor(options, step)
-            batch = draw_batch(streams, options.pairs, rng)
+            batch = draw_batch(of_step(streams, step, options.seed), options.pairs, rng)
             with self._arithmetic():
                 loss, terms = self.method.loss(base, batch, rng)
             torch.autograd.backward(loss)
@@ -227,7 +237,8 @@ class _Run:
             style_words=self.method.style_words(),
             content_words=self.method.content_words(),
             roles={role: list(blocks) for role, blocks in self.method.roles(self.base).items()},
-            new_token=self.method.new_token(),
+            new_tokens=self.method.new_tokens(),
+            concepts=concept_words(self.method),
             steps=self.done,
             is_complete=is_complete,
             loss=round(self.folder.mean_loss(), 6),
