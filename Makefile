@@ -24,6 +24,7 @@ benchmark: $(READY)  ## measure again what the README states; about 20 minutes
 	$(BIN)/python -m benchmarks.styleforge_pocket
 	$(BIN)/python -m benchmarks.speed_pocket
 	$(BIN)/python -m benchmarks.b_lora_speed
+	$(BIN)/python -m benchmarks.subdivision
 	$(BIN)/python -m benchmarks.report
 
 format: $(READY)  ## put the code in shape
