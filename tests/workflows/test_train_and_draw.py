@@ -391,7 +391,7 @@ def test_help_names_every_command(run: Run, flag: str) -> None:
 
 def test_help_of_train_names_the_methods(run: Run) -> None:
     told = run("train")
-    assert "methods: b-lora, styleforge" in told
+    assert "methods: b-lora, custom-diffusion, dreambooth, lora, multi-styleforge, styleforge" in told
     assert run("train", "--help") == told
 
 
