@@ -25,6 +25,7 @@ benchmark: $(READY)  ## measure again what the README states; about 20 minutes
 	$(BIN)/python -m benchmarks.styleforge_pocket
 	$(BIN)/python -m benchmarks.speed_pocket
 	$(BIN)/python -m benchmarks.b_lora_speed
+	$(BIN)/python -m benchmarks.subdivision
 	$(BIN)/python -m benchmarks.report
 
 parity: $(PARITY)/.ready  ## compare the metrics with torch-fidelity, torchmetrics and OpenCLIP: docs/precision.md

@@ -120,6 +120,25 @@ def style_studio_cost_section() -> str:
     )
 
 
+def subdivision_section() -> str:
+    """Return how well pocket tells people from backgrounds."""
+    result = read_result("subdivision")
+    lines = [
+        "## Telling people from backgrounds with pocket's encoders",
+        "",
+        "Zero-shot; the way prompts are averaged was chosen on these same drawings.",
+        "",
+        "| drawings | number | right | people found | backgrounds found | the larger class alone |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['pictures']} | {row['count']} | {row['accuracy']:.3f} ± {row['standard_error']:.3f} "
+        f"| {row['people_found']:.2f} | {row['backgrounds_found']:.2f} | {row['larger_class']:.2f} |"
+        for row in result["rows"]
+    ]
+    return "\n".join([*lines, "", f"`python -m benchmarks.subdivision` ({machine_line(result)})."])
+
+
 def choice_section() -> str:
     """Return the table from which the recipe's settings were chosen."""
     result = read_result("styleforge-pocket-choice")
@@ -168,6 +187,7 @@ def report() -> str:
         choice_section(),
         b_lora_speed_section(),
         style_studio_cost_section(),
+        subdivision_section(),
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -80,8 +80,11 @@ def refusal(path: Path, kind: type[StyleFileError], *, read: Callable[[Path], ob
 
 
 def test_what_is_saved_is_what_is_read(path: Path) -> None:
-    tensors = pair() | {"new_token.text_encoder": torch.ones(3), "delta.unet.bias": torch.ones(2, dtype=torch.float16)}
-    style = Style(card(new_token="zwx", is_complete=False), tensors)
+    tensors = pair() | {
+        "new_token.text_encoder.zwx": torch.ones(1, 3),
+        "delta.unet.bias": torch.ones(2, dtype=torch.float16),
+    }
+    style = Style(card(new_tokens=("zwx",), is_complete=False), tensors)
     save_style(path, style)
     loaded = load_style(path)
     assert loaded.card == style.card

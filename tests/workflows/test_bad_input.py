@@ -95,7 +95,10 @@ def drawing(tiny_folders: dict[str, Path]) -> tuple[object, ...]:
     ("arguments", "told"),
     [
         (["paint"], "unknown command 'paint': choose one of demo, train, generate"),
-        (["train", "dreambooth"], "unknown name 'dreambooth' among methods: choose one of b_lora, styleforge"),
+        (
+            ["train", "cubism"],
+            "unknown name 'cubism' among methods: choose one of b_lora, custom_diffusion, dreambooth",
+        ),
         (["styles", "nowhere"], "nowhere does not exist: give a folder or a style file"),
         (["train", "styleforge", "--config"], "--config needs a TOML file after it"),
         (["train", "styleforge", "--config", "none.toml"], "config file none.toml does not exist"),

@@ -360,8 +360,10 @@ def test_a_full_style_names_the_way_out(sdxl: LatentDiffusion, folder: Path, ref
 
 
 def test_a_new_token_is_refused(sdxl: LatentDiffusion, folder: Path, refused: Refuse) -> None:
-    style = style_for(sdxl, new_token="zwx")
-    save_style(folder / "in.safetensors", Style(style.card, style.tensors | {"new_token.text_encoder": torch.ones(3)}))
+    style = style_for(sdxl, new_tokens=("zwx",))
+    save_style(
+        folder / "in.safetensors", Style(style.card, style.tensors | {"new_token.text_encoder.zwx": torch.ones(1, 3)})
+    )
     assert "brings a token of its own" in refused("in.safetensors", "out.safetensors", "--format", "kohya")
 
 

@@ -193,9 +193,9 @@ def test_captions_come_before_the_style_words(learn: Run, style_images: Path) ->
 def test_new_token(learn: Run, generate: Run, tmp_path: Path, flags: tuple[str, ...]) -> None:
     learn("fox.safetensors", "--new-token", "--identifier", "ukiyo", *flags)
     style = load_style(tmp_path / "fox.safetensors")
-    assert style.card.new_token == "ukiyo"
+    assert style.card.new_tokens == ("ukiyo",)
     rows = {name for name in style.tensors if name.startswith("new_token.")}
-    assert rows == {"new_token.text_encoder", "new_token.text_encoder_2"}
+    assert rows == {"new_token.text_encoder.ukiyo", "new_token.text_encoder_2.ukiyo"}
     assert any(name.startswith("delta.text_encoder.") for name in style.tensors) == ("--learn-text" in flags)
     assert not any(".row" in name or ".table" in name for name in style.tensors)
     assert "prompt    a fox, ukiyo style" in generate("--prompt", "a fox", "--style", "fox.safetensors")
@@ -391,7 +391,7 @@ def test_help_names_every_command(run: Run, flag: str) -> None:
 
 def test_help_of_train_names_the_methods(run: Run) -> None:
     told = run("train")
-    assert "methods: b-lora, styleforge" in told
+    assert "methods: b-lora, custom-diffusion, dreambooth, lora, multi-styleforge, styleforge" in told
     assert run("train", "--help") == told
 
 

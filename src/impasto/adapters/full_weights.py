@@ -1,4 +1,4 @@
-"""Full fine-tuning: every weight of the chosen networks is learnt, and saved as its difference from the base."""
+"""Full fine-tuning: weights of the chosen networks are learnt, and saved as their difference from the base."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ DELTA = "delta."
 
 
 class FullWeights:
-    """All weights of some networks."""
+    """Weights of some networks.
 
-    def __init__(self, networks: Mapping[str, nn.Module], names: Sequence[str]) -> None:
+    Args:
+        networks: Of the base.
+        names: Which of them learn.
+        endings: Only weights whose names end so learn; all do by default.
+    """
+
+    def __init__(
+        self, networks: Mapping[str, nn.Module], names: Sequence[str], endings: tuple[str, ...] = ("",)
+    ) -> None:
         # Listed now: what others attach later, such as a new token, is not a weight of the base.
         self._modules = {name: networks[name] for name in names}
         self._weights = {
             file_name(network, path): parameter
             for network, module in self._modules.items()
             for path, parameter in module.named_parameters()
+            if path.endswith(endings)
         }
         self._originals: dict[str, Tensor] = {}
 
@@ -43,7 +52,7 @@ class FullWeights:
         self._originals.clear()
 
     def parameters(self) -> list[nn.Parameter]:
-        """Return all weights."""
+        """Return the weights that learn."""
         return list(self._weights.values())
 
     def tensors(self) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Low-rank adapters on attention: W = W0 + B A, with PEFT doing the injection.
 
-Paper: LoRA, arXiv:2106.09685, Eq. 3, with α = r, so that the files mean the same in tools that ignore α.
+Paper: LoRA, arXiv:2106.09685, Eq. 3. Files have α = r, so that they mean the same in tools that ignore α.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class LowRank:
         rank: r, the rows of A and the columns of B.
         rng: Draws A.
         blocks: Paths of UNet modules; only the attention layers below these get adapters. All do when it is None.
+        alpha: W = W0 + (α / r) B A while learning; r unless given. Files hold B with α / r in it.
     """
 
     def __init__(
@@ -45,9 +46,12 @@ class LowRank:
         rank: int,
         rng: torch.Generator,
         blocks: Sequence[str] | None = None,
+        *,
+        alpha: float | None = None,
     ) -> None:
         self._modules = {name: networks[name] for name in names}
         self._rank = rank
+        self._alpha = rank if alpha is None else alpha
         self._rng = rng
         self._blocks = blocks
         self._refuse_too_high_rank()
@@ -75,7 +79,7 @@ class LowRank:
     def attach(self) -> None:
         """Wrap the attention layers; A is drawn from N(0, 1/r²) as diffusers does, B is zero."""
         for network, module in self._modules.items():
-            config = LoraConfig(r=self._rank, lora_alpha=self._rank, target_modules=self._targets(network))
+            config = LoraConfig(r=self._rank, lora_alpha=self._alpha, target_modules=self._targets(network))
             inject_adapter_in_model(config, module, adapter_name=_NAME)
             for _, layer in _adapted_layers(module):
                 down = layer.lora_A[_NAME].float().weight  # small steps would round away in a base's half precision
@@ -107,7 +111,8 @@ class LowRank:
         for network, module in self._modules.items():
             for path, layer in _adapted_layers(module):
                 for suffix, matrix in ((DOWN, layer.lora_A[_NAME]), (UP, layer.lora_B[_NAME])):
-                    found[file_name(network, path) + suffix] = matrix.weight.detach().float().cpu().clone()
+                    scale = self._alpha / self._rank if suffix == UP else 1.0
+                    found[file_name(network, path) + suffix] = matrix.weight.detach().float().cpu() * scale
         return found
 
     def learns_text(self) -> bool:

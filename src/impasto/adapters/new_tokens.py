@@ -1,21 +1,24 @@
-"""A token of its own for a style: one new row beside the embedding table; the table itself is never touched.
+"""Words with embeddings of their own: new rows beside the embedding table; the table itself is never touched.
 
-Paper: Textual Inversion, arXiv:2208.01618.
+Paper: Textual Inversion, arXiv:2208.01618. A word of several vectors is written once and read as several tokens,
+`word word_1 word_2`, as diffusers does it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from impasto.core.errors import ConfigError
 
 TOKEN = "new_token."
-"""Prefix of new embedding rows in style files."""
+"""Prefix of new embedding rows in style files; the text encoder and the word follow."""
 
 
 class Tokenizer(Protocol):
@@ -57,71 +60,90 @@ class TextBase(Protocol):
         """Replace the tokenizer of one text encoder."""
 
 
-class ExtendedEmbedding(nn.Module):
-    """An embedding table with one more row, kept apart so that only the row can learn."""
+@dataclass(frozen=True, slots=True)
+class NewWord:
+    """A word that gets embeddings of its own.
 
-    def __init__(self, table: nn.Embedding | ExtendedEmbedding, row: Tensor) -> None:
+    Attributes:
+        word: What the user writes in prompts.
+        vectors: How many rows it is read as.
+        like: Every row starts as the mean embedding of these words.
+        rows: Learnt rows (vectors, dim) by text encoder to start from instead, or None.
+    """
+
+    word: str
+    vectors: int = 1
+    like: str = "style"
+    rows: Mapping[str, Tensor] | None = None
+
+    def tokens(self) -> list[str]:
+        """Return the tokens that the word is read as."""
+        return [self.word, *(f"{self.word}_{index}" for index in range(1, self.vectors))]
+
+
+class ExtendedEmbedding(nn.Module):
+    """An embedding table with more rows, kept apart so that only these can learn."""
+
+    def __init__(self, table: nn.Embedding | ExtendedEmbedding, rows: Tensor) -> None:
         super().__init__()
         self.table = table
-        self.row = nn.Parameter(row.detach().to(table.weight.device, torch.float32).clone())
+        self.rows = nn.Parameter(rows.detach().to(table.weight.device, torch.float32).clone())
 
     @property
     def weight(self) -> Tensor:
-        """The table without the new row, for code that asks for its dtype or device."""
+        """The table without the new rows, for code that asks for its dtype or device."""
         return self.table.weight
 
     @property
     def num_embeddings(self) -> int:
         """Rows in all."""
-        return self.table.num_embeddings + 1
+        return self.table.num_embeddings + len(self.rows)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Return embeddings (batch, tokens, dim) of `ids` (batch, tokens); the id after the table's is the new row."""
-        is_new = ids == self.table.num_embeddings
+        """Return embeddings (batch, tokens, dim) of `ids` (batch, tokens); ids after the table's are the new rows."""
+        first = self.table.num_embeddings
+        is_new = ids >= first
         known: Tensor = self.table(ids.masked_fill(is_new, 0))
-        return torch.where(is_new[..., None], self.row.to(known.dtype), known)
+        own = embedding((ids - first).clamp(min=0), self.rows)
+        return torch.where(is_new[..., None], own.to(known.dtype), known)
 
 
-class NewToken:
-    """One new token in every text encoder.
+class NewTokens:
+    """New words in every text encoder.
 
     Args:
         base: Whose words are extended.
-        word: What the user writes in prompts.
-        start: Learnt rows by text encoder, or None to start from the embedding of "style".
+        words: What is added.
     """
 
-    def __init__(self, base: TextBase, word: str, start: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(self, base: TextBase, words: Sequence[NewWord]) -> None:
         self._base = base
-        self._word = word
-        self._start = start
+        self._words = tuple(words)
         self._tables: dict[str, nn.Embedding | ExtendedEmbedding] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
         self._pooling: dict[str, int | None] = {}
 
     def attach(self) -> None:
-        """Add the word to copies of the tokenizers and the row to the embeddings.
+        """Add the words to copies of the tokenizers and the rows to the embeddings.
 
         Raises:
-            ConfigError: The word is already one token.
+            ConfigError: A word is already one token.
         """
+        tokens = [token for word in self._words for token in word.tokens()]
         tokenizers = self._base.tokenizers()
         for tokenizer in tokenizers.values():
-            if len(tokenizer.encode(self._word, add_special_tokens=False)) == 1:
-                raise ConfigError(f"new token {self._word!r} is already a token of this base: choose another word")
+            for token in tokens:
+                if len(tokenizer.encode(token, add_special_tokens=False)) == 1:
+                    raise ConfigError(f"new token {token!r} is already a token of this base: choose another word")
         for name, tokenizer in tokenizers.items():
             encoder = _as_encoder(self._base.networks()[name])
             table = encoder.get_input_embeddings()
-            if self._start is None:
-                like = tokenizer.encode("style", add_special_tokens=False)
-                row = table.weight[like].mean(dim=0)
-            else:
-                row = self._start[name]
+            rows = torch.cat([_first_rows(word, name, table, tokenizer) for word in self._words])
             self._tables[name], self._tokenizers[name] = table, tokenizer
-            encoder.set_input_embeddings(ExtendedEmbedding(table, row))
+            encoder.set_input_embeddings(ExtendedEmbedding(table, rows))
             self._pooling[name] = _pool_at_end_token(encoder, int(table.num_embeddings))
             extended = deepcopy(tokenizer)
-            extended.add_tokens([self._word])
+            extended.add_tokens(tokens)
             self._base.set_tokenizer(name, extended)
 
     def detach(self) -> None:
@@ -137,19 +159,44 @@ class NewToken:
 
     def _rows(self) -> dict[str, nn.Parameter]:
         tables = {name: _as_encoder(self._base.networks()[name]).get_input_embeddings() for name in self._tables}
-        return {name: table.row for name, table in tables.items() if isinstance(table, ExtendedEmbedding)}
+        return {name: table.rows for name, table in tables.items() if isinstance(table, ExtendedEmbedding)}
 
     def parameters(self) -> list[nn.Parameter]:
-        """Return the new rows."""
+        """Return the new rows, one matrix for each text encoder."""
         return list(self._rows().values())
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the new rows by text encoder."""
-        return {TOKEN + name: row.detach().float().cpu().clone() for name, row in self._rows().items()}
+        """Return the rows of each word (vectors, dim), by text encoder."""
+        sizes = [word.vectors for word in self._words]
+        return {
+            f"{TOKEN}{name}.{word.word}": part.detach().float().cpu().clone()
+            for name, rows in self._rows().items()
+            for word, part in zip(self._words, torch.split(rows, sizes), strict=True)
+        }
 
     def learns_text(self) -> bool:
         """Return True: a new row changes encoded prompts."""
         return True
+
+
+def learnt_words(tensors: Mapping[str, Tensor]) -> list[NewWord]:
+    """Return the words whose rows are among the tensors of a style file."""
+    rows: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(TOKEN):
+            encoder, _, word = name.removeprefix(TOKEN).partition(".")
+            rows.setdefault(word, {})[encoder] = tensor
+    return [NewWord(word, len(next(iter(each.values()))), rows=each) for word, each in rows.items()]
+
+
+def _first_rows(word: NewWord, encoder: str, table: nn.Embedding | ExtendedEmbedding, tokenizer: Tokenizer) -> Tensor:
+    if word.rows is not None:
+        return word.rows[encoder].to(table.weight.device)
+    like = tokenizer.encode(word.like, add_special_tokens=False)
+    known = torch.tensor([like], device=table.weight.device)
+    with torch.no_grad():
+        row: Tensor = table(known)[0].mean(dim=0)
+    return row.float().expand(word.vectors, -1)
 
 
 _OLD_END_TOKEN = 2

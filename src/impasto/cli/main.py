@@ -33,14 +33,21 @@ _ORDER = (
 
 
 def command_names() -> list[str]:
-    """Return all commands, the usual order first."""
-    found = plugin_names(_COMMANDS)
+    """Return all commands, the usual order first.
+
+    A file's name may end in an underscore where the command's alone is no name for a file: "aux" is none on Windows.
+    """
+    found = [name.rstrip("_") for name in plugin_names(_COMMANDS)]
     return [name for name in _ORDER if name in found] + [name for name in found if name not in _ORDER]
+
+
+def _module_of(command: str) -> str:
+    return f"{_COMMANDS}.{command if command in plugin_names(_COMMANDS) else f'{command}_'}"
 
 
 def summary_of(command: str) -> str:
     """Return the first line of a command's docstring, without importing it."""
-    spec = find_spec(f"{_COMMANDS}.{command}")
+    spec = find_spec(_module_of(command))
     if spec is None or spec.origin is None:
         return ""
     docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
@@ -87,7 +94,7 @@ def _run(command: str, rest: list[str]) -> int:
     try:
         if command not in command_names():
             raise ConfigError(f"unknown command {command!r}: choose one of {', '.join(command_names())}")
-        run = cast(Callable[[list[str]], int], import_module(f"{_COMMANDS}.{command}").run)
+        run = cast(Callable[[list[str]], int], import_module(_module_of(command)).run)
         return run(rest)
     except ImpastoError as error:
         print(f"impasto: {error}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from impasto.core.errors import DataError
@@ -28,6 +29,17 @@ def caption_of(picture: Path) -> str | None:
     if len(words) > _MAX_CHARACTERS:
         raise DataError(f"caption {path} has {len(words)} characters, at most {_MAX_CHARACTERS} are read: shorten it")
     return words or None
+
+
+def called_prompt(prompt: str, style_words: str, concepts: Mapping[str, str]) -> str:
+    """Return a prompt that calls a style: a divided style comes first, "[V] style, [W] style, {prompt}", others last.
+
+    Args:
+        prompt: What to show.
+        style_words: Of the style.
+        concepts: Words of each part of a divided style; empty for others.
+    """
+    return f"{style_words}, {prompt}" if concepts and prompt else styled_prompt(prompt, style_words)
 
 
 def styled_prompt(caption: str | None, style_words: str) -> str:

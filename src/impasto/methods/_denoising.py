@@ -10,8 +10,8 @@ from torch import Tensor
 
 from impasto.base.conditioning import joined
 from impasto.base.model import BaseModel
-from impasto.data.streams import Batch
-from impasto.diffusion.losses import squared_error
+from impasto.data.streams import AUX, Batch, kind_and_concept
+from impasto.diffusion.losses import squared_error, weighted_sum
 from impasto.diffusion.timesteps import DrawTimesteps, uniform
 
 
@@ -65,3 +65,16 @@ def denoise_batch(
     predicted = base.predict(x_t, timesteps, conditioning, geometry)
     counts = {name: len(part.x_0) for name, part in batch.items()}
     return Denoised(x_0, epsilon, x_t, timesteps, predicted, counts)
+
+
+def style_and_prior(
+    base: BaseModel, batch: Batch, rng: torch.Generator, prior_weight: float
+) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+    """Return L(style) + λ L(aux) and both terms; all rows go through the network together.
+
+    E ||ε - ε_θ(x_t, c)||² + λ E ||ε - ε_θ(x'_t', c_prior)||²     arXiv:2208.12242, Eq. 2, in its ε form
+    """
+    denoised = denoise_batch(base, batch, rng)
+    terms = denoised.by_stream(denoised.errors(base))
+    weights = {name: prior_weight if kind_and_concept(name)[0] == AUX else 1.0 for name in terms}
+    return weighted_sum(terms, weights), terms

@@ -45,13 +45,16 @@ class Method(Protocol):
         """Return the blocks of the UNet that learn, by role; nothing for methods that know no roles."""
 
     def prompts(self) -> dict[str, str]:
-        """Return, for each stream, the words that its pictures are shown with (captions come before them)."""
+        """Return, for each stream, the words that its pictures are shown with (captions come before them).
+
+        A stream is "style" or "aux"; "style:people" where the method divides the style into concepts.
+        """
 
     def kind(self) -> str:
-        """Return "lora" or "full", as the card says it."""
+        """Return "lora", "full" or "embeddings", as the card says it."""
 
-    def new_token(self) -> str:
-        """Return the word that gets an embedding of its own, or nothing."""
+    def new_tokens(self) -> tuple[str, ...]:
+        """Return the words that get embeddings of their own."""
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
         """Return what is learnt."""

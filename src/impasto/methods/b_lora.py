@@ -86,9 +86,9 @@ class Method:
         """Return how the style is saved."""
         return "lora"
 
-    def new_token(self) -> str:
-        """Return nothing: the placeholder is read as the letters it is made of."""
-        return ""
+    def new_tokens(self) -> tuple[str, ...]:
+        """Return none: the placeholder is read as the letters it is made of."""
+        return ()
 
     def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:
         """Return the blocks that learn, by role.

@@ -15,50 +15,33 @@ place of ε for bases that predict v).
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
-from impasto.adapters.full_weights import FullWeights
-from impasto.adapters.learnable import Learnable, Together
-from impasto.adapters.low_rank import LowRank
-from impasto.adapters.new_tokens import NewToken
+from impasto.adapters.learnable import Learnable
+from impasto.adapters.new_tokens import NewWord
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.model import BaseModel
 from impasto.core import config
 from impasto.core.paper import Paper
-from impasto.data.streams import Batch
-from impasto.diffusion.losses import weighted_sum
-from impasto.methods._denoising import denoise_batch
-
-STYLE, AUX = "style", "aux"
-DEFAULT_RANK = 16
+from impasto.data.streams import AUX, STYLE, Batch
+from impasto.methods._denoising import style_and_prior
+from impasto.methods._weights import WeightSettings, learnable_weights
 
 
-class Settings(config.Config):
+class Settings(WeightSettings):
     """What can be chosen about StyleForge."""
 
-    learn: Literal["full", "lora"] = "full"
-    """All weights, as in the paper, or low-rank adapters, for small machines and small files."""
-    rank: int | None = Field(default=None, ge=1, le=4096)
-    """Rank of the adapters with --learn lora; 16 unless given."""
-    learn_text: bool = True
-    """Learn the text encoders too, as the paper does."""
     identifier: str = Field(default="zwx", pattern=r"^\S+$")
     """[V]: a rare string that names the style in prompts."""
     new_token: bool = False
     """Give the identifier a token of its own."""
     prior_weight: float = Field(default=1.0, ge=0)
     """λ: weight of the auxiliary pictures' loss."""
-
-    @model_validator(mode="after")
-    def _rank_has_an_effect(self) -> Self:
-        if self.learn == "full" and self.rank is not None:
-            raise ValueError("rank has no effect with --learn full: leave it out, or use --learn lora")
-        return self
 
 
 class Method:
@@ -97,27 +80,16 @@ class Method:
         """Return how the style is saved."""
         return self.settings.learn
 
-    def new_token(self) -> str:
+    def new_tokens(self) -> tuple[str, ...]:
         """Return the identifier, if it gets a token of its own."""
-        return self.settings.identifier if self.settings.new_token else ""
+        return (self.settings.identifier,) if self.settings.new_token else ()
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
         """Return UNet and text encoders, in full or low rank, and the new token if one is asked for."""
-        networks = base.networks()
-        names = [name for name in networks if self.settings.learn_text or name == "unet"]
-        parts: list[Learnable] = []
-        if self.settings.learn == "full":
-            parts.append(FullWeights(networks, names))
-        else:
-            parts.append(LowRank(networks, names, self.settings.rank or DEFAULT_RANK, rng))
-        if self.settings.new_token:
-            parts.append(NewToken(base, self.settings.identifier))
-        return Together(parts)
+        return learnable_weights(self.settings, base, rng, [NewWord(word) for word in self.new_tokens()])
 
     def loss(
         self, base: BaseModel, batch: Batch, rng: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Return L(StyleRef) + λ L(Aux) and both terms; all rows go through the network together."""
-        denoised = denoise_batch(base, batch, rng)
-        terms = denoised.by_stream(denoised.errors(base))
-        return weighted_sum(terms, {STYLE: 1.0, AUX: self.settings.prior_weight}), terms
+        return style_and_prior(base, batch, rng, self.settings.prior_weight)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from impasto.adapters.learnable import learning
-from impasto.adapters.new_tokens import TOKEN, NewToken
+from impasto.adapters.new_tokens import TOKEN, NewTokens, learnt_words
 from impasto.adapters.patch import patched
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import BaseMismatch, ConfigError
@@ -39,9 +39,10 @@ def attached(base: LatentDiffusion, styles: Sequence[tuple[Style, float]]) -> It
     """
     for style, _ in styles:
         verify(base, style, style.card.style_words)
-    words = [style.card.new_token for style, _ in styles if style.card.new_token]
+    words = [word for style, _ in styles for word in style.card.new_tokens]
     if len(words) != len(set(words)):
-        raise ConfigError(f"two styles bring the same new token {words[0]!r}: attach one of them at a time")
+        twice = next(word for word in words if words.count(word) > 1)
+        raise ConfigError(f"two styles bring the same new token {twice!r}: attach one of them at a time")
     networks = base.networks()
     with ExitStack() as stack:
         changes = [
@@ -50,7 +51,6 @@ def attached(base: LatentDiffusion, styles: Sequence[tuple[Style, float]]) -> It
         ]
         stack.enter_context(patched(networks, changes))
         for style, _ in styles:
-            if style.card.new_token:
-                rows = {k.removeprefix(TOKEN): v for k, v in style.tensors.items() if k.startswith(TOKEN)}
-                stack.enter_context(learning(NewToken(base, style.card.new_token, rows)))
+            if style.card.new_tokens:
+                stack.enter_context(learning(NewTokens(base, learnt_words(style.tensors))))
         yield base

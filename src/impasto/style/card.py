@@ -18,13 +18,14 @@ class Card(BaseModel):
         method: Name of the method's file.
         paper: arXiv identifier of the method.
         kind: "lora" loads in `load_lora_weights` of diffusers as it is, unless it brings a new token; "full" holds
-            weight differences.
+            weight differences; "embeddings" loads in `load_textual_inversion` of diffusers.
         family: Family of the base.
         base: The base as the user named it, without folders.
         fingerprint: Tells the base from others.
         style_words: What to write in prompts, e.g. "zwx style".
         content_words: What to write in prompts to get the content of the picture, e.g. "A [v]", or empty.
-        new_token: The word with an embedding of its own, or empty.
+        new_tokens: The words with embeddings of their own.
+        concepts: What to write for one part of the pictures, e.g. "people", by part; empty for undivided styles.
         roles: Blocks of the UNet that were trained, by role; empty for methods that know no roles.
         steps: Optimiser steps that were done.
         is_complete: False when the run was stopped early.
@@ -45,7 +46,8 @@ class Card(BaseModel):
     fingerprint: Fingerprint
     style_words: str
     content_words: str = ""
-    new_token: str = ""
+    new_tokens: tuple[str, ...] = ()
+    concepts: dict[str, str] = {}
     roles: dict[str, list[str]] = {}
     steps: int
     is_complete: bool = True

@@ -18,6 +18,7 @@ from impasto.adapters.new_tokens import TOKEN
 from impasto.core.errors import StyleFileError, UnsafeFile
 from impasto.core.files import is_file, is_folder, staged
 from impasto.style.card import CARD_KEY, Card
+from impasto.style.embeddings import EMBEDDINGS, from_stock, to_stock
 from impasto.style.formats.pairs import is_foreign, read_pairs
 
 _MAX_HEADER = 64 * 2**20
@@ -55,7 +56,10 @@ class LowRankFile:
 
 def save_style(path: Path, style: Style) -> None:
     """Replace `path` by the style, staged: a failure leaves what was there."""
-    save_tensors(path, style.tensors, {CARD_KEY: style.card.model_dump_json()})
+    tensors = style.tensors
+    if style.card.kind == EMBEDDINGS:
+        tensors = to_stock(tensors, style.card.new_tokens[0])
+    save_tensors(path, tensors, {CARD_KEY: style.card.model_dump_json()})
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -85,11 +89,14 @@ def load_style(path: Path) -> Style:
     """Return a style, also one that was converted for another tool; see `read_card` for errors."""
     card = read_card(path)
     tensors = _read_tensors(path)
-    if any(is_foreign(name) for name in tensors):
+    if card.kind == EMBEDDINGS and card.new_tokens:
+        tensors = from_stock(tensors, card.new_tokens[0])
+    elif any(is_foreign(name) for name in tensors):
         tensors = read_pairs(tensors, _metadata_of(path), f"style file {path}")
     _refuse_bad_tensors(path, tensors)
-    if card.new_token and not any(name.startswith(TOKEN) for name in tensors):
-        raise StyleFileError(f"style file {path} is damaged: it names the token {card.new_token!r} but has no row")
+    for word in card.new_tokens:
+        if not any(name.startswith(TOKEN) and name.endswith(f".{word}") for name in tensors):
+            raise StyleFileError(f"style file {path} is damaged: it names the token {word!r} but has no row")
     return Style(card, tensors)
 
 
@@ -107,14 +114,15 @@ def load_low_rank(path: Path) -> LowRankFile:
             f"style file {path} is of kind full, other tools read low-rank pairs: make them with "
             f"impasto extract {path} --out {path.stem}-lora.safetensors"
         )
-    if any(name.startswith(TOKEN) for name in tensors):
+    card = _card_in(metadata, path)
+    if any(name.startswith(TOKEN) for name in tensors) or (card is not None and card.kind == EMBEDDINGS):
         raise StyleFileError(
-            f"style file {path} brings a token of its own, which no other tool reads from a LoRA: train without "
-            "--new-token"
+            f"style file {path} brings a token of its own, which no other tool reads from a LoRA: use it "
+            "here, or train without a new token"
         )
     pairs = read_pairs(tensors, metadata, f"style file {path}")
     _refuse_bad_tensors(path, pairs)
-    return LowRankFile(_card_in(metadata, path), metadata, pairs)
+    return LowRankFile(card, metadata, pairs)
 
 
 def _metadata_of(path: Path) -> dict[str, str]:

@@ -16,6 +16,7 @@ from impasto.base.source import find_base
 from impasto.core.config import read_toml, validated
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Event, Generated, Planned, Progress
+from impasto.data.streams import AUX
 from impasto.methods._protocol import Method
 from impasto.workflows.choose_method import find_method, make_method
 from impasto.workflows.compare_cell import Cell, key_of, read_subjects, run_cell
@@ -29,7 +30,7 @@ from impasto.workflows.open_features import open_features, without_folders
 from impasto.workflows.recipes import recipe_for
 from impasto.workflows.run_folder import library_versions
 from impasto.workflows.train_options import TrainOptions
-from impasto.workflows.train_plan import check_options, gather, picture_hashes
+from impasto.workflows.train_plan import check_options, gather, kinds_of, picture_hashes
 
 _OURS = frozenset({"out", "run_dir", "seed", "device", "style_images", "dry_run", "attach"})
 """Options of training that the comparison sets itself."""
@@ -131,7 +132,11 @@ class _Row:
         merged = recipe_for(method_class.name, base_kind) | quiet
         own = {key: value for key, value in (merged | values).items() if key in method_class.Config.model_fields}
         method = make_method(method_class, validated(method_class.Config, own, source=f"methods.{row}"))
-        if "aux" in method.prompts() and style.aux_images is not None and values.get("aux", "folder") == "folder":
+        if (
+            AUX in kinds_of(method.prompts())
+            and style.aux_images is not None
+            and values.get("aux", "folder") == "folder"
+        ):
             merged["aux_images"] = style.aux_images
         merged |= values
         if merged.get("aux_images") == "":  # TOML has no nothing

@@ -22,6 +22,7 @@ from impasto.style.formats.header import card_fields, header_of
 from impasto.style.formats.pairs import FORMATS, write_pairs
 from impasto.style.formats.vocabulary import families_with
 from impasto.style.select import split_by_role
+from impasto.workflows.export_custom import WEIGHTS, export_custom
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -37,8 +38,10 @@ class ConvertOptions(Config):
     """A low-rank style, or a LoRA of another tool for SD 1.5 or SDXL."""
     out: Path
     """The file to write, ending in .safetensors."""
-    format: Literal["diffusers", "kohya", "kohya-ldm", "comfyui"]
-    """kohya is also A1111's; kohya-ldm is what sd-scripts writes for SDXL."""
+    format: Literal["diffusers", "kohya", "kohya-ldm", "comfyui", "custom-diffusion"]
+    """kohya is also A1111's; kohya-ldm is what sd-scripts writes for SDXL; custom-diffusion makes a folder."""
+    base: str | None = None
+    """With --format custom-diffusion, which holds whole weights: the base that the style was trained on."""
     dtype: Literal["fp32", "fp16", "bf16"] | None = None
     """Of the matrices; by default as they are."""
     metadata: bool = True
@@ -49,10 +52,11 @@ class ConvertOptions(Config):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file that was written, and how many low-rank pairs it holds."""
+    """A file that was written, and how many low-rank pairs, or what else, it holds."""
 
     path: Path
     pairs: int
+    what: str = "pairs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,10 @@ class Converted:
 
 def convert(options: ConvertOptions) -> Converted:
     """Write the converted file or files; nothing is written when anything is refused."""
+    if options.format == "custom-diffusion":
+        return _custom_diffusion(options)
+    if options.base is not None:
+        raise ConfigError(f"--base {options.base} has no effect with --format {options.format}: leave it out")
     refuse_folder(options.out, "OUT")
     if options.out.suffix != ".safetensors":
         raise ConfigError(f"OUT {options.out} must end in .safetensors")
@@ -87,6 +95,17 @@ def convert(options: ConvertOptions) -> Converted:
         save_tensors(path, written, header)
     in_parts = sum(len(part) for part in parts.values())
     return Converted(tuple(Written(path, pairs) for path, _, _, pairs in ready), (len(tensors) - in_parts) // 2)
+
+
+def _custom_diffusion(options: ConvertOptions) -> Converted:
+    if options.base is None:
+        raise ConfigError("--format custom-diffusion holds whole weights: give the --base that the style is for")
+    if options.dtype is not None or options.split or not options.metadata:
+        flag = "--dtype" if options.dtype is not None else "--split" if options.split else "--no-metadata"
+        raise ConfigError(f"{flag} has no effect with --format custom-diffusion: leave it out")
+    written = export_custom(options.source, options.out, options.base)
+    files = [Written(path, n, "layers" if path.name == WEIGHTS else "rows") for path, n in written.items()]
+    return Converted(tuple(files), 0)
 
 
 def _refuse_pocket(source: LowRankFile, name: str) -> None:

@@ -89,7 +89,11 @@ def seeds_of(options: DrawOptions) -> range:
 def _requests(
     options: StyledOptions, styles: Sequence[NamedStyle], prompts: Sequence[str], start: Image.Image | None
 ) -> list[Request]:
-    styled = prompts if options.raw_prompt else [with_style_words(prompt, styles) for prompt in prompts]
+    styled = (
+        prompts
+        if options.raw_prompt
+        else [with_style_words(prompt, styles, decompose=options.decompose) for prompt in prompts]
+    )
     return [Request(prompt, seed, start) for prompt in styled for seed in seeds_of(options)]
 
 

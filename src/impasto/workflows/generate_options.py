@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from impasto.core.config import Config
 
@@ -46,6 +46,14 @@ class StyledOptions(DrawOptions):
     """Style file, as FILE, FILE:SCALE or FILE@ROLE:SCALE (role: content or style); repeat the flag for several."""
     raw_prompt: bool = False
     """Draw the prompt as it is, without adding the words of the attached styles."""
+    decompose: bool = False
+    """With a style divided into people and backgrounds: put its words behind the clauses that they are for."""
+
+    @model_validator(mode="after")
+    def _decompose_has_an_effect(self) -> Self:
+        if self.decompose and self.raw_prompt:
+            raise ValueError("decompose has no effect with --raw-prompt: give one of them")
+        return self
 
 
 class GenerateOptions(StyledOptions):

@@ -12,8 +12,11 @@ from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.roles import Roles
 from impasto.core.errors import ConfigError
 from impasto.core.files import is_file, is_folder
-from impasto.data.captions import styled_prompt
+from impasto.data.captions import called_prompt
+from impasto.data.decompose import decomposed
+from impasto.data.subdivision import BACKGROUNDS, PEOPLE
 from impasto.style.attach import verify
+from impasto.style.embeddings import EMBEDDINGS
 from impasto.style.file import Style, load_style
 from impasto.style.select import select_role
 
@@ -104,6 +107,11 @@ def fit_to(base: LatentDiffusion, styles: Sequence[NamedStyle]) -> list[NamedSty
     fitted = []
     for named in styles:
         verify(base, named.style, str(named.path))
+        if named.style.card.kind == EMBEDDINGS and named.scale not in {0.0, 1.0}:
+            raise ConfigError(
+                f"--style {named.path}:{named.scale:g}: a learnt word has no strength; leave :{named.scale:g} out, or "
+                "write 0 to leave its words out of prompts"
+            )
         style = named.style
         if named.role is not None:
             roles: Roles = style.card.roles or base.roles
@@ -112,12 +120,25 @@ def fit_to(base: LatentDiffusion, styles: Sequence[NamedStyle]) -> list[NamedSty
     return fitted
 
 
-def with_style_words(prompt: str, styles: Sequence[NamedStyle]) -> str:
-    """Return the prompt with the words of each attached style at its end, where they are not in it already."""
+def with_style_words(prompt: str, styles: Sequence[NamedStyle], *, decompose: bool = False) -> str:
+    """Return the prompt with the words of each attached style, where they are not in it already.
+
+    Words stand at the end; those of a divided style at the start, or with `decompose` behind each clause.
+
+    Raises:
+        ConfigError: `decompose` is asked for, and no style is divided into people and backgrounds.
+    """
+    if decompose and not any({PEOPLE, BACKGROUNDS} <= set(named.style.card.concepts) for named in styles):
+        raise ConfigError(
+            "--decompose has no effect: no --style is divided into people and backgrounds, see train multi-styleforge"
+        )
     for named in styles:
-        words = named.words()
-        if named.scale != 0 and words and words not in prompt:
-            prompt = styled_prompt(prompt, words)
+        words, concepts = named.words(), named.style.card.concepts
+        if named.scale == 0 or not words or any(each in prompt for each in (concepts.values() or [words])):
+            continue
+        is_decomposed = decompose and {PEOPLE, BACKGROUNDS} <= set(concepts)
+        split = decomposed(prompt, concepts) if is_decomposed else None
+        prompt = split or called_prompt(prompt, words, concepts)
     return prompt
 
 

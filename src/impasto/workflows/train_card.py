@@ -11,7 +11,7 @@ from impasto.style.card import Card
 from impasto.workflows.run_folder import library_versions
 from impasto.workflows.train_identity import without_folders
 from impasto.workflows.train_options import TrainOptions
-from impasto.workflows.train_plan import picture_hashes
+from impasto.workflows.train_plan import concept_words, picture_hashes
 from impasto.workflows.train_state import TrainState
 
 _NOT_TOLD = {"sample_prompts", "dry_run", "out", "run_dir", "attach", "resume", "checkpoint_every", "cache"}
@@ -47,7 +47,8 @@ def card_of(
         style_words=method.style_words(),
         content_words=method.content_words(),
         roles={role: list(blocks) for role, blocks in method.roles(base).items()},
-        new_token=method.new_token(),
+        new_tokens=method.new_tokens(),
+        concepts=concept_words(method),
         steps=state.step,
         is_complete=state.step == options.steps,
         loss=round(_mean_of_last_tenth(state.losses), 6),

@@ -12,7 +12,7 @@ import torch
 
 from impasto.base.model import BaseModel
 from impasto.core.events import TrainStep
-from impasto.data.streams import Batch, Example, draw_batch
+from impasto.data.streams import Batch, Example, draw_batch, of_step
 from impasto.methods._protocol import Method
 from impasto.workflows.open_base import choose_dtype
 from impasto.workflows.train_options import TrainOptions
@@ -55,7 +55,7 @@ class Stepper:
         parameters = state.learnable.parameters()
         for group in state.optimizer.param_groups:
             group["lr"] = self.options.learning_rate * rate_factor(self.options, step)
-        batch = draw_batch(self.streams, self.options.pairs, state.rng)
+        batch = draw_batch(of_step(self.streams, step, self.options.seed), self.options.pairs, state.rng)
         with self._arithmetic():
             loss, terms = self.method.loss(self.base, batch, state.rng)
         torch.autograd.backward(loss)

@@ -24,6 +24,8 @@ class TrainOptions(Config):
     """Folder of about 20 auxiliary pictures, or pack:NAME."""
     aux: Literal["folder", "generate", "none"] = "folder"
     """Where auxiliary pictures come from: a folder, drawn by the base itself (as DreamBooth does), or nowhere."""
+    division: Path | None = None
+    """CSV of impasto subdivide, corrected where needed: which style picture shows which concept."""
     num_aux: int | None = Field(default=None, ge=1)
     """How many to draw with --aux generate; 20 unless given."""
     steps: int = Field(default=500, ge=1)

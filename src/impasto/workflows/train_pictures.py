@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.base.latent_diffusion import LatentDiffusion
@@ -16,9 +17,8 @@ from impasto.data.streams import Example
 from impasto.methods._protocol import Method
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.train_options import TrainOptions
-from impasto.workflows.train_plan import picture_hashes, side_of
+from impasto.workflows.train_plan import Gathered, picture_hashes, side_of
 
-AUX = "aux"
 _SAMPLE_LOOK_STEPS = 20
 
 
@@ -28,20 +28,41 @@ def sample_look(options: TrainOptions, base: LatentDiffusion) -> Look:
     return Look(_SAMPLE_LOOK_STEPS, 5.0, side, side)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A stream whose pictures the base draws.
+
+    Attributes:
+        stream: Its name.
+        place: Which of the drawn streams it is, from 0: no two begin with the same seed.
+        folder: Where the pictures go.
+    """
+
+    stream: str
+    place: int
+    folder: Path
+
+
+def drawn_streams(gathered: Gathered, folder: Path) -> list[Drawn]:
+    """Return the streams that have a source and no pictures yet, in folders below `folder`."""
+    streams = [stream for stream in gathered.source if stream not in gathered.pictures]
+    return [Drawn(stream, place, folder.joinpath(*stream.split(":"))) for place, stream in enumerate(streams)]
+
+
 def draw_aux(
-    options: TrainOptions, method: Method, base: LatentDiffusion, folder: Path, into: dict[str, tuple[Picture, ...]]
+    options: TrainOptions, method: Method, base: LatentDiffusion, drawn: Drawn, into: dict[str, tuple[Picture, ...]]
 ) -> Iterator[Event]:
-    """Draw the auxiliary pictures to `folder` and put them into `into`."""
-    words, count = method.prompts()[AUX], options.aux_count()
-    requests = [Request(words, options.seed + index) for index in range(count)]
-    paths = aux_paths(options, folder)
+    """Draw the auxiliary pictures of a stream and put them into `into`."""
+    words, count = method.prompts()[drawn.stream], options.aux_count()
+    requests = [Request(words, options.seed + drawn.place * count + index) for index in range(count)]
+    paths = aux_paths(options, drawn.folder)
     for index, (path, (_, image)) in enumerate(
         zip(paths, draw(base, requests, sample_look(options, base)), strict=True)
     ):
         with staged(path) as staging:
             image.save(staging, format="PNG")
         yield Progress("drawing auxiliary pictures", index + 1, count)
-    into[AUX] = tuple(read_picture(path) for path in paths)
+    into[drawn.stream] = tuple(read_picture(path) for path in paths)
 
 
 def aux_paths(options: TrainOptions, folder: Path) -> list[Path]:
@@ -49,13 +70,13 @@ def aux_paths(options: TrainOptions, folder: Path) -> list[Path]:
     return [folder / f"{index:03d}.png" for index in range(options.aux_count())]
 
 
-def drawn_before(options: TrainOptions, folder: Path, hashes: object) -> tuple[Picture, ...] | None:
+def drawn_before(options: TrainOptions, drawn: Drawn, hashes: object) -> tuple[Picture, ...] | None:
     """Return the auxiliary pictures of a run that is gone on with, or None if they are not as they were."""
     try:
-        found = tuple(read_picture(path) for path in aux_paths(options, folder))
+        found = tuple(read_picture(path) for path in aux_paths(options, drawn.folder))
     except DataError:
         return None
-    return found if picture_hashes({AUX: found})[AUX] == hashes else None
+    return found if picture_hashes({drawn.stream: found})[drawn.stream] == hashes else None
 
 
 def encode_streams(

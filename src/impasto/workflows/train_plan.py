@@ -18,9 +18,10 @@ from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Planned
 from impasto.core.files import is_file, is_folder
 from impasto.data.encode import captioned
-from impasto.data.images import Picture, list_pictures, read_picture
+from impasto.data.images import Picture, read_picture
+from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept, of_step
 from impasto.methods._protocol import Method
-from impasto.workflows.packs import folder_of
+from impasto.workflows.concepts import Asked, picture_paths
 from impasto.workflows.train_options import TrainOptions
 
 _FEW = 3
@@ -64,34 +65,54 @@ def gather(options: TrainOptions, method: Method) -> Gathered:
     A stream whose pictures are to be drawn by the base is left out; so is Aux when there is none.
     """
     streams = method.prompts()
-    if "aux" not in streams and (options.aux_images is not None or options.aux == "generate"):
+    has_aux = AUX in kinds_of(streams)
+    if not has_aux and (options.aux_images is not None or options.aux == "generate"):
         is_dual = "prior_weight" in type(method.settings).model_fields
         why = "--prior-weight 0: leave them out, or raise it" if is_dual else f"{method.name}: leave them out"
         raise ConfigError(f"auxiliary pictures have no effect with {why}")
-    folders = {"style": (options.style_images, "--style-images")}
-    if "aux" in streams and options.aux_images is not None:
-        folders["aux"] = (options.aux_images, "--aux-images")
+    folders = [Asked(STYLE, options.style_images, "--style-images", options.division)]
+    if has_aux and options.aux_images is not None:
+        folders.append(Asked(AUX, options.aux_images, "--aux-images"))
     pictures: dict[str, tuple[Picture, ...]] = {}
-    source, notes = {}, []
-    for stream, (given, option) in folders.items():
-        paths = list_pictures(folder_of(given, stream), option)
-        pictures[stream] = tuple(read_picture(path) for path in paths)
-        source[stream] = given if given.startswith("pack:") else Path(given).name
-        notes += _notes_on(stream, pictures[stream], method.num_pictures)
-        if options.captions:
-            notes += _notes_on_captions(stream, paths)
-    if "aux" in streams and options.aux == "generate":
-        source["aux"] = f"the base itself, drawn with the prompt {streams['aux']!r}"
-    elif "aux" in streams and "aux" not in pictures:
+    source: dict[str, str] = {}
+    notes: list[str] = []
+    for asked in folders:
+        found = picture_paths(asked, concepts_of(streams), options.base)
+        notes += found.notes
+        for stream, paths in found.paths.items():
+            pictures[stream] = tuple(read_picture(path) for path in paths)
+            source[stream] = asked.label()
+            notes += _notes_on(stream, pictures[stream], method.num_pictures)
+            if options.captions:
+                notes += _notes_on_captions(stream, paths)
+    if options.aux == "generate":
+        source |= _drawn_by_the_base(streams)
+    elif has_aux and options.aux_images is None:
         notes.append("no auxiliary pictures (--aux-images DIR or --aux generate): λ = 0, only the style is shown")
     return Gathered(pictures, source, tuple(notes))
+
+
+def _drawn_by_the_base(streams: Mapping[str, str]) -> dict[str, str]:
+    aux = {stream: words for stream, words in streams.items() if kind_and_concept(stream)[0] == AUX}
+    return {stream: f"the base itself, drawn with the prompt {words!r}" for stream, words in aux.items()}
+
+
+def kinds_of(streams: Mapping[str, str]) -> set[str]:
+    """Return which kinds of streams there are: "style", and "aux" or not."""
+    return {kind_and_concept(stream)[0] for stream in streams}
+
+
+def concept_words(method: Method) -> dict[str, str]:
+    """Return the words of each part of a divided style; nothing for undivided ones."""
+    parts = {kind_and_concept(stream): words for stream, words in method.prompts().items()}
+    return {concept: words for (kind, concept), words in parts.items() if kind == STYLE and concept}
 
 
 def _notes_on(stream: str, pictures: tuple[Picture, ...], recommended: tuple[int, int]) -> list[str]:
     notes = [f"{picture.path.name}: {note}" for picture in pictures for note in picture.notes]
     if len(notes) > 4:
         notes = [*notes[:3], f"... and {len(notes) - 3} more such notes"]
-    if stream == "style" and len(pictures) < min(_FEW, recommended[0]):
+    if kind_and_concept(stream)[0] == STYLE and len(pictures) < min(_FEW, recommended[0]):
         notes.append(
             f"only {len(pictures)} style picture(s), the paper uses {recommended[0]}-{recommended[1]}: "
             "expect copies, not a style"
@@ -146,7 +167,7 @@ def plan_of(
         *((("attached", f"{', '.join(options.attach)}, unchanged"),) if options.attach else ()),
         ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
         ("memory", f"about {_memory(base, learnt) / 2**30:.1f} GiB"),
-        ("time", _spoken_time(_seconds(options, base, len(streams)))),
+        ("time", _spoken_time(_seconds(options, base, len(of_step(streams, 1, 0))))),
         ("writes", str(options.out)),
     ]
     return Planned(tuple(rows), gathered.notes)

@@ -22,7 +22,7 @@ class Left:
     Attributes:
         bundle: Where it goes on from, or None when it was ended before there was any: it begins at step 1 again.
         base: What it remembered of its base.
-        aux: Hashes of the auxiliary pictures that the base drew, if it did.
+        aux: Hashes of the auxiliary pictures that the base drew, by stream.
     """
 
     bundle: Bundle | None

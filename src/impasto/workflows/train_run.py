@@ -14,7 +14,7 @@ from impasto.core.errors import ResourceError, RunError, TrainingDiverged
 from impasto.core.events import Checkpointed, Event, Noted, Sampled, Saved
 from impasto.core.files import clear_staged
 from impasto.core.store import TensorStore
-from impasto.data.captions import styled_prompt
+from impasto.data.captions import called_prompt
 from impasto.data.images import Picture
 from impasto.data.streams import Example
 from impasto.methods._protocol import Method
@@ -26,8 +26,8 @@ from impasto.workflows.train_card import card_of
 from impasto.workflows.train_identity import base_facts
 from impasto.workflows.train_loop import Diverged, Stepper
 from impasto.workflows.train_options import TrainOptions
-from impasto.workflows.train_pictures import AUX, draw_aux, drawn_before, encode_streams, sample_look
-from impasto.workflows.train_plan import Gathered, picture_hashes, side_of
+from impasto.workflows.train_pictures import Drawn, draw_aux, drawn_before, drawn_streams, encode_streams, sample_look
+from impasto.workflows.train_plan import Gathered, concept_words, picture_hashes, side_of
 from impasto.workflows.train_resume import Left, table_of
 from impasto.workflows.train_state import TrainState
 
@@ -101,8 +101,8 @@ class Run:
             self.folder.go_on(self.left.step, self.left.log_bytes)
             yield Noted(f"goes on after step {self.left.step}" if self.left.bundle else "begins at step 1 again")
         self._pictures = dict(self.gathered.pictures)
-        if AUX in self.gathered.source and AUX not in self._pictures:
-            yield from self._auxiliary()
+        for drawn in self._drawn_streams():
+            yield from self._auxiliary(drawn)
         side = side_of(self.options, self.base)
         yield from encode_streams(self._encoders, self.options, self.method, self._pictures, side, streams)
         if not self.state.learnable.learns_text():  # known from now on: the text encoders can rest
@@ -110,18 +110,21 @@ class Run:
         for note in self.store.notes:
             yield Noted(note)
 
-    def _auxiliary(self) -> Iterator[Event]:
-        folder = self.folder.folder / AUX
-        hashes = self.left.aux if self.left is not None and self.left.bundle is not None else None
-        found = drawn_before(self.options, folder, hashes) if hashes is not None else None
+    def _drawn_streams(self) -> list[Drawn]:
+        return drawn_streams(self.gathered, self.folder.folder)
+
+    def _auxiliary(self, drawn: Drawn) -> Iterator[Event]:
+        saved = self.left.aux if self.left is not None and self.left.bundle is not None else None
+        hashes = saved.get(drawn.stream) if isinstance(saved, dict) else None
+        found = drawn_before(self.options, drawn, hashes) if hashes is not None else None
         if found is not None:
-            self._pictures[AUX] = found
+            self._pictures[drawn.stream] = found
             return
-        yield from draw_aux(self.options, self.method, self.base, folder, self._pictures)
-        if hashes is not None and picture_hashes(self._pictures)[AUX] != hashes:
+        yield from draw_aux(self.options, self.method, self.base, drawn, self._pictures)
+        if hashes is not None and picture_hashes(self._pictures)[drawn.stream] != hashes:
             raise RunError(
-                f"--resume: the auxiliary pictures in {folder} were changed, and the base now draws others: begin anew "
-                "with another --run-dir"
+                f"--resume: the auxiliary pictures in {drawn.folder} were changed, and the base now draws others: "
+                "begin anew with another --run-dir"
             )
 
     def _steps(self, streams: Mapping[str, list[Example]], steering: Steering) -> Iterator[Event]:
@@ -160,8 +163,8 @@ class Run:
             if is_asked:
                 yield Noted("samples were asked for, but --sample-prompts is empty: none are drawn")
             return
-        words = self.method.style_words()
-        requests = [Request(styled_prompt(prompt, words), _SAMPLE_SEED) for prompt in prompts]
+        words, concepts = self.method.style_words(), concept_words(self.method)
+        requests = [Request(called_prompt(prompt, words, concepts), _SAMPLE_SEED) for prompt in prompts]
         with self._resting.awake():
             drawn = [image for _, image in draw(self.base, requests, sample_look(self.options, self.base))]
         yield Sampled(step, self.folder.save_samples(step, drawn))
@@ -171,7 +174,7 @@ class Run:
         facts = {
             "identity": dict(self.identity),
             "base": base_facts(self.base),
-            "aux": picture_hashes(self._pictures).get(AUX) if self.options.aux == "generate" else None,
+            "aux": picture_hashes({each.stream: self._pictures[each.stream] for each in self._drawn_streams()}),
             "log_bytes": self.folder.log_bytes(),
             "state": self.state.facts(),
         }

@@ -26,7 +26,7 @@ def run(arguments: list[str]) -> int:
     converted = convert(options)
     for written in converted.files:
         size = written.path.stat().st_size / 2**20
-        print(f"saved  {written.path}  ({size:.1f} MiB, {written.pairs} pairs), {options.format}")
+        print(f"saved  {written.path}  ({size:.1f} MiB, {written.pairs} {written.what}), {options.format}")
     if converted.left_out:
         print(f"left out  {converted.left_out} pairs that play no role")
     return 0

@@ -70,10 +70,12 @@ def _train(options: TrainOptions, method: Method) -> int:
 
 
 def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
-    from impasto.data.captions import styled_prompt
+    from impasto.data.captions import called_prompt
+    from impasto.workflows.train_plan import concept_words
 
     base = "" if options.base == POCKET else f"--base {options.base} "
-    drawing = f'impasto generate {base}--style {options.out} --prompt "{styled_prompt("a fox", method.style_words())}"'
+    prompt = called_prompt("a fox", method.style_words(), concept_words(method))
+    drawing = f'impasto generate {base}--style {options.out} --prompt "{prompt}"'
     if not method.content_words():
         return [drawing]
     mixing = f"impasto mix {base}--content {options.out} --style {options.out}"

@@ -1,0 +1,51 @@
+"""What methods share that learn the weights of UNet and text encoders, all of them or in low rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+
+from impasto.adapters.full_weights import FullWeights
+from impasto.adapters.learnable import Learnable, Together
+from impasto.adapters.low_rank import LowRank
+from impasto.adapters.new_tokens import NewTokens, NewWord
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.core import config
+
+DEFAULT_RANK = 16
+
+
+class WeightSettings(config.Config):
+    """What can be chosen about the weights that learn."""
+
+    learn: Literal["full", "lora"] = "full"
+    """All weights, as in the paper, or low-rank adapters, for small machines and small files."""
+    rank: int | None = Field(default=None, ge=1, le=4096)
+    """Rank of the adapters with --learn lora; 16 unless given."""
+    learn_text: bool = True
+    """Learn the text encoders too, as the paper does."""
+
+    @model_validator(mode="after")
+    def _rank_has_an_effect(self) -> Self:
+        if self.learn == "full" and self.rank is not None:
+            raise ValueError("rank has no effect with --learn full: leave it out, or use --learn lora")
+        return self
+
+
+def learnable_weights(
+    settings: WeightSettings, base: LatentDiffusion, rng: torch.Generator, new_words: Sequence[NewWord] = ()
+) -> Learnable:
+    """Return UNet and text encoders, in full or low rank, and the new words if there are any."""
+    networks = base.networks()
+    names = [name for name in networks if settings.learn_text or name == "unet"]
+    parts: list[Learnable] = []
+    if settings.learn == "full":
+        parts.append(FullWeights(networks, names))
+    else:
+        parts.append(LowRank(networks, names, settings.rank or DEFAULT_RANK, rng))
+    if new_words:
+        parts.append(NewTokens(base, new_words))
+    return Together(parts)
