@@ -154,9 +154,13 @@ def _write(options: AuxOptions, found: Sequence[tuple[Image.Image, str | None]],
 def _facts(options: AuxOptions, kept: int, looked_at: int) -> dict[str, object]:
     given = str(options.images)
     source = given if given.startswith(PREFIX) else Path(given).name
-    facts = {"pictures": kept, "looked_at": looked_at, "threshold": options.threshold}
+    facts: dict[str, object] = {"pictures": kept, "looked_at": looked_at, "threshold": options.threshold}
     if options.images is not None:
         return facts | {"source": source}
     base = Path(options.base).name if Path(options.base).exists() else options.base
-    drawing = {"steps": options.steps, "guidance_scale": options.guidance_scale, "seed": options.seed}
+    drawing: dict[str, object] = {
+        "steps": options.steps,
+        "guidance_scale": options.guidance_scale,
+        "seed": options.seed,
+    }
     return facts | {"source": f"drawn by {base}"} | drawing
