@@ -22,6 +22,12 @@ from impasto.workflows.open_base import open_base
 torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests keep encoded pictures in a folder of their own, never in the user's."""
+    os.environ["IMPASTO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def tiny_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Diffusers folders of the tiny bases, by family."""

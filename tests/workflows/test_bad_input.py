@@ -152,7 +152,10 @@ def test_command_line(refused: Refuse, arguments: list[str], told: str) -> None:
         (["--seed", "-1"], "seed = -1: input should be greater than or equal to 0"),
         (["--learning-rate", "inf"], "learning_rate = inf: input should be a finite number"),
         (["--device", "abacus"], "device 'abacus' is unknown: use auto, cpu, cuda"),
-        (["--run-dir", "style-pictures/0.png"], "cannot write style-pictures/0.png/run.json"),
+        (
+            ["--run-dir", "style-pictures/0.png"],
+            "cannot write style-pictures/0.png: file exists; name another",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -28,7 +28,12 @@ def show_plan(console: Console, plan: events.Planned) -> None:
         table.add_row(f"[bold]{escape(what)}", escape(value))
     console.print(table)
     for note in plan.notes:
-        console.print(f"[yellow]note[/]  {escape(note)}")
+        show_note(console, note)
+
+
+def show_note(console: Console, note: str) -> None:
+    """Print something that the user should know."""
+    console.print(f"[yellow]note[/]  {escape(note)}")
 
 
 class Bars:
@@ -76,11 +81,14 @@ def show(console: Console, stream: Iterable[events.Event], *, num_pictures: int 
             if isinstance(event, events.Planned):
                 show_plan(console, event)
                 continue
+            if isinstance(event, events.Noted):
+                show_note(console, event.text)
+                continue
             if bars is None:
                 bars = stack.enter_context(Bars(console))
             drawn = sum(isinstance(each, events.Generated) for each in (*kept, event))
             _show_one(console, bars, event, drawn, num_pictures)
-            if not isinstance(event, events.Progress | events.TrainStep):
+            if not isinstance(event, events.Progress | events.TrainStep | events.Checkpointed):
                 kept.append(event)
     return kept
 

@@ -15,7 +15,7 @@ from impasto.core.errors import ConfigError, ImpastoError
 from impasto.core.plugins import plugin_names
 
 _COMMANDS = "impasto.cli.commands"
-_ORDER = ("demo", "train", "generate", "mix", "stylize", "probe", "extract", "convert", "styles", "doctor")
+_ORDER = ("demo", "train", "generate", "mix", "stylize", "probe", "extract", "convert", "styles", "cache", "doctor")
 
 
 def command_names() -> list[str]:

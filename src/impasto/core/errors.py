@@ -8,6 +8,7 @@ ImpastoError
 │   └── UnsafeFile    it is not safetensors, or is built to harm
 ├── PluginError       a plug-in is unknown or incomplete
 ├── ResourceError     disk, memory or device do not suffice
+├── RunError          a run folder is in use, or does not hold what is to be gone on with
 └── TrainingDiverged  the loss stopped being a number
 
 A message is one line: what was wrong, the value, what is allowed, what to do.
@@ -44,6 +45,10 @@ class PluginError(ImpastoError):
 
 class ResourceError(ImpastoError):
     """Disk, memory or device do not suffice."""
+
+
+class RunError(ImpastoError):
+    """A run folder is in use by another run, or does not hold what is to be gone on with."""
 
 
 class TrainingDiverged(ImpastoError):

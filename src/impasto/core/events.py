@@ -52,6 +52,21 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """Everything that the run needs to go on was written, and is in place."""
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something happened that the user should know."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """One picture was written."""
 
@@ -92,4 +107,6 @@ class Probed:
     table: str
 
 
-Event: TypeAlias = Planned | Progress | TrainStep | Sampled | Generated | Saved | Measured | Probed
+Event: TypeAlias = (
+    Planned | Progress | TrainStep | Sampled | Checkpointed | Noted | Generated | Saved | Measured | Probed
+)

@@ -30,21 +30,51 @@ def staged(target: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         staging.replace(target)
     except OSError as error:
-        raise _not_written(target, error.strerror or str(error)) from error
+        raise not_written(target, reason_of(error)) from error
     except Exception as error:
         told = _TOLD_BY_SAFETENSORS.search(str(error))  # it reports the system's errors as a class of its own
         if told is None:
             raise
-        raise _not_written(target, told[1]) from error
+        raise not_written(target, told[1]) from error
     finally:
         with suppress(OSError):
             staging.unlink(missing_ok=True)
 
 
-def _not_written(target: Path, reason: str) -> ResourceError:
+def clear_staged(target: Path) -> None:
+    """Remove what killed processes left half-written beside `target`; only for whoever alone writes it."""
+    prefix, suffix = f".{target.name}.", ".part"
+    for path in target.parent.glob(".*.part"):
+        process = path.name.removeprefix(prefix).removesuffix(suffix)
+        if path.name.startswith(prefix) and process.isdigit() and path.is_file():
+            with suppress(OSError):
+                path.unlink()
+
+
+def reason_of(error: Exception) -> str:
+    """Return in a few words what the system, or safetensors on its behalf, complained about."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    told = _TOLD_BY_SAFETENSORS.search(str(error))
+    return told[1] if told else " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def not_written(target: Path, reason: str) -> ResourceError:
+    """Return the error for a file or folder that could not be written."""
     if "no space left" in reason.lower():
         reason = "no space left on the disk, free some and repeat"
     return ResourceError(f"cannot write {target}: {reason[:1].lower()}{reason[1:]}; what was there before is untouched")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` outlast a power cut, where the system can."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(target: Path, text: str) -> None:

@@ -56,6 +56,12 @@ class TrainOptions(Config):
     """Of the arithmetic; auto is fp32 on the CPU and bf16 elsewhere."""
     run_dir: Path | None = None
     """Folder for samples, log and loss plot; by default a new one below runs/."""
+    cache: str = "auto"
+    """Folder that keeps encoded pictures and prompts between runs, auto for the user's cache folder, or none."""
+    checkpoint_every: int = Field(default=0, ge=0)
+    """Write all that is needed to go on every so many steps; 0 does so only when the run is stopped or paused."""
+    resume: bool = False
+    """Go on with the run in --run-dir where it was stopped; the other options must be those it began with."""
     dry_run: bool = False
     """Print the plan and stop."""
 

@@ -46,6 +46,8 @@ def check_options(options: TrainOptions) -> None:
         raise ConfigError(f"--aux {options.aux} and --aux-images {options.aux_images} contradict each other: give one")
     if options.aux != "generate" and options.num_aux is not None:
         raise ConfigError(f"--num-aux {options.num_aux} has no effect without --aux generate: leave it out")
+    if options.resume and options.run_dir is None:
+        raise ConfigError("--resume needs --run-dir: name the folder of the run that is to go on")
     if options.out.is_dir():
         raise ConfigError(f"--out {options.out} is a folder: name a file in it")
     nearest = next(parent for parent in options.out.absolute().parents if parent.exists())

@@ -1,0 +1,62 @@
+"""The card of a style that was just trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.data.images import Picture
+from impasto.methods._protocol import Method
+from impasto.style.card import Card
+from impasto.workflows.run_folder import library_versions
+from impasto.workflows.train_identity import without_folders
+from impasto.workflows.train_options import TrainOptions
+from impasto.workflows.train_plan import picture_hashes
+from impasto.workflows.train_state import TrainState
+
+_NOT_TOLD = {"sample_prompts", "dry_run", "out", "run_dir", "attach", "resume", "checkpoint_every", "cache"}
+
+
+def card_of(
+    options: TrainOptions,
+    method: Method,
+    base: LatentDiffusion,
+    state: TrainState,
+    pictures: Mapping[str, tuple[Picture, ...]],
+) -> Card:
+    """Return what the style file will say about itself.
+
+    Args:
+        options: Of the run.
+        method: What was learnt.
+        base: What it was learnt on.
+        state: How far it got.
+        pictures: By stream.
+    """
+    config = options.model_dump(mode="json", exclude=_NOT_TOLD) | method.settings.model_dump(mode="json")
+    for name in ("base", "style_images", "aux_images"):
+        config[name] = without_folders(config[name])
+    config |= {name: " ".join(map(str, value)) for name, value in config.items() if isinstance(value, list)}
+    return Card(
+        method=method.name,
+        paper=method.paper.arxiv,
+        kind=method.kind(),
+        family=base.family,
+        base=without_folders(options.base) or options.base,
+        fingerprint=base.fingerprint(),
+        style_words=method.style_words(),
+        content_words=method.content_words(),
+        roles={role: list(blocks) for role, blocks in method.roles(base).items()},
+        new_token=method.new_token(),
+        steps=state.step,
+        is_complete=state.step == options.steps,
+        loss=round(_mean_of_last_tenth(state.losses), 6),
+        config=config,
+        versions=library_versions(),
+        pictures=picture_hashes(pictures),
+    )
+
+
+def _mean_of_last_tenth(losses: list[float]) -> float:
+    last = losses[-max(1, len(losses) // 10) :]
+    return sum(last) / len(last) if last else 0.0

@@ -1,0 +1,84 @@
+"""From the pictures of a run to its examples: auxiliary pictures that the base draws, and encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.model import BaseModel
+from impasto.core.errors import DataError
+from impasto.core.events import Event, Progress
+from impasto.core.files import staged
+from impasto.data.encode import encode_examples
+from impasto.data.images import Picture, read_picture
+from impasto.data.streams import Example
+from impasto.methods._protocol import Method
+from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.train_options import TrainOptions
+from impasto.workflows.train_plan import picture_hashes, side_of
+
+AUX = "aux"
+_SAMPLE_LOOK_STEPS = 20
+
+
+def sample_look(options: TrainOptions, base: LatentDiffusion) -> Look:
+    """Return how samples and auxiliary pictures are drawn."""
+    side = side_of(options, base)
+    return Look(_SAMPLE_LOOK_STEPS, 5.0, side, side)
+
+
+def draw_aux(
+    options: TrainOptions, method: Method, base: LatentDiffusion, folder: Path, into: dict[str, tuple[Picture, ...]]
+) -> Iterator[Event]:
+    """Draw the auxiliary pictures to `folder` and put them into `into`."""
+    words, count = method.prompts()[AUX], options.aux_count()
+    requests = [Request(words, options.seed + index) for index in range(count)]
+    paths = aux_paths(options, folder)
+    for index, (path, (_, image)) in enumerate(
+        zip(paths, draw(base, requests, sample_look(options, base)), strict=True)
+    ):
+        with staged(path) as staging:
+            image.save(staging, format="PNG")
+        yield Progress("drawing auxiliary pictures", index + 1, count)
+    into[AUX] = tuple(read_picture(path) for path in paths)
+
+
+def aux_paths(options: TrainOptions, folder: Path) -> list[Path]:
+    """Return where the auxiliary pictures of a run are."""
+    return [folder / f"{index:03d}.png" for index in range(options.aux_count())]
+
+
+def drawn_before(options: TrainOptions, folder: Path, hashes: object) -> tuple[Picture, ...] | None:
+    """Return the auxiliary pictures of a run that is gone on with, or None if they are not as they were."""
+    try:
+        found = tuple(read_picture(path) for path in aux_paths(options, folder))
+    except DataError:
+        return None
+    return found if picture_hashes({AUX: found})[AUX] == hashes else None
+
+
+def encode_streams(
+    base: BaseModel,
+    options: TrainOptions,
+    method: Method,
+    pictures: Mapping[str, Sequence[Picture]],
+    side: int,
+    into: dict[str, list[Example]],
+) -> Iterator[Event]:
+    """Encode the pictures of every stream and put the examples into `into`."""
+    total = sum(len(each) for each in pictures.values()) * (2 if options.flips else 1)
+    done = 0
+    for stream, each in pictures.items():
+        into[stream] = []
+        for example in encode_examples(
+            base,
+            each,
+            side=side,
+            words=method.prompts()[stream],
+            with_captions=options.captions,
+            with_flips=options.flips,
+        ):
+            into[stream].append(example)
+            done += 1
+            yield Progress("encoding pictures", done, total)
