@@ -68,7 +68,7 @@ class PlainLoop:
         rows: int,
         side: int,
         rank: int | None,
-        habits: Habits = Habits(),  # noqa: B008 - frozen
+        habits: Habits = Habits(),
     ) -> None:
         self.pipe, self.streams, self.rows, self.side, self.habits = base.pipe, streams, rows, side, habits
         self.encoders = [
@@ -86,8 +86,8 @@ class PlainLoop:
             )
         networks = base.networks().values()
         self.parameters = [each for network in networks for each in network.parameters() if each.requires_grad]
-        fused = {"fused": True} if habits.fused_optimizer else {}
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=1e-4, weight_decay=1e-2, **fused)
+        fused = True if habits.fused_optimizer else None
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=1e-4, weight_decay=1e-2, fused=fused)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda _: 1.0)
         self._order = [self._endless(len(shown.paths)) for shown in streams]
         self._kept: dict[object, Any] = {}
@@ -107,21 +107,22 @@ class PlainLoop:
         cut = resized.crop((left, top, left + self.side, top + self.side))
         return torch.from_numpy(np.asarray(cut, np.float32) / 255).permute(2, 0, 1).sub(0.5).div(0.5)
 
-    def _posterior(self, paths: Sequence[Path]) -> Any:
+    def _posterior(self, paths: Sequence[Path]) -> Any:  # noqa: ANN401 - a class that diffusers does not export
         pixels = torch.stack([self._load(path) for path in paths])
         with torch.no_grad():
             return self.pipe.vae.encode(pixels).latent_dist
 
     def _latents(self, paths: Sequence[Path]) -> Tensor:
         if self.habits.encodes_pictures:
-            latents: Tensor = self._posterior(paths).sample()
-            return latents * self.pipe.vae.config.scaling_factor
+            latents: Tensor = self._posterior(paths).sample() * self.pipe.vae.config.scaling_factor
+            return latents
         for path in paths:
             if path not in self._kept:
                 posterior = self._posterior([path])
                 self._kept[path] = (posterior.mean, posterior.std)
         mean, std = (torch.cat(parts) for parts in zip(*(self._kept[path] for path in paths), strict=True))
-        return (mean + std * torch.randn_like(mean)) * self.pipe.vae.config.scaling_factor
+        kept: Tensor = (mean + std * torch.randn_like(mean)) * self.pipe.vae.config.scaling_factor
+        return kept
 
     def _encode(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return the penultimate states of all text encoders side by side, and the last one's pooled embedding."""

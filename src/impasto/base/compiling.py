@@ -1,22 +1,25 @@
 """Compile the blocks that a UNet repeats, where that works; where it does not, go on without, and say so.
 
-The blocks are compiled one by one (diffusers lists them in `_repeated_blocks`): one compilation serves all blocks of a
-shape, so it takes a fraction of the time of compiling the whole network.
+The blocks are compiled one by one (diffusers lists them in `_repeated_blocks`; residual blocks are added, the larger
+part of a small UNet): one compilation serves all blocks of a shape, so it takes a fraction of the time of compiling
+the whole network. Nothing is compiled before a block is called; whoever calls decides what a failure means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-_RESIDUAL = "ResnetBlock2D"  # convolutions, the larger part of a small UNet
+_RESIDUAL = "ResnetBlock2D"
+_LIMIT = 64
+"""Shapes for which a block's code may be compiled; torch's own limit, 8, is soon reached with several widths."""
 
 
 class Compiled:
-    """The repeated blocks of a UNet, compiled.
+    """The repeated blocks of a UNet, compiled or not.
 
     Args:
         unet: Its adapters are attached already: wrapping a layer later would not be seen.
@@ -39,40 +42,36 @@ class Compiled:
             block._compiled_call_impl = None  # what `nn.Module.compile` sets; torch has no call that takes it back
         self.is_on = False
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Compute as if nothing were compiled, for the length of the block: other shapes would be compiled too."""
+        kept = [block._compiled_call_impl for block in self._blocks]
+        was_on = self.is_on
+        self.turn_off()
+        try:
+            yield
+        finally:
+            for block, implementation in zip(self._blocks, kept, strict=True):
+                block._compiled_call_impl = implementation
+            self.is_on = was_on
+
 
 @contextmanager
-def compiled(unet: nn.Module, attempt: Callable[[], object]) -> Iterator[tuple[Compiled, str]]:
-    """Compile the repeated blocks for the length of the block.
-
-    Args:
-        unet: With everything attached.
-        attempt: Does one pass forwards and back; gradients must be dropped by whoever gives it.
-
-    Yields:
-        What was compiled, and a note: empty when it works, else why nothing is compiled.
-    """
+def compiled(unet: nn.Module, *, is_wanted: bool) -> Iterator[Compiled]:
+    """Compile the repeated blocks of `unet` for the length of the block, if that is wanted."""
     blocks = Compiled(unet)
-    note = ""
-    try:
-        blocks.turn_on()
-        if blocks.is_on:
-            note = _why_not(attempt)
-        else:
-            note = "--compile: this base has no block that is repeated; nothing is compiled"
-        if note:
+    if not is_wanted:
+        yield blocks
+        return
+    with torch._dynamo.config.patch(recompile_limit=_LIMIT):
+        try:
+            blocks.turn_on()
+            yield blocks
+        finally:
             blocks.turn_off()
-        yield blocks, note
-    finally:
-        blocks.turn_off()
 
 
-def _why_not(attempt: Callable[[], object]) -> str:
-    """Return why the compiled blocks do not run, in a line, or nothing; memory that runs out is not their fault."""
-    try:
-        attempt()
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:  # compilers fail in many ways: a missing g++, an operator, an assertion of their own
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return f"--compile did not work here, the run goes on without it ({type(error).__name__}: {first[:160]})"
-    return ""
+def why_not_compiled(error: Exception) -> str:
+    """Return a line that says that the run goes on without, and why."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"--compile did not work here, the run goes on without it ({type(error).__name__}: {first[:160]})"

@@ -17,6 +17,7 @@ from impasto.base.block_prompts import block_prompts
 from impasto.base.conditioning import Conditioning, Geometry
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.roles import SDXL_ROLES, Roles
+from impasto.core.transfer import sent
 
 
 class Family(LatentDiffusion):
@@ -47,9 +48,8 @@ class Family(LatentDiffusion):
         geometry: Sequence[Geometry],
     ) -> Float[Tensor, "batch c h w"]:
         """Return the UNet's prediction."""
-        time_ids = torch.tensor(
-            [each.time_ids() for each in geometry], device=x_t.device, dtype=conditioning.states.dtype
-        )
+        numbers = torch.tensor([each.time_ids() for each in geometry], dtype=conditioning.states.dtype)
+        time_ids = sent(numbers, x_t.device)
         with block_prompts(self.unet, conditioning.per_block):
             predicted: Tensor = self.unet(
                 x_t.to(self.dtype),
