@@ -179,7 +179,7 @@ def test_two_processes_give_the_loss_of_one_with_twice_the_batches(
     arguments = (
         f"--style-images {style_images} --aux-images {aux_images} --base {tiny_folders['sdxl']} --out {out} "
         f"--run-dir {tmp_path / 'two'} --steps 3 --pairs 2 --learning-rate 1e-3 --sample-every 0 --device cpu "
-        "--cache none --learn lora --rank 2 --rate-schedule constant --no-captions"
+        "--cache none --learn lora --learn-text --rank 2 --rate-schedule constant"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     launched = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29713"]

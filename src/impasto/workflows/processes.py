@@ -25,11 +25,13 @@ class Processes:
         rank: Its number, from 0.
         count: How many there are.
         local_rank: Its number on its machine: which of its GPUs it takes.
+        has_gpus: Whether they talk over GPUs.
     """
 
     rank: int = 0
     count: int = 1
     local_rank: int = 0
+    has_gpus: bool = False
 
     @property
     def is_first(self) -> bool:
@@ -67,8 +69,22 @@ def join_processes(device: str) -> Processes:
         return Processes()
     from accelerate import PartialState
 
-    state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available(), timeout=_PATIENCE)
-    return Processes(int(state.process_index), int(state.num_processes), int(state.local_process_index))
+    has_gpus = device != "cpu" and torch.cuda.is_available()
+    state = PartialState(cpu=not has_gpus, timeout=_PATIENCE)
+    rank, among = int(state.process_index), int(state.num_processes)
+    return Processes(rank, among, int(state.local_process_index), has_gpus)
+
+
+def leave_processes() -> None:
+    """Let go of the others."""
+    from accelerate import PartialState
+
+    PartialState().destroy_process_group()
+
+
+def is_first_process() -> bool:
+    """Return whether this is the process that writes and speaks; known without connecting."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _sum_over_all(tensor: Tensor) -> Tensor:

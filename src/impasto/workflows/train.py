@@ -24,6 +24,7 @@ from impasto.core.store import TensorStore, store_folder
 from impasto.methods._protocol import Method
 from impasto.style.attach import attached
 from impasto.workflows.open_base import open_base
+from impasto.workflows.processes import Processes
 from impasto.workflows.run_folder import RunFolder
 from impasto.workflows.steering import Steering
 from impasto.workflows.styles import fit_to, load_styles
@@ -33,6 +34,7 @@ from impasto.workflows.train_memory import cost_of, fit_memory
 from impasto.workflows.train_optimizer import new_optimizer
 from impasto.workflows.train_options import TrainOptions
 from impasto.workflows.train_plan import check_options, gather, plan_of
+from impasto.workflows.train_processes import together
 from impasto.workflows.train_resume import COMPLETE, Left, find_left
 from impasto.workflows.train_run import Run
 from impasto.workflows.train_state import TrainState
@@ -49,6 +51,11 @@ def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = l
     Raises:
         ImpastoError: Whatever the user can mend; see `core/errors.py`.
     """
+    with together(options) as (processes, options):
+        yield from _train(options, method, processes, stop)
+
+
+def _train(options: TrainOptions, method: Method, processes: Processes, stop: Callable[[], bool]) -> Generator[Event]:
     check_options(options)
     gathered = gather(options, method)
     styles = load_styles(options.attach)
@@ -73,7 +80,7 @@ def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = l
                 return
             settings = options.model_dump(mode="json") | method.settings.model_dump(mode="json")
             folder.begin(settings, dict(plan.rows), {"identity": identity, "base": base_facts(base)})
-            run = Run(options, method, base, store, state, folder, gathered, identity, left, fitted.at_once)
+            run = Run(options, method, base, store, state, folder, gathered, identity, left, fitted.at_once, processes)
             yield from _logged(run, stop)
 
 

@@ -32,7 +32,8 @@ def cuts_of(options: TrainOptions, base: LatentDiffusion, pictures: Mapping[str,
     if not options.buckets:
         return dict.fromkeys(pictures, lambda image: [fit_square(image, side)])
     sizes = bucket_sizes(side, bucket_step(base, side))
-    used = sorted({nearest_bucket(picture.image, sizes) for picture in pictures[_STYLE]})
+    shown = [picture for stream, each in pictures.items() if _is_style(stream) for picture in each]
+    used = sorted({nearest_bucket(picture.image, sizes) for picture in shown})
     if used == [(side, side)]:
         raise ConfigError("--buckets has no effect: all style pictures are square, or nearly; leave it out")
 
@@ -42,7 +43,11 @@ def cuts_of(options: TrainOptions, base: LatentDiffusion, pictures: Mapping[str,
     def all_used(image: Image.Image) -> list[tuple[Image.Image, Geometry]]:
         return [fit_to(image, size) for size in used]
 
-    return {stream: own if stream == _STYLE else all_used for stream in pictures}
+    return {stream: own if _is_style(stream) else all_used for stream in pictures}
+
+
+def _is_style(stream: str) -> bool:
+    return stream.partition(":")[0] == _STYLE
 
 
 def bucket_step(base: LatentDiffusion, side: int) -> int:
