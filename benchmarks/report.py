@@ -139,6 +139,56 @@ def subdivision_section() -> str:
     return "\n".join([*lines, "", f"`python -m benchmarks.subdivision` ({machine_line(result)})."])
 
 
+def step_speed_section() -> str:
+    """Return the training step against the plain loop, and what each optimisation brings."""
+    speed, steps = read_result("step-speed"), read_result("step-ladder")
+    lines = [
+        "## A training step against the example scripts' loop",
+        "",
+        f"{speed['threads']} threads, float32 unless named otherwise, medians of {speed['rounds']} paired steps. The plain loop does what",
+        "diffusers' DreamBooth and LoRA scripts do in every step (`benchmarks/plain_loop.py`).",
+    ]
+    for case in speed["cases"]:
+        lines += [
+            "",
+            f"**{case['case']}**",
+            "",
+            "| | seconds a step | pictures a second | times as fast |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| {row['contestant']} | {row['seconds_a_step']:.3f} | {row['pictures_a_second']:.1f} | {row['times_as_fast']:.2f} |"
+            for row in case["rows"]
+        ]
+    lines += ["", f"`python -m benchmarks.step_speed --compile` ({machine_line(speed)})."]
+    lines += [
+        "",
+        "### One optimisation after the other",
+        "",
+        f"Pocket, rank {steps['rank']}, {steps['pictures']} pictures; each against the rung that it stands on. Predictions were written down before this",
+        "was measured; those that failed stay in the table.",
+        "",
+        "| change | onto | predicted | measured | seconds a step | in impasto | guess |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['rung']} | {row['onto']} | {row['predicted']:.2f} | {row['measured']:.2f} | {row['seconds_a_step']:.3f} | {row['kept']} | {row['why']} |"
+        for row in steps["rows"]
+    ]
+    return "\n".join([*lines, "", f"`python -m benchmarks.step_ladder --compile` ({machine_line(steps)})."])
+
+
+def memory_section() -> str:
+    """Return expected and taken memory."""
+    result = read_result("memory-plan")
+    lines = ["## Expected memory of a training", "", "| case | expected | taken | error |", "|---|---|---|---|"]
+    lines += [
+        f"| {row['case']} | {row['expected_gib']:.2f} GiB | {row['taken_gib']:.2f} GiB | {row['error']:+.0%} |"
+        for row in result["rows"]
+    ]
+    return "\n".join([*lines, "", f"`python -m benchmarks.memory_plan` ({machine_line(result)})."])
+
+
 def choice_section() -> str:
     """Return the table from which the recipe's settings were chosen."""
     result = read_result("styleforge-pocket-choice")
@@ -178,6 +228,10 @@ def with_section(readme: str, section: str) -> str:
     return f"{head}{START}\n\n{section}\n\n{END}{tail}"
 
 
+OPTIONAL = {"step-ladder": step_speed_section, "memory-plan": memory_section}
+"""Sections whose measurement is not part of every checkout yet, by its result."""
+
+
 def report() -> str:
     """Return `REPORT.md`."""
     sections = [
@@ -188,6 +242,7 @@ def report() -> str:
         b_lora_speed_section(),
         style_studio_cost_section(),
         subdivision_section(),
+        *(section() for name, section in OPTIONAL.items() if (RESULTS / f"{name}.json").exists()),
     ]
     return "\n\n".join(sections) + "\n"
 

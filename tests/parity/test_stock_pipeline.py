@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
+from diffusers import (
+    DDIMScheduler,
+    EulerDiscreteScheduler,
+    LCMScheduler,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+)
 from PIL import Image
 
 from impasto.base.latent_diffusion import LatentDiffusion
@@ -57,7 +63,33 @@ def test_latents_equal_the_stock_pipeline(base: LatentDiffusion, monkeypatch: py
     assert (seen[0] - stock).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("sampler", ["base", "dpm++", "ddim", "euler"])
+FEW_STEPS = {"lcm": LCMScheduler, "lightning": EulerDiscreteScheduler, "hyper": DDIMScheduler}
+
+
+@pytest.mark.parametrize("sampler", FEW_STEPS)
+def test_few_steps_equal_the_stock_pipeline(sdxl: LatentDiffusion, sampler: str, monkeypatch) -> None:
+    seen: list[torch.Tensor] = []
+    decode = sdxl.decode
+    monkeypatch.setattr(sdxl, "decode", lambda latents: seen.append(latents) or decode(latents))
+    ours(sdxl, Look(4, 1.0, 32, 32, sampler=sampler))
+    spacing = {} if sampler == "lcm" else {"timestep_spacing": "trailing"}
+    sdxl.pipe.scheduler = FEW_STEPS[sampler].from_config(sdxl.pipe.scheduler.config, **spacing)
+    sdxl.pipe.set_progress_bar_config(disable=True)
+    stock = sdxl.pipe(
+        prompt=PROMPTS,
+        height=32,
+        width=32,
+        num_inference_steps=4,
+        guidance_scale=1.0,
+        generator=[generator(11), generator(12)],
+        output_type="latent",
+    ).images
+    assert (seen[0] - stock).abs().max() < 1e-4
+    if sampler != "lcm":
+        assert [round(float(each)) for each in sdxl.pipe.scheduler.timesteps] == [999, 749, 499, 249]
+
+
+@pytest.mark.parametrize("sampler", ["base", "dpm++", "ddim", "euler", "lcm", "lightning", "hyper"])
 def test_batch_size_does_not_change_a_picture(sdxl: LatentDiffusion, sampler: str) -> None:
     requests = [Request(f"thing {index}", index) for index in range(3)]
     sheets = []

@@ -5,16 +5,25 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Literal, TypeAlias
 
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, SchedulerMixin
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, LCMScheduler, SchedulerMixin
 
 from impasto.diffusion.sampling import Scheduler
 
-Sampler: TypeAlias = Literal["dpm++", "ddim", "euler", "base"]
+Sampler: TypeAlias = Literal["dpm++", "ddim", "euler", "lcm", "lightning", "hyper", "base"]
+"""lcm, lightning and hyper draw in few steps, with a base or an adapter that was distilled for it, and no guidance."""
 
 _CLASSES: dict[str, type[SchedulerMixin]] = {
     "dpm++": DPMSolverMultistepScheduler,
     "ddim": DDIMScheduler,
     "euler": EulerDiscreteScheduler,
+    "lcm": LCMScheduler,  # arXiv:2310.04378
+    "lightning": EulerDiscreteScheduler,  # arXiv:2402.13929
+    "hyper": DDIMScheduler,  # arXiv:2404.13686
+}
+_SETTINGS: dict[str, dict[str, object]] = {
+    # Distilled models were trained at the last timestep of every interval.
+    "lightning": {"timestep_spacing": "trailing"},
+    "hyper": {"timestep_spacing": "trailing"},
 }
 
 
@@ -23,5 +32,5 @@ def new_scheduler(of_base: SchedulerMixin, sampler: Sampler) -> Scheduler:
     if sampler == "base":
         copied: Scheduler = deepcopy(of_base)
         return copied
-    made: Scheduler = _CLASSES[sampler].from_config(of_base.config)
+    made: Scheduler = _CLASSES[sampler].from_config(of_base.config, **_SETTINGS.get(sampler, {}))
     return made

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
+from PIL import Image
 
+from impasto.base.conditioning import Geometry
 from impasto.base.model import BaseModel
 from impasto.core.errors import DataError
 from impasto.data.captions import caption_of, styled_prompt
-from impasto.data.images import Picture, fit_square, to_tensor
+from impasto.data.images import Picture, to_tensor
 from impasto.data.streams import Example
+
+Cuts: TypeAlias = Callable[[Image.Image], Sequence[tuple[Image.Image, Geometry]]]
+"""Maps a picture to what is shown of it: cut to a training size, with how it was cut."""
 
 
 def encode_examples(
-    base: BaseModel, pictures: Sequence[Picture], *, side: int, words: str, with_captions: bool, with_flips: bool
+    base: BaseModel, pictures: Sequence[Picture], *, cuts: Cuts, words: str, with_captions: bool, with_flips: bool
 ) -> Iterator[Example]:
     """Yield the examples of one stream.
 
     Args:
         base: Encodes.
         pictures: What to encode.
-        side: Training resolution, in pixels.
+        cuts: Cuts a picture; one example for each cut.
         words: The words of the stream, e.g. "zwx style".
         with_captions: Put the caption beside a picture before the words.
         with_flips: Yield a mirrored copy of each picture too.
@@ -32,13 +38,15 @@ def encode_examples(
     """
     for picture in pictures:
         prompt = styled_prompt(caption_of(picture.path) if with_captions else None, words)
-        cut, geometry = fit_square(picture.image, side)
-        upright = to_tensor(cut)
-        for pixels in (upright, upright.flip(-1)) if with_flips else (upright,):
-            mean, std = base.encode_images(pixels[None])
-            if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
-                raise DataError(f"{picture.path} makes the autoencoder overflow: try --precision fp32, or remove it")
-            yield Example(picture.path, mean[0], std[0], geometry, prompt)
+        for cut, geometry in cuts(picture.image):
+            upright = to_tensor(cut)
+            for pixels in (upright, upright.flip(-1)) if with_flips else (upright,):
+                mean, std = base.encode_images(pixels[None])
+                if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
+                    raise DataError(
+                        f"{picture.path} makes the autoencoder overflow: try --precision fp32, or remove it"
+                    )
+                yield Example(picture.path, mean[0], std[0], geometry, prompt)
 
 
 def captioned(paths: Sequence[Path]) -> list[Path]:

@@ -5,12 +5,16 @@ that with 20 + 20 pictures a run sees up to 400 pairs.
 
 Methods that divide the style into concepts name their streams "style:people" and "aux:people". A step then shows the
 streams of one concept; every round of steps shows each concept once, in shuffled order.
+
+Every row brings a seed of its own for whatever a method draws for it (noise, timestep). So a batch may be cut into
+parts, on one device or over several, and every row still sees what it would have seen in the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -20,6 +24,7 @@ from torch import Tensor
 
 from impasto.base.conditioning import Geometry
 from impasto.core.rng import generator_at
+from impasto.core.transfer import sent
 
 STYLE, AUX = "style", "aux"
 """Kinds of streams."""
@@ -47,16 +52,38 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows of one stream in a batch."""
+    """The rows of one stream in a batch.
+
+    Attributes:
+        x_0: Clean latents, with the autoencoder's noise in them.
+        prompts: Of each row.
+        geometry: Of each row.
+        paths: Of each row.
+        seeds: Of each row, for what is drawn while it is learnt from; without any, a method draws for the whole batch.
+    """
 
     x_0: Float[Tensor, "batch c h w"]
     prompts: tuple[str, ...]
     geometry: tuple[Geometry, ...]
     paths: tuple[Path, ...]
+    seeds: tuple[int, ...] = ()
+
+    def rows(self, first: int, end: int) -> Part:
+        """Return the rows from `first` up to `end`, without it."""
+        return replace(
+            self,
+            x_0=self.x_0[first:end],
+            prompts=self.prompts[first:end],
+            geometry=self.geometry[first:end],
+            paths=self.paths[first:end],
+            seeds=self.seeds[first:end],
+        )
 
 
 Streams: TypeAlias = Mapping[str, Sequence[Example]]
 Batch: TypeAlias = Mapping[str, Part]
+
+_SEEDS = 2**63 - 1
 
 
 def stream_of(kind: str, concept: str) -> str:
@@ -92,9 +119,25 @@ def of_step(streams: Mapping[str, Value], step: int, seed: int) -> dict[str, Val
     return {name: value for name, value in streams.items() if kind_and_concept(name)[1] == chosen}
 
 
-def draw_batch(streams: Streams, per_stream: int, rng: torch.Generator) -> dict[str, Part]:
-    """Return `per_stream` examples of every stream, each drawn uniformly, without repeats while the stream suffices."""
+def draw_batch(streams: Streams, per_stream: int, rng: torch.Generator) -> Batch:
+    """Return `per_stream` examples of every stream, each drawn uniformly, without repeats while the stream suffices.
+
+    All latents of a batch have one shape. Where the examples of the first stream have several (`data/buckets.py`), one
+    of them, drawn uniformly, decides for all streams.
+    """
+    first = next(iter(streams.values()))
+    if len({example.mean.shape for example in first}) > 1:
+        shape = first[int(torch.randint(len(first), (1,), generator=rng))].mean.shape
+        streams = {name: [each for each in part if each.mean.shape == shape] for name, part in streams.items()}
     return {name: _draw(examples, per_stream, rng) for name, examples in streams.items()}
+
+
+def split(batch: Batch, size: int) -> list[Batch]:
+    """Return `batch` in pieces of at most `size` rows of each stream, as even as it goes."""
+    count = max(len(part.x_0) for part in batch.values())
+    pieces = -(-count // size)
+    edges = [count * index // pieces for index in range(pieces + 1)]
+    return [{name: part.rows(a, b) for name, part in batch.items()} for a, b in pairwise(edges)]
 
 
 def _draw(examples: Sequence[Example], count: int, rng: torch.Generator) -> Part:
@@ -104,10 +147,11 @@ def _draw(examples: Sequence[Example], count: int, rng: torch.Generator) -> Part
     chosen = [examples[index] for index in order[:count]]
     mean = torch.stack([example.mean for example in chosen])
     std = torch.stack([example.std for example in chosen])
-    noise = torch.randn(mean.shape, generator=rng).to(mean.device)
+    noise = sent(torch.randn(mean.shape, generator=rng), mean.device)
     return Part(
         x_0=mean + std * noise,
         prompts=tuple(example.prompt for example in chosen),
         geometry=tuple(example.geometry for example in chosen),
         paths=tuple(example.path for example in chosen),
+        seeds=tuple(torch.randint(_SEEDS, (count,), generator=rng).tolist()),
     )

@@ -18,6 +18,7 @@ from impasto.base.conditioning import Conditioning, Geometry
 from impasto.base.control import Pass
 from impasto.base.latent_diffusion import LatentDiffusion, keywords_of
 from impasto.base.roles import SDXL_ROLES, Roles
+from impasto.core.transfer import sent
 
 
 class Family(LatentDiffusion):
@@ -49,9 +50,8 @@ class Family(LatentDiffusion):
         seen: Pass | None = None,
     ) -> Float[Tensor, "batch c h w"]:
         """Return the UNet's prediction."""
-        time_ids = torch.tensor(
-            [each.time_ids() for each in geometry], device=x_t.device, dtype=conditioning.states.dtype
-        )
+        numbers = torch.tensor([each.time_ids() for each in geometry], dtype=conditioning.states.dtype)
+        time_ids = sent(numbers, x_t.device)
         with block_prompts(self.unet, conditioning.per_block):
             predicted: Tensor = self.unet(
                 x_t.to(self.dtype),

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from impasto.base.conditioning import joined
 from impasto.base.model import BaseModel
+from impasto.core.rng import generator, noise_for
+from impasto.core.transfer import sent
 from impasto.data.streams import AUX, Batch, kind_and_concept
 from impasto.diffusion.losses import squared_error, weighted_sum
 from impasto.diffusion.timesteps import DrawTimesteps, uniform
@@ -54,11 +56,20 @@ class Denoised:
 def denoise_batch(
     base: BaseModel, batch: Batch, rng: torch.Generator, draw_timesteps: DrawTimesteps = uniform
 ) -> Denoised:
-    """Return the network's answer to a noised batch; the rows of all streams go through it together."""
+    """Return the network's answer to a noised batch; the rows of all streams go through it together.
+
+    Noise and timestep of a row come from its own seed, and from `rng` where rows have none.
+    """
     parts = list(batch.values())
     x_0 = torch.cat([part.x_0 for part in parts])
-    epsilon = torch.randn(x_0.shape, generator=rng).to(x_0.device)
-    timesteps = draw_timesteps(base.schedule, len(x_0), rng).to(x_0.device)
+    rngs = [generator(seed) for part in parts for seed in part.seeds]
+    if rngs:
+        noise = noise_for(rngs, (x_0.shape[1], x_0.shape[2], x_0.shape[3]))
+        drawn = torch.cat([draw_timesteps(base.schedule, 1, each) for each in rngs])
+    else:
+        noise = torch.randn(x_0.shape, generator=rng)
+        drawn = draw_timesteps(base.schedule, len(x_0), rng)
+    epsilon, timesteps = sent(noise, x_0.device), sent(drawn, x_0.device)
     x_t = base.schedule.add_noise(x_0, epsilon, timesteps)
     conditioning = joined([base.encode_prompts(part.prompts) for part in parts])
     geometry = [each for part in parts for each in part.geometry]

@@ -18,7 +18,7 @@ from impasto.core.config import validated
 from impasto.core.errors import DataError
 from impasto.core.events import TrainStep
 from impasto.core.files import staged, write_text
-from impasto.data.captions import caption_of, styled_prompt
+from impasto.data.captions import called_prompt, caption_of
 from impasto.data.images import fit_square
 from impasto.data.measured import read_measured
 from impasto.metrics._protocol import Measurement
@@ -116,7 +116,9 @@ def run_cell(cell: Cell) -> None:
         style = None if cell.method == BASE_ROW else _learn(cell, losses)
         real, captions = read_subjects(measured_folder(cell.reference, "held_back"), _limit(cell))
         words = str(cell.drawing["style_words"]) if style is None else style.card.style_words
-        prompts = Prompts(tuple(captions), tuple(styled_prompt(each, words) if words else each for each in captions))
+        concepts = {} if style is None else style.card.concepts
+        styled = tuple(called_prompt(each, words, concepts) if words else each for each in captions)
+        prompts = Prompts(tuple(captions), styled)
         drawn = _draw(cell, style, real, prompts)
         found = _measure(cell, drawn, real, prompts)
     facts = {

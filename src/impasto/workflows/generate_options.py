@@ -23,8 +23,8 @@ class DrawOptions(Config):
     """Steps of the sampler."""
     guidance_scale: float = Field(default=5.0, ge=1)
     """How strictly to follow the words; 1 switches guidance off."""
-    sampler: Literal["dpm++", "ddim", "euler", "base"] = "dpm++"
-    """The sampler; base takes the one that the base ships with."""
+    sampler: Literal["dpm++", "ddim", "euler", "lcm", "lightning", "hyper", "base"] = "dpm++"
+    """The sampler; lcm, lightning and hyper for adapters that draw in few steps; base for the base's own."""
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Same seed, same picture, whatever the batch."""
     batch: int = Field(default=4, ge=1)

@@ -12,7 +12,10 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
 
-from impasto.adapters.learnable import learning
+import torch
+
+from impasto.adapters.average import Average
+from impasto.adapters.learnable import Learnable, learning
 from impasto.core.bundles import remove_bundles
 from impasto.core.errors import ResourceError
 from impasto.core.events import Event
@@ -21,14 +24,17 @@ from impasto.core.store import TensorStore, store_folder
 from impasto.methods._protocol import Method
 from impasto.style.attach import attached
 from impasto.workflows.open_base import open_base
+from impasto.workflows.processes import Processes
 from impasto.workflows.run_folder import RunFolder
 from impasto.workflows.steering import Steering
 from impasto.workflows.styles import fit_to, load_styles
 from impasto.workflows.train_disk import refuse_low_disk
 from impasto.workflows.train_identity import base_facts, identity_of, refuse_other_base
-from impasto.workflows.train_loop import new_optimizer
+from impasto.workflows.train_memory import cost_of, fit_memory
+from impasto.workflows.train_optimizer import new_optimizer
 from impasto.workflows.train_options import TrainOptions
 from impasto.workflows.train_plan import check_options, gather, plan_of
+from impasto.workflows.train_processes import together
 from impasto.workflows.train_resume import COMPLETE, Left, find_left
 from impasto.workflows.train_run import Run
 from impasto.workflows.train_state import TrainState
@@ -45,6 +51,11 @@ def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = l
     Raises:
         ImpastoError: Whatever the user can mend; see `core/errors.py`.
     """
+    with together(options) as (processes, options):
+        yield from _train(options, method, processes, stop)
+
+
+def _train(options: TrainOptions, method: Method, processes: Processes, stop: Callable[[], bool]) -> Generator[Event]:
     check_options(options)
     gathered = gather(options, method)
     styles = load_styles(options.attach)
@@ -58,18 +69,26 @@ def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = l
         notes = refuse_other_base(left.base, base, folder.folder) if left else []
         kept = [(named.style, named.scale) for named in fit_to(base, styles)]
         with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
-            plan = plan_of(options, method, base, gathered, learnable)
+            fitted = fit_memory(options, method, base, learnable, gathered)
+            options = fitted.options
+            plan = plan_of(options, method, base, gathered, learnable, cost_of(fitted, method, base, gathered))
             plan = replace(plan, rows=(*plan.rows, *_rows_on(left)), notes=(*plan.notes, *notes))
-            state = TrainState(
-                learnable, new_optimizer(options, learnable.parameters()), generator(options.seed), base.device
-            )
+            state = _new_state(options, learnable, base.device)
             refuse_low_disk(options, method, state, folder.folder)
             yield plan
             if options.dry_run:
                 return
             settings = options.model_dump(mode="json") | method.settings.model_dump(mode="json")
             folder.begin(settings, dict(plan.rows), {"identity": identity, "base": base_facts(base)})
-            yield from _logged(Run(options, method, base, store, state, folder, gathered, identity, left), stop)
+            run = Run(options, method, base, store, state, folder, gathered, identity, left, fitted.at_once, processes)
+            yield from _logged(run, stop)
+
+
+def _new_state(options: TrainOptions, learnable: Learnable, device: torch.device) -> TrainState:
+    parameters = learnable.parameters()
+    optimizer = new_optimizer(options.optimizer, parameters, options.learning_rate, device)
+    average = None if options.ema is None else Average(parameters, options.ema)
+    return TrainState(learnable, optimizer, generator(options.seed), device, average=average)
 
 
 def _logged(run: Run, stop: Callable[[], bool]) -> Generator[Event]:

@@ -31,15 +31,23 @@ class TrainOptions(Config):
     steps: int = Field(default=500, ge=1)
     """Optimiser steps."""
     pairs: int = Field(default=1, ge=1)
-    """Pictures of each stream in a step."""
+    """Pictures of each stream in a batch."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients make one step; several processes take as many each."""
     learning_rate: float = Field(default=1e-6, gt=0)
     """Of AdamW."""
+    optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
+    """adamw, or adamw-8bit (bitsandbytes, CUDA): a quarter of the memory for moments, slightly other numbers."""
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    """Save and sample a moving average of what is learnt, with this decay, e.g. 0.99."""
     rate_schedule: Literal["constant", "cosine"] = "constant"
     """Keep the learning rate, or let it fall to nothing."""
     max_grad_norm: float = Field(default=1.0, ge=0)
     """Clip gradients to this norm; 0 leaves them."""
     resolution: int | None = Field(default=None, ge=32)
     """Side of the training pictures in pixels; by default the base's own."""
+    buckets: bool = False
+    """Keep the pictures' shapes: sizes of about the same area (aspect-ratio buckets) instead of middle squares."""
     attach: tuple[str, ...] = ()
     """Style file to keep attached, unchanged, while learning: FILE, FILE@ROLE:SCALE; repeat the flag for several."""
     captions: bool = False
@@ -56,6 +64,12 @@ class TrainOptions(Config):
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the arithmetic; auto is fp32 on the CPU and bf16 elsewhere."""
+    compile: bool = False
+    """Compile the UNet's repeated blocks: minutes at first, quicker steps after; the result differs by rounding."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice instead of keeping them: far less memory, steps take about 1.4 times as long."""
+    max_memory: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?\s*([GM]i?B|[GM])$")
+    """Fit into this much memory, e.g. 12GB: chooses pictures at once, checkpointing, optimiser and precision."""
     run_dir: Path | None = None
     """Folder for samples, log and loss plot; by default a new one below runs/."""
     cache: str = "auto"

@@ -11,7 +11,7 @@ from impasto.base.model import BaseModel
 from impasto.core.errors import DataError
 from impasto.core.events import Event, Progress
 from impasto.core.files import staged
-from impasto.data.encode import encode_examples
+from impasto.data.encode import Cuts, encode_examples
 from impasto.data.images import Picture, read_picture
 from impasto.data.streams import Example
 from impasto.methods._protocol import Method
@@ -84,18 +84,19 @@ def encode_streams(
     options: TrainOptions,
     method: Method,
     pictures: Mapping[str, Sequence[Picture]],
-    side: int,
+    cuts: Mapping[str, Cuts],
     into: dict[str, list[Example]],
 ) -> Iterator[Event]:
-    """Encode the pictures of every stream and put the examples into `into`."""
-    total = sum(len(each) for each in pictures.values()) * (2 if options.flips else 1)
+    """Encode the pictures of every stream, cut as `cuts` says, and put the examples into `into`."""
+    copies = 2 if options.flips else 1
+    total = sum(copies * len(each) * len(cuts[stream](each[0].image)) for stream, each in pictures.items())
     done = 0
     for stream, each in pictures.items():
         into[stream] = []
         for example in encode_examples(
             base,
             each,
-            side=side,
+            cuts=cuts[stream],
             words=method.prompts()[stream],
             with_captions=options.captions,
             with_flips=options.flips,

@@ -19,7 +19,7 @@ from impasto.core.events import Planned
 from impasto.core.files import is_file, is_folder
 from impasto.data.encode import captioned
 from impasto.data.images import Picture, read_picture
-from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept, of_step
+from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept
 from impasto.methods._protocol import Method
 from impasto.workflows.concepts import Asked, picture_paths
 from impasto.workflows.train_options import TrainOptions
@@ -135,8 +135,23 @@ def picture_hashes(gathered: Mapping[str, tuple[Picture, ...]]) -> dict[str, lis
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run is expected to take.
+
+    Attributes:
+        at_once: Pictures of each stream in a pass.
+        memory: In words.
+        seconds: Of all steps.
+    """
+
+    at_once: int
+    memory: str
+    seconds: float
+
+
 def plan_of(
-    options: TrainOptions, method: Method, base: LatentDiffusion, gathered: Gathered, learnable: Learnable
+    options: TrainOptions, method: Method, base: LatentDiffusion, gathered: Gathered, learnable: Learnable, cost: Cost
 ) -> Planned:
     """Return the plan of a run.
 
@@ -146,6 +161,7 @@ def plan_of(
         base: Loaded.
         gathered: The pictures.
         learnable: What learns, attached.
+        cost: Expected.
     """
     learnt = sum(parameter.numel() for parameter in learnable.parameters())
     streams = {name: words for name, words in method.prompts().items() if name in gathered.source}
@@ -162,12 +178,12 @@ def plan_of(
         shown = f"{{caption}}, {words}" if options.captions and not is_drawn else words
         rows.append((f"{name} pictures", f'{count} from {gathered.source[name]}, shown with "{shown}"'))
     rows += [
-        ("steps", f"{options.steps} x {options.pairs} of each stream, {side_of(options, base)} px"),
+        ("steps", f"{options.steps} x {_spoken_batch(options)} of each stream, {side_of(options, base)} px"),
         ("learning rate", f"{options.learning_rate:g} {options.rate_schedule}"),
         *((("attached", f"{', '.join(options.attach)}, unchanged"),) if options.attach else ()),
         ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
-        ("memory", f"about {_memory(base, learnt) / 2**30:.1f} GiB"),
-        ("time", _spoken_time(_seconds(options, base, len(of_step(streams, 1, 0))))),
+        ("memory", cost.memory),
+        ("time", spoken_time(cost.seconds)),
         ("writes", str(options.out)),
     ]
     return Planned(tuple(rows), gathered.notes)
@@ -180,16 +196,14 @@ def side_of(options: TrainOptions, base: LatentDiffusion) -> int:
     return side
 
 
-def _memory(base: LatentDiffusion, learnt: int) -> int:
-    weights = sum(p.numel() * p.element_size() for m in base.networks().values() for p in m.parameters())
-    libraries = 700 * 2**20
-    return libraries + 2 * weights + 16 * learnt  # activations about as large as the weights; gradient and two moments
+def _spoken_batch(options: TrainOptions) -> str:
+    return str(options.pairs) if options.accumulate == 1 else f"{options.accumulate} x {options.pairs}"
 
 
 @torch.no_grad()
-def _seconds(options: TrainOptions, base: LatentDiffusion, streams: int) -> float:
+def expected_seconds(options: TrainOptions, base: LatentDiffusion, streams: int, at_once: int) -> float:
     """Return the expected duration: one forward pass is timed, a step takes about three and a half of them."""
-    rows, side = options.pairs * streams, side_of(options, base)
+    rows, side = at_once * streams, side_of(options, base)
     x_t = torch.zeros((rows, *base.latent_shape(side, side)), device=base.device)
     words = base.encode_prompts(["style"] * rows)
     timesteps = torch.full((rows,), 500, device=base.device)
@@ -197,8 +211,11 @@ def _seconds(options: TrainOptions, base: LatentDiffusion, streams: int) -> floa
     for _ in range(2):  # the first pass warms up
         started = time.perf_counter()
         base.predict(x_t, timesteps, words, [Geometry.whole(side, side)] * rows).float().sum().item()
-    return (time.perf_counter() - started) * 3.5 * options.steps
+    passes = options.accumulate * options.pairs / at_once
+    share = 4.5 / 3.5 if options.gradient_checkpointing else 1.0
+    return (time.perf_counter() - started) * 3.5 * share * passes * options.steps
 
 
-def _spoken_time(seconds: float) -> str:
+def spoken_time(seconds: float) -> str:
+    """Return a duration in words."""
     return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from impasto.base.compiling import Compiled
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.remembered import Remembered
 from impasto.base.resting import Resting
@@ -20,12 +21,16 @@ from impasto.data.streams import Example
 from impasto.methods._protocol import Method
 from impasto.style.file import Style, save_style
 from impasto.workflows.draw import Request, draw
+from impasto.workflows.processes import Processes
 from impasto.workflows.run_folder import RunFolder
 from impasto.workflows.steering import PAUSE, RESUME, Steering
+from impasto.workflows.train_arrangement import arranged
 from impasto.workflows.train_card import card_of
+from impasto.workflows.train_cuts import cuts_of
 from impasto.workflows.train_identity import base_facts
-from impasto.workflows.train_loop import Diverged, Stepper
+from impasto.workflows.train_loop import Diverged, Learner, Stepper
 from impasto.workflows.train_options import TrainOptions
+from impasto.workflows.train_passes import Passes
 from impasto.workflows.train_pictures import Drawn, draw_aux, drawn_before, drawn_streams, encode_streams, sample_look
 from impasto.workflows.train_plan import Gathered, concept_words, picture_hashes, side_of
 from impasto.workflows.train_resume import Left, table_of
@@ -48,6 +53,8 @@ class Run:
         gathered: The pictures.
         identity: What makes it this run.
         left: What it goes on from, or None for a new run.
+        at_once: Pictures of each stream that go through the network together.
+        processes: Those that train together.
         is_saved: Whether a style file was written, or tried to.
     """
 
@@ -60,6 +67,8 @@ class Run:
     gathered: Gathered
     identity: Mapping[str, object]
     left: Left | None = None
+    at_once: int = 1
+    processes: Processes = Processes()  # noqa: RUF009 - frozen
     is_saved: bool = False
     _pictures: dict[str, tuple[Picture, ...]] = field(default_factory=dict)
 
@@ -103,8 +112,8 @@ class Run:
         self._pictures = dict(self.gathered.pictures)
         for drawn in self._drawn_streams():
             yield from self._auxiliary(drawn)
-        side = side_of(self.options, self.base)
-        yield from encode_streams(self._encoders, self.options, self.method, self._pictures, side, streams)
+        cuts = cuts_of(self.options, self.base, self._pictures)
+        yield from encode_streams(self._encoders, self.options, self.method, self._pictures, cuts, streams)
         if not self.state.learnable.learns_text():  # known from now on: the text encoders can rest
             self._encoders.encode_prompts(list({each.prompt for examples in streams.values() for each in examples}))
         for note in self.store.notes:
@@ -128,21 +137,38 @@ class Run:
             )
 
     def _steps(self, streams: Mapping[str, list[Example]], steering: Steering) -> Iterator[Event]:
-        options, state = self.options, self.state
-        take = Stepper(options, self.method, self._encoders, self.base.device, streams)
-        while not self.is_complete:
-            yield from self._pause(steering)
-            if steering.stops():
-                return
+        with arranged(self.options, self.base, side_of(self.options, self.base)) as blocks:
+            passes = Passes(self.at_once)
+            device = self.base.device
+            learner = Learner(self.options, self.method, self._encoders, device, self.processes, passes, blocks)
             try:
-                yield take(state)
+                yield from self._loop(Stepper(learner, streams, self.state), blocks, steering)
             except Diverged as error:
                 raise self._diverged(error) from error
+
+    def _loop(self, stepper: Stepper, blocks: Compiled, steering: Steering) -> Iterator[Event]:
+        options, state = self.options, self.state
+        while not self.is_complete:
+            if steering.pauses():
+                yield from stepper.read()
+            with blocks.paused():
+                yield from self._pause(steering)
+            if self.processes.agree(is_wanted=steering.stops(), device=self.base.device):
+                break
+            yield from stepper.take()
+            for note in _taken(stepper.notes):
+                yield Noted(note)
             is_due = options.sample_every and (state.step % options.sample_every == 0 or self.is_complete)
-            if is_due or steering.draws():
-                yield from self._sample(state.step, is_asked=not is_due)
-            if options.checkpoint_every and state.step % options.checkpoint_every == 0 and not self.is_complete:
+            draws = is_due or steering.draws()
+            saves = options.checkpoint_every and state.step % options.checkpoint_every == 0 and not self.is_complete
+            if draws or saves:
+                yield from stepper.read()
+            if draws:
+                with blocks.paused():
+                    yield from self._sample(state.step, is_asked=not is_due)
+            if saves:
                 yield self._checkpoint_if_possible()
+        yield from stepper.read()
 
     def _pause(self, steering: Steering) -> Iterator[Event]:
         if not steering.pauses():
@@ -165,7 +191,7 @@ class Run:
             return
         words, concepts = self.method.style_words(), concept_words(self.method)
         requests = [Request(called_prompt(prompt, words, concepts), _SAMPLE_SEED) for prompt in prompts]
-        with self._resting.awake():
+        with self._resting.awake(), self.state.shown():
             drawn = [image for _, image in draw(self.base, requests, sample_look(self.options, self.base))]
         yield Sampled(step, self.folder.save_samples(step, drawn))
 
@@ -189,7 +215,8 @@ class Run:
             return Noted(f"no bundle of step {self.state.step}: {error}")
 
     def _diverged(self, error: Diverged) -> TrainingDiverged:
-        names = ", ".join(sorted({path.name for part in error.batch.values() for path in part.paths}))
+        parts = [part for batch in error.batches for part in batch.values()]
+        names = ", ".join(sorted({path.name for part in parts for path in part.paths}))
         saved = self._save()
         return TrainingDiverged(
             f"the loss stopped being a number at step {self.state.step + 1} (pictures: {names}); the weights of step "
@@ -199,7 +226,8 @@ class Run:
 
     def _save(self) -> Saved:
         card = card_of(self.options, self.method, self.base, self.state, self._pictures)
-        style = Style(card, self.state.learnable.tensors())
+        with self.state.shown():
+            style = Style(card, self.state.learnable.tensors())
         self.is_saved = True
         try:
             save_style(self.options.out, style)
@@ -217,3 +245,9 @@ class Run:
             return self._save().path
         except ResourceError:
             return None
+
+
+def _taken(notes: list[str]) -> list[str]:
+    taken = list(notes)
+    notes.clear()
+    return taken

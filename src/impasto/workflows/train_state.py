@@ -8,15 +8,17 @@ schedule is a function of that number.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from impasto.adapters.average import Average
 from impasto.adapters.learnable import Learnable
 from impasto.core.errors import RunError
 
-_WEIGHT, _MOMENT, _RNG, _LOSSES = "weight.", "optimizer.", "rng.", "losses"
+_WEIGHT, _MOMENT, _RNG, _LOSSES, _AVERAGE = "weight.", "optimizer.", "rng.", "losses", "average."
 _OF_RUN = "run"
 
 
@@ -31,6 +33,7 @@ class TrainState:
         device: Of the parameters; its own generator is part of the state too.
         step: Steps done.
         losses: Of all steps done.
+        average: The moving average of the parameters, if one is wanted.
     """
 
     learnable: Learnable
@@ -39,6 +42,7 @@ class TrainState:
     device: torch.device
     step: int = 0
     losses: list[float] = field(default_factory=list)
+    average: Average | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors by name, in full precision, without copies: write them before the next step."""
@@ -47,7 +51,13 @@ class TrainState:
             found |= {f"{_MOMENT}{index}.{key}": value for key, value in values.items() if isinstance(value, Tensor)}
         found |= {_RNG + name: state for name, state in self._generators()}
         found[_LOSSES] = torch.tensor(self.losses, dtype=torch.float64)
+        if self.average is not None:
+            found |= {_AVERAGE + index: value for index, value in self.average.tensors().items()}
         return found
+
+    def shown(self) -> AbstractContextManager[None]:
+        """Return a `with` in which the parameters are what is drawn with and saved: their average, if there is one."""
+        return nullcontext() if self.average is None else self.average.shown()
 
     def facts(self) -> dict[str, object]:
         """Return what is no tensor: the optimiser's numbers."""
@@ -58,6 +68,7 @@ class TrainState:
         }
         return {
             "optimizer": type(self.optimizer).__name__,
+            "averaged": 0 if self.average is None else self.average.updates,
             "scalars": {index: values for index, values in scalars.items() if values},
             "groups": [
                 {key: value for key, value in group.items() if isinstance(value, bool | int | float | str)}
@@ -66,8 +77,9 @@ class TrainState:
         }
 
     def size(self) -> int:
-        """Return how many bytes a bundle will take, before there are any moments: weights and two moments."""
-        return 3 * sum(parameter.numel() * parameter.element_size() for parameter in self.learnable.parameters())
+        """Return how many bytes a bundle will take, before there are any moments: weights, two moments, an average."""
+        copies = 3 if self.average is None else 4
+        return copies * sum(each.numel() * each.element_size() for each in self.learnable.parameters())
 
     def restore(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
         """Become what was written down after `step`.
@@ -78,6 +90,7 @@ class TrainState:
         try:
             self._restore_weights(tensors)
             self._restore_optimizer(tensors, facts)
+            self._restore_average(tensors, facts)
             self._restore_generators(tensors)
             self.losses = tensors[_LOSSES].tolist()
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
@@ -112,6 +125,14 @@ class TrainState:
         present = self.optimizer.state_dict()["param_groups"]
         joined = [now | saved for now, saved in zip(present, groups, strict=True)]
         self.optimizer.load_state_dict({"state": state, "param_groups": joined})
+
+    def _restore_average(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
+        if self.average is not None:
+            kept = {name.removeprefix(_AVERAGE): value for name, value in tensors.items() if name.startswith(_AVERAGE)}
+            updates = facts["averaged"]
+            if not isinstance(updates, int):
+                raise TypeError(f"averaged = {updates}")
+            self.average.restore(kept, updates)
 
     def _generators(self) -> Iterator[tuple[str, Tensor]]:
         yield _OF_RUN, self.rng.get_state()

@@ -56,9 +56,10 @@ def _train(options: TrainOptions, method: Method) -> int:
 
     from impasto.cli.console import show
     from impasto.cli.interrupt import StopOnInterrupt
+    from impasto.workflows.processes import is_first_process
     from impasto.workflows.train import train
 
-    console = Console()
+    console = Console(quiet=not is_first_process())
     with StopOnInterrupt() as stop, closing(train(options, method, stop=stop)) as stream:
         show(console, _armed_from_first_step(stream, stop))
     if options.dry_run:

@@ -1,0 +1,50 @@
+"""Aspect-ratio buckets: sizes of about the same area, so that pictures need not be cut to squares.
+
+Every style picture goes to the bucket that is nearest in shape, is resized to cover it, and is cut in the middle; true
+size and crop are told to the base (arXiv:2307.01952, Sec. 2.2 and 2.3). All rows of a batch are of one bucket.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PIL import Image
+
+from impasto.base.conditioning import Geometry
+
+_LONGEST = 2.0
+
+
+def bucket_sizes(side: int, step: int) -> list[tuple[int, int]]:
+    """Return (height, width) of all buckets: no larger in area than a square of `side`, at most twice as long as wide.
+
+    Args:
+        side: Of the square, in pixels.
+        step: Sides are multiples of this.
+    """
+    found = set()
+    for height in range(step, int(side * _LONGEST) + 1, step):
+        width = side * side // height // step * step
+        if width >= step and max(height, width) <= _LONGEST * min(height, width):
+            found |= {(height, width), (width, height)}
+    square = side // step * step
+    return sorted(found | {(square, square)})
+
+
+def nearest_bucket(image: Image.Image, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the (height, width) nearest to the picture in shape; of equal shapes, the larger one."""
+    shape = math.log(image.height / image.width)
+    return min(sizes, key=lambda size: (round(abs(math.log(size[0] / size[1]) - shape), 9), -size[0] * size[1]))
+
+
+def fit_to(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Geometry]:
+    """Return the picture resized to cover (height, width), cut to the middle, and how it was cut."""
+    height, width = size
+    scale = max(height / image.height, width / image.width)
+    resized = image.resize(
+        (max(width, round(image.width * scale)), max(height, round(image.height * scale))), Image.Resampling.LANCZOS
+    )
+    top, left = (resized.height - height) // 2, (resized.width - width) // 2
+    cut = resized.crop((left, top, left + width, top + height))
+    return cut, Geometry((image.height, image.width), (top, left), (height, width))
