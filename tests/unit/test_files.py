@@ -117,3 +117,7 @@ def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--out .* is a folder: name a file, for example .*style\.safetensors"):
         refuse_folder(tmp_path, "--out")
     refuse_folder(tmp_path / "new.safetensors", "--out")
+
+
+def test_errors_are_one_line_whatever_is_in_them() -> None:
+    assert str(ConfigError("style \x1b[31mred\nsays 'é λ'\x00\ud800")) == "style  [31mred says 'é λ'  "

@@ -116,6 +116,9 @@ def drawing(tiny_folders: dict[str, Path]) -> tuple[object, ...]:
             "guidance_scale = nan: input should be a finite",
         ),
         (["generate"], "prompt"),
+        (["generate", "--prompt", "a fox", "--base", "a" * 5000], "aaa' was not found: use 'pocket'"),
+        (["stylize", "a" * 5000, "--prompt", "a fox"], "aaa does not exist: name a picture file"),
+        (["styles", "a" * 5000], "cannot use aaa"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -135,6 +138,7 @@ def test_command_line(refused: Refuse, arguments: list[str], told: str) -> None:
             "--aux generate and --aux-images a contradict each other: give one",
         ),
         (["--aux", "none", "--aux-images", "a"], "--aux none and --aux-images a contradict each other: give one"),
+        (["--style-images", "a" * 5000], "aaa does not exist: give a folder of pictures"),
         (["--style-images", "none"], "--style-images none does not exist: give a folder of pictures"),
         (["--aux-images", "style-pictures/0.txt"], "style-pictures/0.txt is not a picture, whatever its name says"),
         (["--style-images", "folder.safetensors"], "--style-images folder.safetensors holds no picture: put files"),

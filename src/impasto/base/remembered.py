@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from transformers import PreTrainedConfig
 
 from impasto.base.conditioning import Conditioning, Geometry, joined
 from impasto.base.latent_diffusion import LatentDiffusion
@@ -132,7 +134,7 @@ class Remembered:
 
 def _settings(network: nn.Module) -> object:
     """Return a network's configuration as JSON; diffusers has a mapping, transformers an object."""
-    config = network.config
-    plain = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    config = cast(object, network.config)
+    plain = config.to_dict() if isinstance(config, PreTrainedConfig) else dict(cast("Mapping[str, object]", config))
     without_place = {str(key): value for key, value in plain.items() if key != "_name_or_path"}
     return json.loads(json.dumps(without_place, default=str, sort_keys=True))

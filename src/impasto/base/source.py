@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from impasto.core.errors import ConfigError, ResourceError, UnsafeFile
+from impasto.core.files import is_file, is_folder
 
 POCKET = "pocket"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -50,9 +51,9 @@ def find_base(name: str) -> Source:
     if name == POCKET:
         return Source(name, str(files("impasto") / "pocket" / "model"), "sdxl", is_single_file=False)
     path = Path(name)
-    if path.is_dir():
+    if is_folder(path):
         return Source(name, name, _family_of_folder(path), is_single_file=False)
-    if path.is_file():
+    if is_file(path):
         return Source(name, name, _family_of_checkpoint(path), is_single_file=True)
     if _HUB_NAME.fullmatch(name) and path.suffix not in {".safetensors", ".ckpt"}:
         return Source(name, name, _family_on_hub(name), is_single_file=False)

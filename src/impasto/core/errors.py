@@ -16,7 +16,16 @@ A message is one line: what was wrong, the value, what is allowed, what to do.
 
 
 class ImpastoError(Exception):
-    """Base of all errors that are told in one line."""
+    """Base of all errors that are told in one line.
+
+    What comes from files may hold line breaks, or characters that steer a terminal: they are told as blanks.
+
+    Args:
+        message: What was wrong, the value, what is allowed, what to do.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(letter if letter.isprintable() else " " for letter in message))
 
 
 class ConfigError(ImpastoError):

@@ -51,6 +51,22 @@ def clear_staged(target: Path) -> None:
                 path.unlink()
 
 
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; a name that the system refuses, for its length for instance, is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder; see `is_file`."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def reason_of(error: Exception) -> str:
     """Return in a few words what the system, or safetensors on its behalf, complained about."""
     if isinstance(error, OSError):
@@ -85,5 +101,5 @@ def write_text(target: Path, text: str) -> None:
 
 def refuse_folder(target: Path, option: str) -> None:
     """Raise `ConfigError` if `target`, the value of `option`, is a folder where a file is wanted."""
-    if target.is_dir():
+    if is_folder(target):
         raise ConfigError(f"{option} {target} is a folder: name a file, for example {target / 'style.safetensors'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from impasto.core.errors import DataError
+from impasto.core.files import is_file, reason_of
 
 _MAX_CHARACTERS = 2000
 
@@ -16,12 +17,14 @@ def caption_of(picture: Path) -> str | None:
         DataError: The caption is not text or is longer than any prompt.
     """
     path = picture.with_suffix(".txt")
-    if not path.is_file():
+    if not is_file(path):
         return None
     try:
         words = " ".join(path.read_text("utf-8-sig").split())
     except UnicodeDecodeError as error:
         raise DataError(f"caption {path} is not UTF-8 text: save it again as UTF-8") from error
+    except OSError as error:
+        raise DataError(f"caption {path} cannot be read: {reason_of(error).lower()}") from error
     if len(words) > _MAX_CHARACTERS:
         raise DataError(f"caption {path} has {len(words)} characters, at most {_MAX_CHARACTERS} are read: shorten it")
     return words or None

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from impasto.base.conditioning import Geometry
 from impasto.core.errors import DataError
+from impasto.core.files import is_file, is_folder, reason_of
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
@@ -47,13 +48,15 @@ def list_pictures(folder: Path, option: str) -> list[Path]:
     Raises:
         DataError: There is no such folder, or no picture in it.
     """
-    if folder.is_file():
+    if is_file(folder):
         return [folder]
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DataError(f"{option} {folder} does not exist: give a folder of pictures, or one picture")
-    found = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    try:
+        inside = list(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{option} {folder} cannot be read: {reason_of(error).lower()}") from error
+    found = sorted(path for path in inside if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
     if not found:
         raise DataError(
             f"{option} {folder} holds no picture: put files there that end in {', '.join(sorted(SUFFIXES))}"
@@ -67,8 +70,8 @@ def read_picture(path: Path) -> Picture:
     Raises:
         DataError: The file is no picture, is damaged, animated, or too large.
     """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    if not is_file(path):
+        what = "is a folder" if is_folder(path) else "does not exist"
         raise DataError(f"picture {path} {what}: name a picture file")
     try:
         # Pillow's warnings are about large or sloppy files: the former are refused here, the latter read all the same.

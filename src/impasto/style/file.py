@@ -16,7 +16,7 @@ from torch import Tensor
 from impasto.adapters.full_weights import DELTA
 from impasto.adapters.new_tokens import TOKEN
 from impasto.core.errors import StyleFileError, UnsafeFile
-from impasto.core.files import staged
+from impasto.core.files import is_file, is_folder, staged
 from impasto.style.card import CARD_KEY, Card
 from impasto.style.formats.pairs import is_foreign, read_pairs
 
@@ -144,8 +144,8 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_header(path: Path) -> Mapping[str, object]:
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    if not is_file(path):
+        what = "is a folder" if is_folder(path) else "does not exist"
         raise StyleFileError(f"style file {path} {what}: name a .safetensors file that impasto trained")
     with path.open("rb") as stream:
         head = stream.read(8)

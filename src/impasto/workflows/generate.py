@@ -12,7 +12,7 @@ from PIL import Image
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
-from impasto.core.files import staged, write_text
+from impasto.core.files import is_file, staged, write_text
 from impasto.data.images import fit_square, read_picture
 from impasto.style.attach import attached
 from impasto.workflows.draw import Look, Request, draw
@@ -116,7 +116,7 @@ def _targets(out: Path, requests: Sequence[Request]) -> list[Path]:
         if len(requests) > 1:
             raise ConfigError(f"--out {out} is one file, but {len(requests)} pictures are asked for: name a folder")
         return [out]
-    if out.is_file():
+    if is_file(out):
         raise ConfigError(f"--out {out} is a file that does not end in .png: name a folder or a .png file")
     taken = [int(path.stem.split("-")[0]) for path in out.glob("*-*.png") if path.stem.split("-")[0].isdigit()]
     first = max(taken, default=-1) + 1

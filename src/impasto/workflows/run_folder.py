@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -25,9 +26,14 @@ _LIBRARIES = ("impasto", "torch", "diffusers", "transformers", "peft", "safetens
 _FACTS, _LOG, _PLOT = "run.json", "events.jsonl", "loss.png"
 
 
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
+
+
 def library_versions() -> dict[str, str]:
     """Return the versions that a run depends on."""
-    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
+    return dict(_versions())
 
 
 class RunFolder:

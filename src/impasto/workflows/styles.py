@@ -11,6 +11,7 @@ from pathlib import Path
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.roles import Roles
 from impasto.core.errors import ConfigError
+from impasto.core.files import is_file, is_folder
 from impasto.data.captions import styled_prompt
 from impasto.style.attach import verify
 from impasto.style.file import Style, load_style
@@ -63,14 +64,14 @@ def parse_style(given: str) -> tuple[Path, str | None, float]:
 
     A colon or an @ that is part of an existing path is left alone.
     """
-    if Path(given).exists():
+    if is_file(Path(given)) or is_folder(Path(given)):
         return Path(given), None, 1.0
     rest, scale = given, 1.0
     before, colon, after = given.rpartition(":")
     if colon and not {"/", "\\"} & set(after):  # the colon of a folder's name has a path behind it
         rest, scale = before, _number(given, before, after)
     path, at, role = rest.rpartition("@")
-    if not at or Path(rest).exists() or "/" in role or "." in role:
+    if not at or is_file(Path(rest)) or "/" in role or "." in role:
         return Path(rest), None, scale
     return Path(path), role, scale
 

@@ -11,6 +11,7 @@ from impasto.base.fingerprint import Fingerprint
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.digest import digest_of_file, digest_of_json
 from impasto.core.errors import RunError
+from impasto.core.files import is_file, is_folder
 from impasto.data.captions import caption_of
 from impasto.methods._protocol import Method
 from impasto.workflows.run_folder import library_versions
@@ -40,12 +41,13 @@ def identity_of(options: TrainOptions, method: Method, gathered: Gathered) -> di
 
 def _content_of_style(given: str) -> str:
     path, role, scale = parse_style(given)
-    return f"{digest_of_file(path)[:16] if path.is_file() else path.name}@{role or ''}:{scale:g}"
+    return f"{digest_of_file(path)[:16] if is_file(path) else path.name}@{role or ''}:{scale:g}"
 
 
 def without_folders(given: str | None) -> str | None:
     """Return the last part of a path that exists here; nothing that is passed on holds paths of anybody's machine."""
-    return Path(given).name if given is not None and Path(given).exists() else given
+    path = Path(given or "")
+    return path.name if given is not None and (is_file(path) or is_folder(path)) else given
 
 
 def refuse_other_run(saved: Mapping[str, object], present: Mapping[str, object], done: int, folder: Path) -> None:

@@ -16,6 +16,7 @@ from impasto.base.conditioning import Geometry
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Planned
+from impasto.core.files import is_file, is_folder
 from impasto.data.encode import captioned
 from impasto.data.images import Picture, list_pictures, read_picture
 from impasto.methods._protocol import Method
@@ -48,10 +49,10 @@ def check_options(options: TrainOptions) -> None:
         raise ConfigError(f"--num-aux {options.num_aux} has no effect without --aux generate: leave it out")
     if options.resume and options.run_dir is None:
         raise ConfigError("--resume needs --run-dir: name the folder of the run that is to go on")
-    if options.out.is_dir():
+    if is_folder(options.out):
         raise ConfigError(f"--out {options.out} is a folder: name a file in it")
-    nearest = next(parent for parent in options.out.absolute().parents if parent.exists())
-    if not nearest.is_dir():
+    nearest = next(parent for parent in options.out.absolute().parents if is_folder(parent) or is_file(parent))
+    if not is_folder(nearest):
         raise ConfigError(f"--out {options.out} cannot be written: {nearest} is a file, not a folder")
     if shutil.disk_usage(nearest).free < 64 * 2**20:
         raise ResourceError(f"--out {options.out}: less than 64 MiB are free on that disk; free some first")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from impasto.core.bundles import Bundle, newest_bundle
 from impasto.core.errors import RunError
@@ -72,3 +73,10 @@ def _refuse_finished(folder: RunFolder, options: TrainOptions, done: int) -> Non
             f"--resume: the run in {folder.folder} is finished after {steps} steps and kept no bundle of its end "
             "(--checkpoint-every keeps one): begin anew with another --run-dir"
         )
+
+
+def table_of(value: object, folder: Path) -> Mapping[str, object]:
+    """Return `value`, part of a bundle in `folder`, if it is a table; raises `RunError` otherwise."""
+    if not isinstance(value, dict):
+        raise RunError(f"{folder} is incomplete: begin anew with another --run-dir")
+    return value

@@ -33,7 +33,7 @@ from impasto.workflows.train_options import TrainOptions
 from impasto.workflows.train_passes import Passes
 from impasto.workflows.train_pictures import AUX, draw_aux, drawn_before, encode_streams, sample_look
 from impasto.workflows.train_plan import Gathered, picture_hashes, side_of
-from impasto.workflows.train_resume import Left
+from impasto.workflows.train_resume import Left, table_of
 from impasto.workflows.train_state import TrainState
 
 _SAMPLE_SEED = 1234
@@ -91,7 +91,7 @@ class Run:
         yield from self._prepare(streams)
         if self.left is not None and self.left.bundle is not None:
             bundle = self.left.bundle
-            self.state.restore(bundle.step, bundle.tensors(), _table(bundle.facts.get("state"), bundle.folder))
+            self.state.restore(bundle.step, bundle.tensors(), table_of(bundle.facts.get("state"), bundle.folder))
         else:
             yield from self._sample(0, is_asked=False)
         with self._resting.asleep():
@@ -248,9 +248,3 @@ def _taken(notes: list[str]) -> list[str]:
     taken = list(notes)
     notes.clear()
     return taken
-
-
-def _table(value: object, folder: Path) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise RunError(f"bundle {folder} is incomplete: begin anew with another --run-dir")
-    return value
