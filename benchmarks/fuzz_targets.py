@@ -36,7 +36,7 @@ from impasto.workflows.recipes import recipe_for
 from impasto.workflows.run_folder import RunFolder
 from impasto.workflows.train import train
 from impasto.workflows.train_identity import identity_of, refuse_other_base
-from impasto.workflows.train_loop import new_optimizer
+from impasto.workflows.train_optimizer import new_optimizer
 from impasto.workflows.train_options import TrainOptions
 from impasto.workflows.train_plan import check_options, gather
 from impasto.workflows.train_resume import find_left, table_of
@@ -231,8 +231,9 @@ def bundle(prepared: Prepared, rng: random.Random) -> Read:
             if found is None:
                 return
             learnable = prepared.learnable
-            optimizer = new_optimizer(options, learnable.parameters())
-            made = TrainState(learnable, optimizer, generator(0), torch.device("cpu"))
+            cpu = torch.device("cpu")
+            optimizer = new_optimizer(options.optimizer, learnable.parameters(), options.learning_rate, cpu)
+            made = TrainState(learnable, optimizer, generator(0), cpu)
             made.restore(found.step, found.tensors(), table_of(found.facts.get("state"), run))
 
     return read
