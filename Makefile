@@ -21,11 +21,14 @@ check: $(READY)  ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-benchmark: $(READY)  ## measure again what the README states; about 20 minutes
+benchmark: $(READY)  ## measure again what the README states; about an hour
 	$(BIN)/python -m benchmarks.styleforge_pocket
 	$(BIN)/python -m benchmarks.speed_pocket
 	$(BIN)/python -m benchmarks.b_lora_speed
 	$(BIN)/python -m benchmarks.subdivision
+	$(BIN)/python -m benchmarks.step_speed --compile
+	$(BIN)/python -m benchmarks.step_ladder --compile
+	$(BIN)/python -m benchmarks.memory_plan
 	$(BIN)/python -m benchmarks.report
 
 parity: $(PARITY)/.ready  ## compare the metrics with torch-fidelity, torchmetrics and OpenCLIP: docs/precision.md

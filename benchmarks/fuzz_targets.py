@@ -231,10 +231,9 @@ def bundle(prepared: Prepared, rng: random.Random) -> Read:
             if found is None:
                 return
             learnable = prepared.learnable
-            optimizer = new_optimizer(
-                options.optimizer, learnable.parameters(), options.learning_rate, torch.device("cpu")
-            )
-            made = TrainState(learnable, optimizer, generator(0), torch.device("cpu"))
+            cpu = torch.device("cpu")
+            optimizer = new_optimizer(options.optimizer, learnable.parameters(), options.learning_rate, cpu)
+            made = TrainState(learnable, optimizer, generator(0), cpu)
             made.restore(found.step, found.tensors(), table_of(found.facts.get("state"), run))
 
     return read

@@ -65,7 +65,7 @@ def test_toml_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"stepz": 3}, "unknown option 'stepz'; known: attach, aux, aux_images, base"),
+        ({"stepz": 3}, "unknown option 'stepz'; known: accumulate, attach, aux, aux_images, base"),
         ({"steps": "many"}, "steps = 'many': input should be a valid integer"),
         ({"steps": 0}, "steps = 0: input should be greater than or equal to 1"),
         ({"aux": "often"}, "aux = 'often': input should be 'folder', 'generate' or 'none'"),
@@ -143,7 +143,8 @@ def test_parsed_options_are_the_model_itself() -> None:
 
 def test_unknown_name_in_config_names_file_and_field(tmp_path: Path) -> None:
     config = toml(tmp_path, "stepz = 3")
-    assert refusal(*NEEDED, "--config", config).startswith(f"{config}: unknown option 'stepz'; known: attach, aux,")
+    expected = f"{config}: unknown option 'stepz'; known: accumulate, attach,"
+    assert refusal(*NEEDED, "--config", config).startswith(expected)
 
 
 def test_wrong_value_in_config_names_file_and_field(tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_help_shows_what_config_and_recipe_say(tmp_path: Path, capsys: pytest.Ca
     assert left.value.code == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "Optimiser steps. (default: 41)" in told
-    assert "Pictures of each stream in a step. (default: 7)" in told
+    assert "Pictures of each stream in a batch. (default: 7)" in told
     assert "--config FILE.toml reads options from a file; flags win over it." in told
 
 

@@ -11,13 +11,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-from impasto.core.errors import ConfigError, ResourceError
+from contracts.test_resume import STEPS, compare
+from impasto.core.errors import ConfigError, ResourceError, TrainingDiverged
 from impasto.core.events import Noted, Planned, TrainStep
 from impasto.methods.styleforge import Method, Settings
 from impasto.style.file import load_style
-from impasto.workflows import train_run
+from impasto.workflows import train_loop, train_run
 from impasto.workflows.train import train
 from impasto.workflows.train_options import TrainOptions
+from impasto.workflows.train_readings import Readings
 
 
 @pytest.fixture
@@ -152,6 +154,45 @@ def test_average_is_what_is_saved(learn):
     for name, value in averaged.items():
         if name.endswith("lora_B.weight"):  # B begins at zero, and the first update keeps a tenth of that
             torch.testing.assert_close(value, 0.9 * plain[name])
+
+
+def test_losses_read_late_are_the_same_losses(learn, monkeypatch):
+    expected, before = learn(steps=5)
+    monkeypatch.setattr(train_loop, "Readings", lambda device, _: Readings(device, 2))
+    found, events = learn(steps=5)
+    assert losses(events) == losses(before)
+    assert [event.step for event in events if isinstance(event, TrainStep)] == [1, 2, 3, 4, 5]
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_broken_step_is_named_although_it_is_read_late(learn, monkeypatch):
+    monkeypatch.setattr(train_loop, "Readings", lambda device, _: Readings(device, 4))
+    loss, calls = Method.loss, []
+
+    def breaks(self, *given):
+        calls.append(1)
+        total, terms = loss(self, *given)
+        return (total * float("nan") if len(calls) == 2 else total), terms
+
+    monkeypatch.setattr(Method, "loss", breaks)
+    with pytest.raises(TrainingDiverged, match=r"at step 2 .*the weights of step 1"):
+        learn(steps=4)
+
+
+def test_an_average_is_gone_on_with_bit_for_bit(tmp_path: Path, tiny_folders, style_images: Path):
+    options = TrainOptions(
+        style_images=str(style_images),
+        base=str(tiny_folders["sdxl"]),
+        out=tmp_path / "cut.safetensors",
+        run_dir=tmp_path / "cut",
+        steps=STEPS,
+        accumulate=2,
+        ema=0.9,
+        sample_every=0,
+        device="cpu",
+        cache="none",
+    )
+    compare(Method(Settings(learn="lora", rank=2, prior_weight=0)), options, tmp_path)
 
 
 def test_two_batches_are_not_one(learn):
