@@ -14,7 +14,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -72,7 +72,7 @@ def plain_step(case: Case, habits: Habits = Habits()) -> Callable[[], object]:  
     return PlainLoop(base, streams, rows=case.rows, side=base.resolution, rank=case.rank, habits=habits).step
 
 
-def own_steps(case: Case, folder: Path, options: dict[str, object]) -> Iterator[object]:
+def own_steps(case: Case, folder: Path, options: dict[str, object]) -> Generator[object]:
     """Yield after every step of `train()`."""
     learns_all = case.rank is None
     settings = Settings(
@@ -116,6 +116,8 @@ def measure(case: Case, rounds: int) -> list[dict[str, object]]:
                 step()
                 if turn >= WARM_UP:
                     seconds[name].append(time.perf_counter() - started)
+        for steps in running:
+            steps.close()
     plain = seconds["plain loop"]
     return [
         {
