@@ -194,7 +194,9 @@ def test_damaged_picture_is_named(refused: Refuse, training: tuple[object, ...],
 
 def test_config_file_is_named(refused: Refuse, training: tuple[object, ...], folder: Path) -> None:
     (folder / "mine.toml").write_text("stepz = 4")
-    assert "mine.toml: unknown option 'stepz'; known: attach, aux," in refused(*training, "--config", "mine.toml")
+    assert "mine.toml: unknown option 'stepz'; known: accumulate, attach, aux," in refused(
+        *training, "--config", "mine.toml"
+    )
     (folder / "mine.toml").write_text("pairs = 'two'")
     assert "mine.toml: pairs = 'two': input should be a valid integer" in refused(*training, "--config", "mine.toml")
 

@@ -252,7 +252,8 @@ def test_options_from_a_file(sdxl: LatentDiffusion, folder: Path) -> None:
     (folder / "c.toml").write_text('dtype = "bf16"\n')
     assert main(["convert", "in.safetensors", "out.safetensors", "--format", "kohya", "--config", "c.toml"]) == 0
     assert load_style(folder / "out.safetensors").tensors.popitem()[1].dtype == torch.bfloat16
-    assert get_args(ConvertOptions.model_fields["format"].annotation) == tuple(KNOWN) == FORMATS
+    assert get_args(ConvertOptions.model_fields["format"].annotation) == (*KNOWN, "custom-diffusion")
+    assert tuple(KNOWN) == FORMATS
 
 
 # Files of other tools

@@ -106,7 +106,7 @@ def test_a_block_differs_in_its_row_alone_and_unconditional_rows_stay(
 ) -> None:
     seen: list[Conditioning] = []
     predict = base.predict
-    monkeypatch.setattr(base, "predict", lambda x, t, words, size: seen.append(words) or predict(x, t, words, size))
+    monkeypatch.setattr(base, "predict", lambda x, t, words, *rest: seen.append(words) or predict(x, t, words, *rest))
     blocks = attention_blocks(base.unet)
     list(draw(base, block_requests(PAIR, blocks, seed=3), LOOK))
     variants, words = len(blocks) + 2, seen[0]
