@@ -84,9 +84,11 @@ class Control:
         teacher: For which part of the run a branch without style, from the same noise, runs beside every picture.
         needs_images: Whether it has no effect without style pictures.
         needs_reference: Whether the pictures of a run look at a reference: a given one, or else the first of them.
+        name: As the command line calls it.
         flags: What the command line calls those settings whose own names mean something else there.
     """
 
+    name: ClassVar[str] = "plain"
     flags: ClassVar[Mapping[str, str]] = {}
     needs_images: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False

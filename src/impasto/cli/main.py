@@ -15,18 +15,25 @@ from impasto.core.errors import ConfigError, ImpastoError
 from impasto.core.plugins import plugin_names
 
 _COMMANDS = "impasto.cli.commands"
-_ORDER = ("demo", "train", "generate", "mix", "stylize", "probe", "extract", "convert", "styles", "doctor")
+_ORDER = (
+    *("demo", "train", "generate", "mix", "stylize", "transfer", "negative-style", "probe", "extract", "convert"),
+    *("styles", "doctor"),
+)
 
 
 def command_names() -> list[str]:
     """Return all commands, the usual order first."""
-    found = plugin_names(_COMMANDS)
+    found = [name.replace("_", "-") for name in plugin_names(_COMMANDS)]
     return [name for name in _ORDER if name in found] + [name for name in found if name not in _ORDER]
+
+
+def _module(command: str) -> str:
+    return command.replace("-", "_")
 
 
 def summary_of(command: str) -> str:
     """Return the first line of a command's docstring, without importing it."""
-    spec = find_spec(f"{_COMMANDS}.{command}")
+    spec = find_spec(f"{_COMMANDS}.{_module(command)}")
     if spec is None or spec.origin is None:
         return ""
     docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
@@ -73,7 +80,7 @@ def _run(command: str, rest: list[str]) -> int:
     try:
         if command not in command_names():
             raise ConfigError(f"unknown command {command!r}: choose one of {', '.join(command_names())}")
-        run = cast(Callable[[list[str]], int], import_module(f"{_COMMANDS}.{command}").run)
+        run = cast(Callable[[list[str]], int], import_module(f"{_COMMANDS}.{_module(command)}").run)
         return run(rest)
     except ImpastoError as error:
         print(f"impasto: {error}", file=sys.stderr)
