@@ -19,18 +19,14 @@ def found_subjects(
 
 
 def content_leaks(
-    pictures: Float[Tensor, "pictures dim"],
-    subjects: Float[Tensor, "subjects dim"],
-    of_reference: Int[Tensor, " pictures"],
-    asked: Int[Tensor, " pictures"],
+    found: Int[Tensor, " pictures"], of_reference: Int[Tensor, " pictures"], asked: Int[Tensor, " pictures"]
 ) -> Bool[Tensor, " pictures"]:
     """Return for each picture whether it shows the subject of its reference instead of the one asked for.
 
     A subject is also "found" by mistake now and then, so compare with pictures of the same words without a reference.
 
     Args:
-        pictures: See `found_subjects`.
-        subjects: See `found_subjects`.
+        found: Subject that each picture shows, see `found_subjects`.
         of_reference: Subject of each picture's reference.
         asked: Subject that each picture was asked to show.
 
@@ -39,4 +35,4 @@ def content_leaks(
     """
     if (of_reference == asked).any():
         raise ValueError("a picture was asked to show the subject of its reference: choose another reference for it")
-    return found_subjects(pictures, subjects) == of_reference
+    return found == of_reference

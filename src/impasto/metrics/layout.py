@@ -21,6 +21,9 @@ _WINDOW, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 """Of structural similarity, for values from 0 to 1."""
 
+_AT_ONCE = 64
+"""Pairs that are compared at once: memory."""
+
 
 def edge_maps(pictures: Float[Tensor, "pictures 3 height width"]) -> Float[Tensor, "pictures 1 height width"]:
     """Return Sobel magnitudes of the luminance of pictures in [-1, 1], the strongest edge of each picture at 1."""
@@ -88,4 +91,5 @@ def layout_stability(group: Tensor, similarity: Callable[[Tensor, Tensor], Tenso
     if len(group) < 2:
         raise ValueError(f"layout stability compares pictures of one seed in several styles, got {len(group)}")
     first, second = torch.triu_indices(len(group), len(group), offset=1)
-    return float(similarity(group[first], group[second]).mean())
+    parts = zip(first.split(_AT_ONCE), second.split(_AT_ONCE), strict=True)
+    return float(torch.cat([similarity(group[one], group[other]) for one, other in parts]).mean())
