@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from impasto.metrics.named_colour import GROUNDS
+from impasto.metrics import named_colour
 from pretraining.data.render import SIZE, Picture
 from pretraining.data.sets import EmojiSet
 from pretraining.data.subjects import spoken, with_article
+
+GROUNDS = named_colour.GROUNDS
+"""Plain grounds by name, RGB."""
 
 DRAWING_SIDE = 116
 """Side of every drawing, always centred: fewer things to learn in the hours that two cores have. Not measured apart."""

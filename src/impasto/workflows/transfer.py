@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from PIL import Image, ImageOps
 
@@ -16,7 +18,7 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated
 from impasto.core.files import staged
-from impasto.data.images import read_picture
+from impasto.data.images import Picture, read_picture
 from impasto.style.attach import attached
 from impasto.workflows.companions import Reference
 from impasto.workflows.draw import Look, Request
@@ -56,17 +58,18 @@ def transfer(options: TransferOptions, control: Control) -> Generator[Event]:
     groups = read_all(read_references(options))
     check_transfer(options, control.name, len(groups[0]))
     styles = load_styles(options.style)
-    start = None if options.start is None else read_picture(options.start).image
+    start = None if options.start is None else read_picture(options.start)
     base = open_base(options.base, device=options.device, precision=options.precision)
     look = _look(options, base)
     fitted = fit_to(base, styles)
-    begin = None if start is None else _covering(start, look)
+    begin = None if start is None else _covering(start.image, look)
     if control.needs_reference:
         job, requests = _aligned(options, control, base, (look, fitted), groups[0][0])
     else:
         job, requests = _prompted(options, control, base, (look, fitted), groups)
-    if begin is not None:
-        requests = [Request(r.prompt, r.seed, begin, {}, r.images, r.negative_images) for r in requests]
+    if start is not None and begin is not None:
+        requests = [replace(request, start=begin) for request in requests]
+        job = replace(job, notes=(*job.notes, *_notes_on_start(start, look)))
     written: list[Path] = []
     for event in draw_job(job, requests):
         yield event
@@ -84,8 +87,7 @@ def _look(options: TransferOptions, base: LatentDiffusion) -> Look:
         )
     made = look_of(options, options.height or base.resolution, options.width or base.resolution, strength)
     base.latent_shape(made.height, made.width)
-    values = {name: getattr(made, name) for name in made.__slots__}
-    return Look(**values | {"style_guidance_scale": options.style_guidance_scale})
+    return replace(made, style_guidance_scale=options.style_guidance_scale)
 
 
 def _covering(image: Image.Image, look: Look) -> Image.Image:
@@ -93,7 +95,16 @@ def _covering(image: Image.Image, look: Look) -> Image.Image:
     return ImageOps.fit(image, (look.width, look.height), Image.Resampling.LANCZOS)
 
 
-Drawn = tuple[Look, list[NamedStyle]]
+def _cut_note(picture: Picture, look: Look) -> tuple[str, ...]:
+    is_cut = picture.image.width * look.height != picture.image.height * look.width
+    return ("cut to its middle",) if is_cut else ()
+
+
+def _notes_on_start(start: Picture, look: Look) -> tuple[str, ...]:
+    return tuple(f"start: {note}" for note in (*start.notes, *_cut_note(start, look)))
+
+
+Drawn: TypeAlias = tuple[Look, list[NamedStyle]]
 
 
 def _aligned(
@@ -103,13 +114,13 @@ def _aligned(
     look, styles = drawn
     requests = [Request(prompt, seed) for prompt in _prompts(options, styles) for seed in seeds_of(options)]
     picture = reference.picture
-    notes = () if picture.image.width * look.height == picture.image.height * look.width else ("cut to its middle",)
-    rows = (("reference", str(picture.path)), *_control_rows(control))
-    facts = {"references": [reference.identity()], "reference_prompt": options.reference_prompt}
+    notes = (*picture.notes, *_cut_note(picture, look))
+    rows = (("reference", str(picture.path)), *_start_rows(options), *_control_rows(control))
+    facts: dict[str, object] = {"references": [reference.identity()], "reference_prompt": options.reference_prompt}
     facts |= _control_facts(control) | _start_facts(options)
     shown = Reference(_covering(picture.image, look), options.reference_prompt)
     guided = Guided(control, shown, None, rows, [facts] * len(requests))
-    told = (*(f"reference: {note}" for note in (*picture.notes, *notes)), *notes_on(styles))
+    told = (*(f"reference: {note}" for note in notes), *notes_on(styles))
     return Job(options, base, styles, look, told, guided=guided), requests
 
 
@@ -139,14 +150,14 @@ def _prompted(
                 for seed in seeds_of(options):
                     requests.append(Request(prompt, seed, images=each.images, negative_images=each.negative))
                     facts.append(more)
-    rows = (*_reference_rows(options, groups), *_adapter_rows(options, adapter, path), *_control_rows(control))
+    rows = (*_reference_rows(options, groups), *_adapter_rows(options, adapter, path))
+    rows = (*rows, *_start_rows(options), *_control_rows(control))
     notes = [note for group in groups for each in group for note in each.picture.notes]
     notes += dict.fromkeys(note for group in groups for note in adapter.plan([each.picture.image for each in group]))
     if adapter.contents.gates is not None and control.name == "style_studio":
         notes.append("StyleCrafter was published with the teacher alone: --mix sum is closer to it")
-    return Job(
-        options, base, styles, look, (*notes, *notes_on(styles)), guided=Guided(control, None, None, rows, facts)
-    ), (requests)
+    guided = Guided(control, None, None, rows, facts)
+    return Job(options, base, styles, look, (*notes, *notes_on(styles)), guided=guided), requests
 
 
 def _prompts(options: TransferOptions, styles: Sequence[NamedStyle]) -> list[str]:
@@ -168,6 +179,10 @@ def _start_facts(options: TransferOptions) -> dict[str, object]:
     return {} if options.start is None else {"start": options.start.name}
 
 
+def _start_rows(options: TransferOptions) -> tuple[tuple[str, str], ...]:
+    return () if options.start is None else (("start", str(options.start)),)
+
+
 def _control_rows(control: Control) -> tuple[tuple[str, str], ...]:
     settings = ", ".join(f"{name} {_spelled(value)}" for name, value in _settings(control).items())
     return (("control", f"{control.name}: {settings}" if settings else control.name),)
@@ -175,9 +190,7 @@ def _control_rows(control: Control) -> tuple[tuple[str, str], ...]:
 
 def _spelled(value: object) -> str:
     if isinstance(value, tuple):
-        return (
-            " to ".join(map(_spelled, value)) if all(isinstance(v, float) for v in value) else "+".join(map(str, value))
-        )
+        return (" to " if isinstance(value[0], float) else "+").join(map(_spelled, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -196,7 +209,6 @@ def _adapter_rows(options: TransferOptions, adapter: ImagePromptAdapter, path: P
         "adapter": f"{adapter.contents.title}, {path} x {options.adapter_scale:g}",
         "encoder": adapter.encoder.name,
         "negative": options.negative_style,
-        "start": "" if options.start is None else str(options.start),
     }
     return tuple((what, value) for what, value in rows.items() if value)
 
