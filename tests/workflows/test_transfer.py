@@ -137,6 +137,24 @@ def test_stylecrafter_and_a_start_picture(drawn) -> None:
     assert not np.array_equal(pixels(first), pixels(second))
 
 
+def test_trained_styles_are_attached_at_the_same_time(drawn, tiny_folders, folder: Path, tmp_path: Path) -> None:
+    learn = ("--learn", "lora", "--rank", "2", "--learning-rate", "1e-1", "--sample-every", "0", "--steps", "3")
+    base = ("--base", str(tiny_folders["sdxl"]), "--style-images", str(folder / "many"))
+    style = tmp_path / "s.safetensors"
+    run = ("--run-dir", str(tmp_path / "run"))
+    assert main(["train", "styleforge", *base, *learn, "--out", str(style), *run]) == 0
+    (plain,), _ = drawn("a.png", *PLUS)
+    (both,), out = drawn("a.png", *PLUS, "--style", f"{style}:0.8")
+    facts = json.loads(both.with_suffix(".json").read_text())
+    assert facts["prompt"] == "a fox, zwx style"
+    assert facts["styles"][0]["scale"] == 0.8
+    assert "s.safetensors x 0.8" in out
+    (zero,), _ = drawn("a.png", *PLUS, "--style", f"{style}:0")
+    assert np.array_equal(pixels(zero), pixels(plain))
+    (same_words,), _ = drawn("a.png", *PLUS, "--style", f"{style}:0.8", "--raw-prompt")
+    assert not np.array_equal(pixels(same_words), pixels(plain))
+
+
 def test_dry_run_writes_nothing(drawn) -> None:
     paths, out = drawn("a.png", *PLUS, "--dry-run")
     assert paths == []

@@ -22,6 +22,8 @@ from impasto.core.errors import ConfigError
 
 Model = TypeVar("Model", bound=Config)
 
+_EXTRA = "--config FILE.toml reads options from a file; flags win over it."
+
 
 def peek(arguments: Sequence[str], flag: str) -> str | None:
     """Return the value of `flag` in raw arguments ("--flag VALUE" or "--flag=VALUE"), or None."""
@@ -85,11 +87,9 @@ def parse(
         values |= read
     emptied = _drop_replaced_lists(model, values, arguments)
     telling = _telling(model, command)
-    default = None
-    if values or emptied:
-        default = telling.model_construct(None, **_partial(model, values, config_file or "recipe") | emptied)
+    partial = _partial(model, values, config_file or "recipe") | emptied if values or emptied else None
+    default = None if partial is None else telling.model_construct(None, **partial)
     flags = without(arguments, "--config")
-    extra = "--config FILE.toml reads options from a file; flags win over it."
     _refuse_unknown(model, flags, command)
     complaint = io.StringIO()
     try:
@@ -97,7 +97,7 @@ def parse(
             parsed = tyro.cli(
                 telling,
                 prog=f"impasto {command}",
-                description=f"{description}\n\n{extra}",
+                description=f"{description}\n\n{_EXTRA}",
                 args=flags,
                 default=default,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),

@@ -15,8 +15,7 @@ from pydantic import Field
 
 from impasto.adapters.reference_squares import fit_note, squares
 from impasto.base.controlnet import Structure, open_controlnet, own_controlnet
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.source import POCKET, find_base
+from impasto.base.source import POCKET, Source, find_base
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event
 from impasto.data.edges import CANNY, canny_edges
@@ -55,54 +54,58 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
         ConfigError: The base has no ControlNet and none is named, or there are no words.
         DataError: The reference cannot be read.
     """
-    if not options.prompt:
-        raise ConfigError("--prompt is missing: say what the reference shows, without its style")
-    picture = read_picture(options.reference)
     source = find_base(options.base)
+    controlnet = _controlnet(options, source)
+    picture = read_picture(options.reference)
+    prompt, guess = _prompt(options, source, picture.image)
+    base = open_base(options.base, device=options.device, precision=options.precision)
+    square = squares(picture.image, "pad")[0].resize((base.resolution,) * 2, Image.Resampling.LANCZOS)
+    in_colour = options.edges_in == "colour" or (options.edges_in == "auto" and source.recipe == POCKET)
+    low, high = options.edges
+    lines = canny_edges(square, low, high, in_colour=in_colour)
+    if not lines.any():
+        raise ConfigError(f"--edges {low} {high} finds none in {options.reference}: lower them")
+    rows = (
+        ("reference", str(options.reference)),
+        ("edges", f"{lines[0].mean():.1%} of the picture, thresholds {low} and {high}"),
+        ("ControlNet", f"{controlnet} x {options.conditioning_scale:g}"),
+    )
+    facts = {
+        "reference": options.reference.name,
+        "controlnet": Path(controlnet).name,
+        "conditioning_scale": options.conditioning_scale,
+        "edges": [low, high],
+        "edges_in": "colour" if in_colour else "grey",
+    }
+    requests = [Request(prompt, seed) for seed in seeds_of(options)]
+    hook = Structure(open_controlnet(controlnet, base), lines, options.conditioning_scale)
+    guided = Guided(hook=hook, rows=rows, facts=[facts] * len(requests))
+    notes = tuple(note for note in (*picture.notes, fit_note(picture.image, "pad"), guess) if note)
+    look = look_of(options, base.resolution, base.resolution, 1.0)
+    yield from draw_job(Job(options, base, (), look, notes, guided=guided), requests)
+
+
+def _controlnet(options: NegativeStyleOptions, source: Source) -> str:
+    """Return the ControlNet that is named, or the base's own."""
     own = None if source.is_single_file else own_controlnet(Path(source.location))
     if not options.controlnet and own is None:
         raise ConfigError(
             f"base {options.base} has no ControlNet of its own (controlnet/ is not in its folder): name one with "
             "--controlnet DIR, or use impasto transfer --negative-style auto, which needs none"
         )
-    if options.prompt == AUTO and source.recipe != POCKET:
+    return options.controlnet or str(own)
+
+
+def _prompt(options: NegativeStyleOptions, source: Source, image: Image.Image) -> tuple[str, str]:
+    """Return the words to draw, and a note if they were guessed."""
+    if not options.prompt:
+        raise ConfigError("--prompt is missing: say what the reference shows, without its style")
+    if options.prompt != AUTO:
+        return options.prompt, ""
+    if source.recipe != POCKET:
         raise ConfigError(f"--prompt auto is for pocket, base {options.base} has no towers that could tell: write one")
-    prompt = guessed(picture.image) if options.prompt == AUTO else options.prompt
-    base = open_base(options.base, device=options.device, precision=options.precision)
-    square = squares(picture.image, "pad")[0].resize((base.resolution,) * 2, Image.Resampling.LANCZOS)
-    in_colour = options.edges_in == "colour" or (options.edges_in == "auto" and source.recipe == POCKET)
-    lines = canny_edges(square, *options.edges, in_colour=in_colour)
-    if not lines.any():
-        raise ConfigError(
-            f"--edges {options.edges[0]} {options.edges[1]} finds none in {options.reference}: lower them"
-        )
-    named = options.controlnet or str(own)
-    hook = Structure(open_controlnet(named, base), lines, options.conditioning_scale)
-    rows = (
-        ("reference", str(options.reference)),
-        ("edges", f"{lines[0].mean():.1%} of the picture, thresholds {options.edges[0]} and {options.edges[1]}"),
-        ("ControlNet", f"{named} x {options.conditioning_scale:g}"),
-    )
-    facts = {
-        "reference": options.reference.name,
-        "controlnet": Path(named).name,
-        "conditioning_scale": options.conditioning_scale,
-        "edges": list(options.edges),
-        "edges_in": "colour" if in_colour else "grey",
-    }
-    requests = [Request(prompt, seed) for seed in seeds_of(options)]
-    guided = Guided(hook=hook, rows=rows, facts=[facts] * len(requests))
-    notes = (*picture.notes, *filter(None, [fit_note(picture.image, "pad")]))
-    if options.prompt == AUTO:
-        notes = (
-            *notes,
-            f"pocket's towers guess {prompt!r}; on drawings unlike its own they are mostly wrong: check it",
-        )
-    yield from draw_job(_job(options, base, notes, guided), requests)
-
-
-def _job(options: NegativeStyleOptions, base: LatentDiffusion, notes: tuple[str, ...], guided: Guided) -> Job:
-    return Job(options, base, (), look_of(options, base.resolution, base.resolution, 1.0), notes, guided=guided)
+    words = guessed(image)
+    return words, f"pocket's towers guess {words!r}; they are mostly wrong about unknown styles: check it"
 
 
 def guessed(image: Image.Image) -> str:

@@ -31,7 +31,7 @@ def subject_features(scorer: Scorer, ground: str) -> Float[Tensor, "subjects dim
         for hand in POCKET.words["style"]
         for subject in SUBJECTS
     ]
-    by_hand = torch.stack(scorer.text(captions).split(len(SUBJECTS)))
+    by_hand = torch.stack(torch.split(scorer.text(captions), len(SUBJECTS)))
     return normalize(by_hand.mean(dim=0), dim=-1)
 
 
