@@ -13,6 +13,7 @@ from PIL import Image
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.loading import quiet_loading
 from impasto.data.images import to_tensor
+from impasto.metrics.named_colour import ground_of
 from pretraining import checkpoint
 from pretraining.data.compose import GROUNDS, on_ground
 from pretraining.data.render import render_set
@@ -20,7 +21,7 @@ from pretraining.data.sets import TRAINED
 from pretraining.data.split import unseen_pairs
 from pretraining.image_prompt import FILE, FOLDER
 from pretraining.judge import STAGE, Judge, held_back_accuracies, load_judge
-from pretraining.measures import GUIDANCE, SIDE, STEPS, Asked, ask, draw_prompts, ground_of, words_for
+from pretraining.measures import GUIDANCE, SIDE, STEPS, Asked, ask, draw_prompts, words_for
 from pretraining.package import PACKAGED
 
 MISSING = "not trained yet"

@@ -17,6 +17,7 @@ from torch import Tensor
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.data.images import read_picture, to_tensor
 from impasto.features.pocket import Features
+from impasto.metrics.named_colour import ground_of
 from impasto.workflows.draw import Look, Request, draw
 from pretraining.data.compose import GROUNDS, compose
 from pretraining.data.nouns import name_of, noun
@@ -83,14 +84,6 @@ def draw_prompts(base: LatentDiffusion, prompts: Sequence[str]) -> list[Image.Im
     """Return one picture for each prompt."""
     look = Look(STEPS, GUIDANCE, SIDE, SIDE, batch=8)
     return [image for _, image in draw(base, [Request(prompt, 7) for prompt in prompts], look)]
-
-
-def ground_of(picture: Image.Image) -> str:
-    """Return the name of the ground whose colour is nearest to the picture's border."""
-    pixels = np.asarray(picture, dtype=np.float64)
-    border = np.concatenate([pixels[:4].reshape(-1, 3), pixels[:, :4].reshape(-1, 3), pixels[:, -4:].reshape(-1, 3)])
-    middle = np.median(border, axis=0)
-    return min(GROUNDS, key=lambda name: float(((np.array(GROUNDS[name]) - middle) ** 2).sum()))
 
 
 def named_ground_right(pictures: Sequence[Image.Image], asked: Sequence[Asked]) -> float:

@@ -14,26 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.metrics import named_colour
 from pretraining.data.render import SIZE, Picture
 from pretraining.data.sets import EmojiSet
 from pretraining.data.subjects import spoken, with_article
 
-GROUNDS: dict[str, tuple[int, int, int]] = {
-    "white": (255, 255, 255),
-    "black": (24, 24, 27),
-    "gray": (150, 152, 158),
-    "red": (214, 48, 49),
-    "orange": (243, 156, 18),
-    "yellow": (249, 219, 86),
-    "green": (46, 160, 87),
-    "teal": (22, 160, 150),
-    "blue": (45, 110, 220),
-    "sky blue": (135, 200, 240),
-    "purple": (125, 70, 180),
-    "pink": (255, 165, 190),
-    "brown": (121, 85, 61),
-    "beige": (240, 225, 195),
-}
+GROUNDS = named_colour.GROUNDS
 """Plain grounds by name, RGB."""
 
 DRAWING_SIDE = 116

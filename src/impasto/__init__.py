@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from impasto.workflows.open_base import open_base
     from impasto.workflows.train import train
     from impasto.workflows.train_options import TrainOptions
+    from impasto.workflows.transfer import transfer
+    from impasto.workflows.transfer_options import TransferOptions
 
 __version__ = "0.1.0"
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "Request",
     "Style",
     "TrainOptions",
+    "TransferOptions",
     "__version__",
     "attached",
     "draw",
@@ -28,6 +31,7 @@ __all__ = [
     "read_card",
     "save_style",
     "train",
+    "transfer",
 ]
 
 _HOMES = {
@@ -42,6 +46,8 @@ _HOMES = {
     "open_base": "impasto.workflows.open_base",
     "train": "impasto.workflows.train",
     "TrainOptions": "impasto.workflows.train_options",
+    "transfer": "impasto.workflows.transfer",
+    "TransferOptions": "impasto.workflows.transfer_options",
 }
 
 

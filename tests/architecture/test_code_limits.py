@@ -56,7 +56,7 @@ def test_configured_paths_exist() -> None:
 def test_public_names() -> None:
     assert set(impasto.__all__) == {
         *("Look", "Request", "Style", "TrainOptions", "__version__", "attached", "draw", "load_style", "open_base"),
-        *("read_card", "save_style", "train"),
+        *("read_card", "save_style", "train", "transfer", "TransferOptions"),
     }
     assert all(getattr(impasto, name) is not None for name in impasto.__all__)
     with pytest.raises(AttributeError, match="no public name"):

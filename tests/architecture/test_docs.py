@@ -25,5 +25,5 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_in_docs_exist(page: Path) -> None:
-    for command in re.findall(r"^(?:\$ )?impasto ([a-z]+)", page.read_text("utf-8"), flags=re.MULTILINE):
+    for command in re.findall(r"^(?:\$ )?impasto ([a-z-]+)", page.read_text("utf-8"), flags=re.MULTILINE):
         assert command in command_names()

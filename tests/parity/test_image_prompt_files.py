@@ -121,7 +121,7 @@ def test_stylecrafter(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
     style = query_transformer(tensors, "image_context_model.", states)
     words = small_adapters.Random(9)(3, 24, 40)
     gated = adapter.gated_tokens([small_adapters.picture()], words)
-    assert (gated.plain.tokens - style).abs().max() < 1e-5
+    assert (gated.tokens[:1] - style).abs().max() < 1e-5
     head = "scale_predictor."
     read = [
         linear(each, tensors[f"{head}{name}_proj.weight"], tensors[f"{head}{name}_proj.bias"])
@@ -132,10 +132,10 @@ def test_stylecrafter(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
     scales = 1 + linear(hidden, tensors[f"{head}out_proj.2.weight"], tensors[f"{head}out_proj.2.bias"]).tanh()
     odd = [number for number, name in enumerate(base.unet.attn_processors) if "attn2" in name]
     sites = [name.removesuffix(".processor") for name in base.unet.attn_processors if "attn2" in name]
-    assert list(gated.gates) == list(gated.norms) == list(gated.plain.projections) == sites
+    assert list(gated.gating.gates) == list(gated.gating.norms) == list(gated.projections) == sites
     for layer, (number, site) in enumerate(zip(odd, sites, strict=True)):
-        assert (gated.gates[site] - scales[:, layer, :, None]).abs().max() < 1e-5
-        assert torch.equal(gated.norms[site].bias, tensors[f"kv_attn_layers.{number}.norm_style.bias"])
+        assert (gated.gating.gates[site] - scales[:, layer, :, None]).abs().max() < 1e-5
+        assert torch.equal(gated.gating.norms[site].bias, tensors[f"kv_attn_layers.{number}.norm_style.bias"])
     nothing = adapter.null(2)
     assert nothing.scale == 0
     assert nothing.tokens.shape == (2, 5, 40)

@@ -22,7 +22,6 @@ from impasto.adapters.find_encoder import find_encoder
 from impasto.adapters.image_encoder import ImageEncoder, describe
 from impasto.adapters.image_prompt_formats._format import AdapterFormat, Contents, Features
 from impasto.adapters.reference_squares import Fit, fit_note, squares
-from impasto.adapters.style_gates import GatedTokens
 from impasto.base.image_tokens import ImageTokens
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import ConfigError, DataError
@@ -111,7 +110,7 @@ class ImagePromptAdapter:
         pictures: Sequence[Image.Image],
         words: Float[Tensor, "rows words width"],
         weights: Sequence[float] | None = None,
-    ) -> GatedTokens:
+    ) -> ImageTokens:
         """Return tokens with norms and gates of every layer, for adapters that have them (StyleCrafter).
 
         Args:

@@ -7,13 +7,13 @@ the style tokens and s, between -1 and 1, is predicted for each layer from the w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from impasto.base.image_tokens import ImageTokens
+from impasto.base.image_tokens import Gating, ImageTokens
 
 HEAD = 64
 """Channels of a head, in both of StyleCrafter's transformers."""
@@ -86,21 +86,6 @@ class ScalePredictor(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class GatedTokens:
-    """Tokens whose attention is normalised and weighed: out = T + gates · scale · norms(S).
-
-    Attributes:
-        plain: Tokens, keys, values and scale.
-        norms: Of S, by site.
-        gates: 1 + s, (rows, 1, 1), by site.
-    """
-
-    plain: ImageTokens
-    norms: Mapping[str, nn.LayerNorm]
-    gates: Mapping[str, Float[Tensor, "rows 1 1"]]
-
-
-@dataclass(frozen=True, slots=True)
 class StyleGates:
     """Norms and predictor as a file holds them.
 
@@ -112,8 +97,9 @@ class StyleGates:
     norms: Mapping[str, nn.LayerNorm]
     predictor: ScalePredictor
 
-    def gated(self, plain: ImageTokens, words: Float[Tensor, "rows words width"]) -> GatedTokens:
-        """Return `plain` with the gates for prompts; a single row of tokens serves all rows of words."""
-        scales = 1 + self.predictor(words, plain.tokens.expand(len(words), -1, -1))
+    def gated(self, plain: ImageTokens, words: Float[Tensor, "rows words width"]) -> ImageTokens:
+        """Return `plain` with the gates 1 + s for prompts; a single row of tokens serves all rows of words."""
+        tokens = plain.tokens.expand(len(words), -1, -1)
+        scales = 1 + self.predictor(words, tokens)
         gates = {site: scales[:, layer, None, None] for layer, site in enumerate(self.norms)}
-        return GatedTokens(plain, self.norms, gates)
+        return replace(plain, tokens=tokens, gating=Gating(self.norms, gates))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -67,12 +67,14 @@ class Attended:
     """The attention of some rows to one style picture.
 
     Attributes:
-        output: With the same query as the attention to words, heads merged, before the output projection.
+        output: With the same query as the attention to words, heads merged, before the output projection; gated.
         scale: Of the `ImageTokens`.
+        mask: Which share of each place the picture is shown to; None for all of every place.
     """
 
     output: Float[Tensor, "rows tokens channels"]
     scale: float
+    mask: Float[Tensor, "rows tokens 1"] | None = None
 
 
 class Control:
@@ -82,8 +84,12 @@ class Control:
         teacher: For which part of the run a branch without style, from the same noise, runs beside every picture.
         needs_images: Whether it has no effect without style pictures.
         needs_reference: Whether the pictures of a run look at a reference: a given one, or else the first of them.
+        name: As the command line calls it.
+        flags: What the command line calls those settings whose own names mean something else there.
     """
 
+    name: ClassVar[str] = "plain"
+    flags: ClassVar[Mapping[str, str]] = {}
     needs_images: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False
 
@@ -125,7 +131,8 @@ class Control:
         text: Float[Tensor, "rows tokens channels"],
         styles: Sequence[Attended],
     ) -> Float[Tensor, "rows tokens channels"]:
-        """Return how the attention to style pictures joins the one to words: T + Σ scale · S."""
+        """Return how the attention to style pictures joins the one to words: T + Σ mask · scale · S."""
         for style in styles:
-            text = text + style.scale * style.output
+            added = style.scale * style.output
+            text = text + (added if style.mask is None else style.mask * added)
         return text

@@ -18,6 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from impasto.base.control import Attended, Control, Pass, Shown
 from impasto.base.image_tokens import ImageTokens
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.regions import at_places
 from impasto.base.sites import Site, sites_of
 from impasto.core.errors import ConfigError
 
@@ -139,7 +140,11 @@ class _Processor:
     def _to_image(self, attn: Attention, query: Tensor, image: ImageTokens) -> Attended:
         to_k, to_v = image.projections[self._site.name]
         key, value = _split(attn, to_k(image.tokens)), _split(attn, to_v(image.tokens))
-        return Attended(_merge(scaled_dot_product_attention(query, key, value)).to(query.dtype), image.scale)
+        output = _merge(scaled_dot_product_attention(query, key, value)).to(query.dtype)
+        if image.gating is not None:
+            output = image.gating(self._site.name, output)
+        mask = None if image.mask is None else at_places(image.mask, output.shape[1], output.dtype)
+        return Attended(output, image.scale, mask)
 
 
 def _rows_of(states: Tensor, shown: Shown) -> Tensor:

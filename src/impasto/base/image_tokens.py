@@ -11,6 +11,24 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, slots=True)
+class Gating:
+    """What StyleCrafter does to the attention S to a picture before it joins the words: gates · norms(S).
+
+    Attributes:
+        norms: By the name of the site.
+        gates: By the name of the site, one for each row.
+    """
+
+    norms: Mapping[str, nn.LayerNorm]
+    gates: Mapping[str, Float[Tensor, "rows 1 1"]]
+
+    def __call__(self, site: str, attended: Float[Tensor, "rows tokens channels"]) -> Tensor:
+        """Return what joins the words at `site`."""
+        gated: Tensor = self.gates[site] * self.norms[site](attended)
+        return gated
+
+
+@dataclass(frozen=True, slots=True)
 class ImageTokens:
     """What an image prompt adapter makes of a picture.
 
@@ -18,18 +36,43 @@ class ImageTokens:
         tokens: What the image prompt shows, one row per row of a branch.
         projections: The adapter's (to_k, to_v) by the name of the site. Sites that are not named see no picture.
         scale: Weight beside the words; with cross-modal AdaIN the share of this picture among several.
+        mask: Where it is shown, 0 to 1, at the size of the picture that is drawn; None for everywhere.
+        gating: What is done to the attention to it, or None.
     """
 
     tokens: Float[Tensor, "rows num_tokens width"]
     projections: Mapping[str, tuple[nn.Linear, nn.Linear]]
     scale: float = 1.0
+    mask: Float[Tensor, "rows height width"] | None = None
+    gating: Gating | None = None
 
     def fits(self, other: ImageTokens) -> bool:
         """Return whether both can be shown as rows of one `ImageTokens`."""
-        same_shape = self.tokens.shape[1:] == other.tokens.shape[1:]
-        return self.projections is other.projections and self.scale == other.scale and same_shape
+        same_shape = self.tokens.shape[1:] == other.tokens.shape[1:] and _shape(self.mask) == _shape(other.mask)
+        same_scale = self.projections is other.projections and self.scale == other.scale
+        return same_shape and same_scale and _norms(self) is _norms(other)
+
+
+def _shape(mask: Tensor | None) -> tuple[int, ...] | None:
+    return None if mask is None else tuple(mask.shape[1:])
+
+
+def _norms(image: ImageTokens) -> Mapping[str, nn.LayerNorm] | None:
+    return None if image.gating is None else image.gating.norms
 
 
 def joined_tokens(parts: Sequence[ImageTokens]) -> ImageTokens:
     """Return the rows of all `parts`, which fit each other, in order."""
-    return replace(parts[0], tokens=torch.cat([part.tokens for part in parts]))
+    masks = [part.mask for part in parts if part.mask is not None]
+    gatings = [part.gating for part in parts if part.gating is not None]
+    return replace(
+        parts[0],
+        tokens=torch.cat([part.tokens for part in parts]),
+        mask=torch.cat(masks) if masks else None,
+        gating=_joined_gating(gatings) if gatings else None,
+    )
+
+
+def _joined_gating(parts: Sequence[Gating]) -> Gating:
+    gates = {site: torch.cat([part.gates[site] for part in parts]) for site in parts[0].gates}
+    return Gating(parts[0].norms, gates)

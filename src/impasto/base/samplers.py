@@ -28,9 +28,21 @@ _SETTINGS: dict[str, dict[str, object]] = {
 
 
 def new_scheduler(of_base: SchedulerMixin, sampler: Sampler) -> Scheduler:
-    """Return a fresh scheduler on the base's noise levels; "base" is a copy of the base's own."""
+    """Return a fresh scheduler on the base's noise levels; "base" is a copy of the base's own.
+
+    DDIM clips x_0 to ±1 in diffusers unless it is told not to, which is for pixels and spoils latents. So it does not
+    clip here, unless the base states that it wants that.
+    """
     if sampler == "base":
         copied: Scheduler = deepcopy(of_base)
         return copied
-    made: Scheduler = _CLASSES[sampler].from_config(of_base.config, **_SETTINGS.get(sampler, {}))
+    settings = dict(_SETTINGS.get(sampler, {}))
+    if sampler == "ddim" and not _states(of_base, "clip_sample"):
+        settings["clip_sample"] = False
+    made: Scheduler = _CLASSES[sampler].from_config(of_base.config, **settings)
     return made
+
+
+def _states(scheduler: SchedulerMixin, name: str) -> bool:
+    """Return whether a scheduler was told a setting, rather than taking its class's default."""
+    return name in scheduler.config and name not in scheduler.config.get("_use_default_values", ())

@@ -11,7 +11,7 @@ from contextlib import redirect_stderr
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args
 
 import tyro
 from pydantic import ValidationError
@@ -21,6 +21,8 @@ from impasto.core.config import Config, describe, read_toml, validated
 from impasto.core.errors import ConfigError
 
 Model = TypeVar("Model", bound=Config)
+
+_EXTRA = "--config FILE.toml reads options from a file; flags win over it."
 
 
 def peek(arguments: Sequence[str], flag: str) -> str | None:
@@ -83,11 +85,11 @@ def parse(
         read = read_toml(Path(config_file))
         _check_names(model, read, config_file)
         values |= read
-    _drop_replaced_lists(model, values, arguments)
+    emptied = _drop_replaced_lists(model, values, arguments)
     telling = _telling(model, command)
-    default = telling.model_construct(None, **_partial(model, values, config_file or "recipe")) if values else None
+    partial = _partial(model, values, config_file or "recipe") | emptied if values or emptied else None
+    default = None if partial is None else telling.model_construct(None, **partial)
     flags = without(arguments, "--config")
-    extra = "--config FILE.toml reads options from a file; flags win over it."
     _refuse_unknown(model, flags, command)
     complaint = io.StringIO()
     try:
@@ -95,7 +97,7 @@ def parse(
             parsed = tyro.cli(
                 telling,
                 prog=f"impasto {command}",
-                description=f"{description}\n\n{extra}",
+                description=f"{description}\n\n{_EXTRA}",
                 args=flags,
                 default=default,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
@@ -107,14 +109,22 @@ def parse(
         raise ConfigError(f"{_in_one_line(complaint.getvalue())}: see impasto {command} --help") from None
 
 
-def _drop_replaced_lists(model: type[Config], values: dict[str, object], arguments: Sequence[str]) -> None:
-    """Empty the lists that a flag gives anew: a repeated flag replaces a list, as any flag replaces a value."""
+def _drop_replaced_lists(
+    model: type[Config], values: dict[str, object], arguments: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Drop the lists that a flag gives anew and return them, empty, where they have a default.
+
+    A repeated flag replaces a list, as any flag replaces a value. Tuples of a fixed length are values.
+    """
+    emptied: dict[str, tuple[str, ...]] = {}
     given = {argument.partition("=")[0].replace("_", "-") for argument in arguments if argument.startswith("--")}
     for name, field in model.model_fields.items():
-        if isinstance(values.get(name, field.default), list | tuple) and f"--{name.replace('_', '-')}" in given:
+        is_list = get_args(field.annotation)[-1:] == (Ellipsis,)
+        if is_list and f"--{name.replace('_', '-')}" in given:
             values.pop(name, None)
             if not field.is_required():
-                values[name] = ()
+                emptied[name] = ()
+    return emptied
 
 
 def _telling(model: type[Model], command: str) -> type[Model]:
@@ -158,10 +168,12 @@ def _check_names(model: type[Config], values: Mapping[str, object], source: str)
 def _partial(model: type[Config], values: Mapping[str, object], source: str) -> dict[str, object]:
     """Return all fields with `values`, checked, and tyro's mark for required fields that are still missing."""
     required = [name for name, field in model.model_fields.items() if field.is_required() and name not in values]
-    stand_ins = {name: _stand_in(name) for name in required}
+    stand_ins = {name: _stand_in(name, model) for name in required}
     checked = validated(model, {**stand_ins, **values}, source=source)
     return dict(checked) | dict.fromkeys(required, tyro.MISSING)
 
 
-def _stand_in(name: str) -> object:
-    return {"prompt": ("",), "out": "x.safetensors", "format": "diffusers"}.get(name, name)
+def _stand_in(name: str, model: type[Config]) -> object:
+    if get_args(model.model_fields[name].annotation)[-1:] == (Ellipsis,):
+        return ("",)
+    return {"out": "x.safetensors", "format": "diffusers"}.get(name, name)

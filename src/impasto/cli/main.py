@@ -16,33 +16,24 @@ from impasto.core.plugins import plugin_names
 
 _COMMANDS = "impasto.cli.commands"
 _ORDER = (
-    "demo",
-    "train",
-    "generate",
-    "mix",
-    "stylize",
-    "probe",
-    "evaluate",
-    "compare",
-    "extract",
-    "convert",
-    "styles",
-    "cache",
-    "doctor",
+    *("demo", "train", "generate", "mix", "stylize", "transfer", "negative-style", "probe", "evaluate", "compare"),
+    *("extract", "convert", "aux", "subdivide", "styles", "cache", "doctor"),
 )
 
 
 def command_names() -> list[str]:
     """Return all commands, the usual order first.
 
-    A file's name may end in an underscore where the command's alone is no name for a file: "aux" is none on Windows.
+    A file's name has underscores for hyphens, and may end in one where the command's alone is no name for a file: "aux"
+    is none on Windows.
     """
-    found = [name.rstrip("_") for name in plugin_names(_COMMANDS)]
+    found = [name.rstrip("_").replace("_", "-") for name in plugin_names(_COMMANDS)]
     return [name for name in _ORDER if name in found] + [name for name in found if name not in _ORDER]
 
 
 def _module_of(command: str) -> str:
-    return f"{_COMMANDS}.{command if command in plugin_names(_COMMANDS) else f'{command}_'}"
+    name = command.replace("-", "_")
+    return f"{_COMMANDS}.{name if name in plugin_names(_COMMANDS) else f'{name}_'}"
 
 
 def summary_of(command: str) -> str:

@@ -5,7 +5,7 @@ It derives from `base.control.Control`, whose defaults change nothing, and overr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from torch import Tensor
@@ -27,11 +27,13 @@ class Control(Protocol):
         Config: What can be chosen about it.
         needs_images: Whether it has no effect without style pictures.
         needs_reference: Whether pictures look at a reference.
+        flags: What the command line calls settings whose own names mean something else there.
     """
 
     name: ClassVar[str]
     paper: ClassVar[Paper]
     Config: ClassVar[type[config.Config]]
+    flags: ClassVar[Mapping[str, str]]
     needs_images: ClassVar[bool]
     needs_reference: ClassVar[bool]
 

@@ -20,7 +20,8 @@ batch that share words, seed and start. Maps of cross-attention are not shared: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
@@ -60,6 +61,7 @@ class Control(control.Control):
         "Westlake-AGI-Lab/StyleStudio",
     )
     Config: ClassVar[type[config.Config]] = Settings
+    flags: ClassVar[Mapping[str, str]] = {"strength": "adain"}
     needs_images: ClassVar[bool] = True
 
     def __init__(self, settings: Settings) -> None:
@@ -87,8 +89,10 @@ class Control(control.Control):
         text: Float[Tensor, "rows tokens channels"],
         styles: Sequence[Attended],
     ) -> Float[Tensor, "rows tokens channels"]:
-        """Return T + a Σ s (AdaIN(T, S) - T), or T + a Σ s S; s are the scales of the pictures."""
+        """Return T + a Σ m s (AdaIN(T, S) - T), or T + a Σ m s S; s and m are scales and masks of the pictures."""
         strength = self.settings.strength
         if self.settings.mix == "adain":
-            return blended_adain(text, [each.output for each in styles], [strength * each.scale for each in styles])
-        return super().combine(site, seen, text, [Attended(each.output, strength * each.scale) for each in styles])
+            outputs, weights = [each.output for each in styles], [strength * each.scale for each in styles]
+            return blended_adain(text, outputs, weights, [each.mask for each in styles])
+        weaker = [replace(each, scale=strength * each.scale) for each in styles]
+        return super().combine(site, seen, text, weaker)

@@ -33,28 +33,46 @@ def blended_adain(
     content: Float[Tensor, "*batch tokens channels"],
     styles: Sequence[Float[Tensor, "*batch other_tokens channels"]],
     weights: Sequence[float],
+    masks: Sequence[Float[Tensor, "*batch tokens 1"] | None] | None = None,
 ) -> Float[Tensor, "*batch tokens channels"]:
-    """Return T + Σ_i w_i (AdaIN(T, S_i) - T), in the precision of `content`.
+    """Return T + Σ_i m_i w_i (AdaIN(T, S_i) - T), in the precision of `content`.
 
     With weights that add up to 1 it is AdaIN with blended statistics, because AdaIN is linear in μ(S) and σ(S).
+
+    Args:
+        content: T.
+        styles: S_i, on the same tokens as T where there is a mask.
+        weights: w_i.
+        masks: m_i, the share of each token that style i is shown to; None for all. Mean and spread of T and S_i are
+            then those of the region. A mask of ones changes no bit, one of zeros returns T.
     """
-    active = [(style, weight) for style, weight in zip(styles, weights, strict=True) if weight != 0]
+    given = [None] * len(styles) if masks is None else masks
+    active = [each for each in zip(styles, weights, given, strict=True) if each[1] != 0]
     if not active:
         return content
     precise = torch.promote_types(content.dtype, torch.float32)
     exact = content.to(precise)
-    mean, variance = _mean_and_variance(exact)
-    inverse = (variance + EPSILON).rsqrt()
-    gain, shift = torch.ones_like(mean), torch.zeros_like(mean)
-    for style, weight in active:
-        style_mean, style_variance = _mean_and_variance(style.to(precise))
-        ratio = style_variance.sqrt() * inverse
-        gain = gain + weight * (ratio - 1)
-        shift = shift + weight * (style_mean - mean * ratio)
-    return torch.addcmul(shift, exact, gain).to(content.dtype)
+    whole = _mean_and_variance(exact) if any(mask is None for *_, mask in active) else None
+    gain: float | Tensor = 1.0
+    shift: float | Tensor = 0.0
+    for style, weight, mask in active:
+        region = None if mask is None else mask.to(precise)
+        mean, variance = whole if region is None and whole is not None else _mean_and_variance(exact, region)
+        style_mean, style_variance = _mean_and_variance(style.to(precise), region)
+        ratio = style_variance.sqrt() * (variance + EPSILON).rsqrt()
+        share = weight if region is None else weight * region
+        gain = gain + share * (ratio - 1)
+        shift = shift + share * (style_mean - mean * ratio)
+    return torch.addcmul(torch.as_tensor(shift), exact, torch.as_tensor(gain)).to(content.dtype)
 
 
-def _mean_and_variance(features: Float[Tensor, "*batch tokens channels"]) -> tuple[Tensor, Tensor]:
+def _mean_and_variance(
+    features: Float[Tensor, "*batch tokens channels"], region: Float[Tensor, "*batch tokens 1"] | None = None
+) -> tuple[Tensor, Tensor]:
     """Return both over the tokens, in two passes: torch.var_mean over this axis is several times slower on a CPU."""
-    mean = features.mean(dim=-2, keepdim=True)
-    return mean, (features - mean).square().mean(dim=-2, keepdim=True)
+    if region is None:
+        mean = features.mean(dim=-2, keepdim=True)
+        return mean, (features - mean).square().mean(dim=-2, keepdim=True)
+    size = region.mean(dim=-2, keepdim=True).clamp(min=torch.finfo(region.dtype).tiny)  # an empty region has no mean
+    mean = (region * features).mean(dim=-2, keepdim=True) / size
+    return mean, (region * (features - mean).square()).mean(dim=-2, keepdim=True) / size

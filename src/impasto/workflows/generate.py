@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from impasto.base.control import Control
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
 from impasto.core.files import is_file, staged, write_text
 from impasto.data.images import fit_square, read_picture
 from impasto.style.attach import attached
+from impasto.workflows.companions import Reference
 from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.forward import Hook
 from impasto.workflows.generate_options import DrawOptions, GenerateOptions, StyledOptions, StylizeOptions
 from impasto.workflows.open_base import open_base
 from impasto.workflows.run_folder import library_versions
@@ -47,6 +50,25 @@ def stylize(options: StylizeOptions) -> Generator[Event]:
 
 
 @dataclass(frozen=True, slots=True)
+class Guided:
+    """What decides a drawing besides words and styles.
+
+    Attributes:
+        control: Decides attention, or None.
+        reference: What the pictures look at, for controls that ask for one.
+        hook: A ControlNet, or None.
+        rows: What the plan says of it.
+        facts: What the sidecar of each picture says of it, in the order of the requests.
+    """
+
+    control: Control | None = None
+    reference: Reference | None = None
+    hook: Hook | None = None
+    rows: tuple[tuple[str, str], ...] = ()
+    facts: Sequence[Mapping[str, object]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Pictures to draw and to write.
 
@@ -57,6 +79,7 @@ class Job:
         look: How pictures are drawn.
         notes: What the plan tells the user.
         finish: Changes every picture before it is written, or None.
+        guided: Control, reference and ControlNet.
     """
 
     options: DrawOptions
@@ -65,6 +88,7 @@ class Job:
     look: Look
     notes: tuple[str, ...] = ()
     finish: Callable[[Image.Image], Image.Image] | None = None
+    guided: Guided = Guided()
 
 
 def look_of(options: DrawOptions, height: int, width: int, strength: float) -> Look:
@@ -105,12 +129,15 @@ def draw_job(job: Job, requests: Sequence[Request]) -> Generator[Event]:
     if job.options.dry_run:
         return
     identities = [named.identity() for named in job.styles]
+    guided, facts = job.guided, job.guided.facts or [{}] * len(requests)
     with attached(job.base, [(named.style, named.scale) for named in job.styles]):
-        for target, (request, image) in zip(targets, draw(job.base, requests, job.look), strict=True):
+        drawn = draw(job.base, requests, job.look, guided.control, reference=guided.reference, hook=guided.hook)
+        for target, (request, image), more in zip(targets, drawn, facts, strict=True):
             finished = job.finish(image) if job.finish else image
             with staged(target) as staging:
                 finished.save(staging, format="PNG")
-            write_text(target.with_suffix(".json"), json.dumps(_sidecar(job, request, identities), indent=2) + "\n")
+            told = _sidecar(job, request, identities) | dict(more)
+            write_text(target.with_suffix(".json"), json.dumps(told, indent=2) + "\n")
             yield Generated(target, request.prompt, request.seed)
 
 
@@ -132,6 +159,7 @@ def _plan(job: Job, requests: Sequence[Request]) -> Planned:
     prompts = list(dict.fromkeys(request.prompt for request in requests))
     rows = [("base", job.options.base)]
     rows += [("style", f"{named.label()} x {named.scale:g}") for named in job.styles]
+    rows += job.guided.rows
     rows += [("prompt", prompt) for prompt in prompts[:6]]
     if len(prompts) > 6:
         rows.append(("prompt", f"... and {len(prompts) - 6} more"))

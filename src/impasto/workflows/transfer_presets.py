@@ -1,0 +1,33 @@
+"""Settings of `impasto transfer` by name.
+
+They go from words to style, and differ only in settings of StyleStudio and in the negative style:
+
+- "faithful": words first. The layout is that of the words for the first 0.4 of the steps, the style comes at 0.7.
+- "balanced": the paper's own settings.
+- "bold": style first. No teacher, the whole style, and steering away from what is no style in the reference.
+
+What each costs in words and gains in style is measured by `benchmarks/style_studio_pocket.py`, one row for each. Until
+pocket's own adapter is trained these numbers do not exist, and the names say what is intended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from impasto.core.errors import ConfigError
+from impasto.workflows.transfer_options import AUTO
+
+BALANCED = "balanced"
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    "faithful": {"adain": 0.7, "teacher": 0.4},
+    BALANCED: {"adain": 1.0, "teacher": 0.4},
+    "bold": {"adain": 1.0, "teacher": 0.0, "negative_style": AUTO},
+}
+"""By name: values of flags."""
+
+
+def preset(name: str) -> Mapping[str, object]:
+    """Return the settings called `name`; raises `ConfigError` that lists the known ones."""
+    if name not in PRESETS:
+        raise ConfigError(f"preset {name!r} is unknown: choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,143 @@
+"""`impasto negative-style`: the edges of a reference drawn by a ControlNet, equal to the stock pipeline."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
+from PIL import Image
+
+import tiny
+from image_prompts import latents_of
+from impasto.base.controlnet import Structure, open_controlnet
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.cli.main import main
+from impasto.core.rng import generator
+from impasto.data.edges import canny_edges
+from impasto.workflows.draw import Look, Request
+
+
+def network_for(unet) -> ControlNetModel:
+    tiny.seeded(2)
+    made = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(16, 32)).requires_grad_(False)
+    rng = generator(3)
+    for parameter in made.parameters():
+        if not parameter.abs().sum():  # zero convolutions would hide everything
+            parameter.copy_(torch.randn(parameter.shape, generator=rng) * 0.1)
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base that brings a ControlNet, one for another family, and references."""
+    from impasto.workflows.open_base import open_base
+
+    root = tmp_path_factory.mktemp("negative")
+    shutil.copytree(tiny_folders["sdxl"], root / "base")
+    network_for(open_base(str(root / "base"), device="cpu").unet).save_pretrained(root / "base" / "controlnet")
+    network_for(open_base(str(tiny_folders["sd15"]), device="cpu").unet).save_pretrained(root / "foreign")
+    drawing = np.full((40, 60, 3), 240, np.uint8)
+    drawing[10:30, 15:40] = (200, 30, 30)
+    Image.fromarray(drawing).save(root / "drawing.png")
+    Image.new("RGB", (40, 40), (9, 9, 9)).save(root / "flat.png")
+    return root
+
+
+def test_draws_along_edges(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "300")
+    given = [str(folder / "drawing.png"), "--base", str(folder / "base"), "--steps", "2"]
+    assert main(["negative-style", *given, "--prompt", "a box", "--out", "n.png"]) == 0
+    out = capsys.readouterr().out
+    assert "60x40, padded to a square by its mirror image" in out
+    assert re.search(r"ControlNet\s+\S+controlnet x 0.5", out)
+    facts = json.loads(Path("n.json").read_text())
+    assert (facts["prompt"], facts["edges"], facts["edges_in"]) == ("a box", [100, 200], "grey")
+    plain = ["generate", "--base", str(folder / "base"), "--steps", "2", "--prompt", "a box", "--out", "p.png"]
+    assert main(plain) == 0
+    assert Path("n.png").read_bytes() != Path("p.png").read_bytes()
+
+
+def test_equals_the_stock_pipeline(folder: Path, tiny_folders: dict[str, Path]) -> None:
+    from impasto.workflows.open_base import open_base
+
+    base: LatentDiffusion = open_base(str(tiny_folders["sdxl"]), device="cpu")
+    network = open_controlnet(str(folder / "base" / "controlnet"), base)
+    with Image.open(folder / "drawing.png") as picture:
+        lines = canny_edges(picture.resize((32, 32)))
+    look = Look(4, 4.0, 32, 32, sampler="base")
+    drawn = latents_of(base, [Request("a fox", 11)], look, hook=Structure(network, lines, 0.5))
+    stock = StableDiffusionXLControlNetPipeline.from_pipe(base.pipe, controlnet=network)
+    stock.set_progress_bar_config(disable=True)
+    expected = stock(
+        "a fox",
+        image=lines[None],
+        height=32,
+        width=32,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        controlnet_conditioning_scale=0.5,
+        generator=generator(11),
+        output_type="latent",
+    ).images
+    assert (drawn - expected).abs().max() < 1e-4
+
+
+def test_sd15_has_no_pooled_words(folder: Path, tiny_folders: dict[str, Path]) -> None:
+    from impasto.workflows.open_base import open_base
+
+    base = open_base(str(tiny_folders["sd15"]), device="cpu")
+    hook = Structure(open_controlnet(str(folder / "foreign"), base), torch.ones(3, 32, 32), 0.5)
+    assert latents_of(base, [Request("a fox", 1)], Look(1, 1.0, 32, 32), hook=hook).isfinite().all()
+
+
+BAD = {
+    "no words": (["drawing.png"], "--prompt is missing"),
+    "auto": (["drawing.png", "--prompt", "auto"], "--prompt auto is for pocket"),
+    "no edges": (["flat.png", "--prompt", "x"], "--edges 100 200 finds none in"),
+    "foreign": (["drawing.png", "--prompt", "x", "--controlnet", "foreign"], "use one that was made for its family"),
+    "not there": (
+        ["drawing.png", "--prompt", "x", "--controlnet", "nowhere"],
+        "ControlNet nowhere is no folder",
+    ),
+    "thresholds": (["drawing.png", "--prompt", "x", "--edges", "200", "100"], "edge thresholds 200 and 100"),
+    "unreadable": (["none.png", "--prompt", "x"], "picture none.png does not exist"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(folder)
+    arguments, words = BAD[name]
+    assert main(["negative-style", *arguments, "--base", "base", "--steps", "1"]) == 2
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"impasto: [^\n]+\n", told), told
+    assert words in told
+    assert not (folder / "negative.png").exists()
+
+
+def test_a_base_without_one_says_so(tiny_folders: dict[str, Path], folder: Path, capsys) -> None:
+    given = [str(folder / "drawing.png"), "--base", str(tiny_folders["sdxl"]), "--prompt", "x"]
+    assert main(["negative-style", *given]) == 2
+    assert "has no ControlNet of its own" in capsys.readouterr().err
+
+
+def test_pockets_towers_name_half_of_what_a_hand_that_they_know_drew() -> None:
+    from impasto.base.source import find_base
+    from impasto.features.pocket import Features
+    from impasto.workflows.subject_words import SUBJECTS, SubjectJudge
+
+    folder = Path(find_base("pocket").location).parent / "packs" / "openmoji" / "auxiliary"  # drawn by Twemoji
+    paths = [path for path in sorted(folder.glob("*.png")) if path.stem.replace("-", " ") in SUBJECTS][:4]
+    judge = SubjectJudge(Features())
+    named = []
+    for path in paths:
+        with Image.open(path) as picture:
+            named.append(SUBJECTS[judge.found([picture.convert("RGB")])[0]])
+    assert len(named) == 4
+    assert sum(name == path.stem.replace("-", " ") for name, path in zip(named, paths, strict=True)) >= 1
+    assert len(set(named)) > 1
