@@ -2,7 +2,8 @@
 
 Drawn latents are never quite clean, and a decoder that saw only clean ones turns the rest of the noise into blotches on
 plain grounds. The latents stay what they are, so this can be done before or after the denoiser.
-Minimises |x - D(E(x) + σε)| + |∇x - ∇D(E(x) + σε)| with σ drawn evenly from [0, `NOISE`].
+Minimises |x - D(E(x) + σε)| + |∇x - ∇D(E(x) + σε)| with σ drawn evenly from [0, `NOISE`],
+on pictures with other palettes and outlines among them, as in stage 1.
 
 Run: `python -m pretraining.decoder --minutes 12`; run it again to go on where it stopped.
 """
@@ -13,6 +14,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import nn
 
+from pretraining.augment import augmented
 from pretraining.autoencoder import reconstruction_loss
 from pretraining.checkpoint import STAGES, load_stage
 from pretraining.latents import load_latents
@@ -41,15 +43,16 @@ def main() -> None:
     """Train for a number of minutes on whole pictures."""
     chosen = read_options(__doc__ or "", minutes=12, batch=8, rate=6e-4)
     device = chosen.device
-    vae, latents = load_latents()
-    pictures, vae = read_pictures(), vae.to(device)
+    pictures, vae = read_pictures(), load_latents()[0].to(device)
     part = decoding_part(vae).requires_grad_(True)
     optimizer = torch.optim.AdamW(part.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
     stage = Stage(STAGE, {"decoder": part}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew)
     rng = torch.Generator().manual_seed(stage.step)
     for _ in stage.steps():
         index = torch.randint(len(pictures), (chosen.batch,), generator=rng)
-        x, x_0 = to_unit(pictures[index].to(device)), latents[index].to(device)
+        x = augmented(to_unit(pictures[index].to(device)), rng)
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+            x_0 = vae.encode(x).latent_dist.mean.float()
         spread = NOISE * torch.rand((chosen.batch, 1, 1, 1), generator=rng)
         noise = (spread * torch.randn(x_0.shape, generator=rng)).to(device)
         with torch.autocast(device.type, torch.bfloat16):

@@ -161,7 +161,9 @@ def _prompted(
 
 
 def _prompts(options: TransferOptions, styles: Sequence[NamedStyle]) -> list[str]:
-    return [prompt if options.raw_prompt else with_style_words(prompt, styles) for prompt in options.prompt]
+    if options.raw_prompt:
+        return list(options.prompt)
+    return [with_style_words(prompt, styles, decompose=options.decompose) for prompt in options.prompt]
 
 
 def _settings(control: Control) -> dict[str, object]:
