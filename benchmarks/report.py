@@ -228,7 +228,7 @@ def with_section(readme: str, section: str) -> str:
     return f"{head}{START}\n\n{section}\n\n{END}{tail}"
 
 
-OPTIONAL = {"step-ladder": step_speed_section, "memory-plan": memory_section}
+OPTIONAL = {"styleforge-pocket-choice": choice_section, "step-ladder": step_speed_section, "memory-plan": memory_section}
 """Sections whose measurement is not part of every checkout yet, by its result."""
 
 
@@ -238,7 +238,6 @@ def report() -> str:
         "# Measured results",
         "Written by `python -m benchmarks.report` from `benchmarks/results/`.",
         measured_section(),
-        choice_section(),
         b_lora_speed_section(),
         style_studio_cost_section(),
         subdivision_section(),
