@@ -228,7 +228,11 @@ def with_section(readme: str, section: str) -> str:
     return f"{head}{START}\n\n{section}\n\n{END}{tail}"
 
 
-OPTIONAL = {"styleforge-pocket-choice": choice_section, "step-ladder": step_speed_section, "memory-plan": memory_section}
+OPTIONAL = {
+    "styleforge-pocket-choice": choice_section,
+    "step-ladder": step_speed_section,
+    "memory-plan": memory_section,
+}
 """Sections whose measurement is not part of every checkout yet, by its result."""
 
 
