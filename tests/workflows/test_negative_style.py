@@ -126,18 +126,18 @@ def test_a_base_without_one_says_so(tiny_folders: dict[str, Path], folder: Path,
     assert "has no ControlNet of its own" in capsys.readouterr().err
 
 
-def test_pockets_towers_name_half_of_what_a_hand_that_they_know_drew() -> None:
+def test_pockets_towers_name_more_than_chance_of_what_a_hand_that_they_know_drew() -> None:
     from impasto.base.source import find_base
     from impasto.features.pocket import Features
     from impasto.workflows.subject_words import SUBJECTS, SubjectJudge
 
     folder = Path(find_base("pocket").location).parent / "packs" / "openmoji" / "auxiliary"  # drawn by Twemoji
-    paths = [path for path in sorted(folder.glob("*.png")) if path.stem.replace("-", " ") in SUBJECTS][:4]
+    paths = [path for path in sorted(folder.glob("*.png")) if path.stem.replace("-", " ") in SUBJECTS]
     judge = SubjectJudge(Features())
     named = []
     for path in paths:
         with Image.open(path) as picture:
             named.append(SUBJECTS[judge.found([picture.convert("RGB")])[0]])
-    assert len(named) == 4
-    assert sum(name == path.stem.replace("-", " ") for name, path in zip(named, paths, strict=True)) >= 1
+    by_chance = len(named) / len(SUBJECTS)
+    assert sum(name == path.stem.replace("-", " ") for name, path in zip(named, paths, strict=True)) > 3 * by_chance
     assert len(set(named)) > 1

@@ -2,8 +2,8 @@
 
 The towers learnt from whole captions, "a fox on a green background, twemoji style", and say little about "a fox" alone.
 So each subject stands for the mean over all hands of its captions on the ground that the picture has. Measured as
-top-1 and top-5 among these subjects: 0.50 and 1.00 of 8 drawings of Twemoji, which they learnt from; 0.11 and 0.49 of
-35 held-back drawings of OpenMoji, which they did not. With "a fox" alone: 0.00 and 0.62, 0.09 and 0.37.
+top-1 and top-5 among these subjects: 0.25 and 0.88 of 8 drawings of Twemoji, which they learnt from; 0.29 and 0.60 of
+35 held-back drawings of OpenMoji, which they did not.
 """
 
 from __future__ import annotations
