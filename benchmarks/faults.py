@@ -173,7 +173,7 @@ def kill_and_resume(
         death = choose_death(rng, reference)
         code, _, _ = spend_life(values, variant, death)
         if code != -signal.SIGKILL:
-            if code != 0:
+            if code != 0 and not _was_finished(folder):
                 return [f"exit {code}: {(folder / 'told.txt').read_text('utf-8')}"]
             report.deaths["none: it was finished before"] += 1
             return _compare(folder, reference)
@@ -186,11 +186,14 @@ def kill_and_resume(
         if problems:
             return problems
     code, _, _ = spend_life(values, variant, {})
-    if code != 0:
-        finished = "is finished after" in (folder / "told.txt").read_text("utf-8")
-        if not finished:
-            return [f"exit {code} on resuming: {(folder / 'told.txt').read_text('utf-8')}"]
+    if code != 0 and not _was_finished(folder):
+        return [f"exit {code} on resuming: {(folder / 'told.txt').read_text('utf-8')}"]
     return problems_in(folder) + _compare(folder, reference)
+
+
+def _was_finished(folder: Path) -> bool:
+    """Return whether the last life was refused because the one before died with everything done."""
+    return "is finished after" in (folder / "told.txt").read_text("utf-8")
 
 
 def _phase(folder: Path) -> str:

@@ -25,6 +25,8 @@ _SUFFIX, _DIGEST = ".safetensors", "digest"
 _MAX_BYTES = 2**30
 _FORMAT = 1
 _ABANDONED_SECONDS = 3600
+_LOOKS = 3
+"""How often an entry is looked at before it counts as damaged: others may clear it in between."""
 
 
 def store_folder(given: str) -> Path | None:
@@ -87,7 +89,7 @@ class TensorStore:
             return make()
         digest = digest_of_json({"kind": kind, "format": _FORMAT, **key()})
         path = self._folder / kind / digest[:2] / f"{digest}{_SUFFIX}"
-        found = self._read(path) if path.is_file() else None
+        found = self._read(path)
         if found is not None:
             return found
         made = make()
@@ -96,21 +98,17 @@ class TensorStore:
         return made
 
     def _read(self, path: Path) -> dict[str, Tensor] | None:
-        try:
-            if path.stat().st_size > _MAX_BYTES:
-                raise ValueError("too large")
-            with safe_open(path, framework="pt") as opened:
-                found = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
-                digest = (opened.metadata() or {}).get(_DIGEST)
-            if digest != digest_of_tensors(found) or not all(bool(each.isfinite().all()) for each in found.values()):
-                raise ValueError("its contents changed")
-        except FileNotFoundError:  # somebody cleared the store
-            return None
-        except (OSError, SafetensorError, ValueError, RuntimeError, TypeError) as error:
-            why = " ".join(str(error).split())[:80]
-            self.notes.append(f"cache entry {path.parent.parent.name}/{path.name[:12]} is damaged ({why}): made anew")
-            return None
-        return found
+        """Return an entry, or None; an entry that somebody clears or makes anew at this moment is looked at again."""
+        why = ""
+        for _ in range(_LOOKS):
+            try:
+                return _contents_of(path)
+            except (FileNotFoundError, NotADirectoryError):  # there is none, or somebody cleared the store
+                return None
+            except (OSError, SafetensorError, ValueError, RuntimeError, TypeError) as error:
+                why = " ".join(str(error).split())[:80]
+        self.notes.append(f"cache entry {path.parent.parent.name}/{path.name[:12]} is damaged ({why}): made anew")
+        return None
 
     def _write(self, path: Path, tensors: Mapping[str, Tensor]) -> None:
         kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -120,6 +118,18 @@ class TensorStore:
         except ResourceError as error:
             self._folder = None
             self.notes.append(f"the cache is not used ({str(error).partition('; ')[0]}): --cache names another folder")
+
+
+def _contents_of(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of an entry; raises what reading raises, or `ValueError` where they changed."""
+    if path.stat().st_size > _MAX_BYTES:
+        raise ValueError("too large")
+    with safe_open(path, framework="pt") as opened:
+        found = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+        digest = (opened.metadata() or {}).get(_DIGEST)
+    if digest != digest_of_tensors(found) or not all(bool(each.isfinite().all()) for each in found.values()):
+        raise ValueError("its contents changed")
+    return found
 
 
 def usage(folder: Path) -> list[Usage]:
