@@ -55,8 +55,14 @@ def style_notes(result: dict[str, Any]) -> str:
         "KID: unbiased, on pocket's image features, lower is better, ± jackknife standard error over pictures. Change:\n"
         "after minus before, the same subjects and seeds, ± standard error over subjects and trainings. Match with the\n"
         "words: cosine of picture and caption in pocket's shared space. Settings were chosen on another pack, by eye.\n"
-        f"`python -m benchmarks.styleforge_pocket` ({machine_line(result)})."
+        f"`python -m benchmarks.styleforge_pocket{variants_of(result)}` ({machine_line(result)})."
     )
+
+
+def variants_of(result: dict[str, Any]) -> str:
+    """Return the options that a result was made with, if not all variants were measured."""
+    chosen = " ".join(f'"{name}"' if " " in name else str(name) for name in result["variants"])
+    return f" --variants {chosen}" if chosen else ""
 
 
 def speed_table() -> str:
@@ -205,7 +211,8 @@ def choice_section() -> str:
         f"{row['change']:+.3f} ± {row['change_standard_error']:.3f} | {row['text_similarity']:.3f} |"
         for row in result["rows"]
     ]
-    return "\n".join([*lines, "", f"`python -m benchmarks.styleforge_pocket --choose` ({machine_line(result)})."])
+    command = f"python -m benchmarks.styleforge_pocket --choose{variants_of(result)}"
+    return "\n".join([*lines, "", f"`{command}` ({machine_line(result)})."])
 
 
 def measured_section() -> str:

@@ -177,6 +177,7 @@ def main() -> None:
             "pack": pack,
             "pictures": len(judge.subjects),
             "seeds": seeds,
+            "variants": list(variants) if chosen.variants else [],
             "text_similarity_of_real_drawings": round(judge.match(judge.real), 4),
             "rows": rows,
         }
