@@ -3,6 +3,8 @@
 D1 to D12 are those found by reading the official code; what concerns controls is tested here.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -296,13 +298,15 @@ def test_two_references_blend(sdxl: LatentDiffusion) -> None:
     """Weights (1, 0) and (0, 1) are the single references; a doubled reference with halves is the reference."""
     adapter = projections(sdxl)
 
+    look = replace(LOOK, steps=2)  # statistics are float32, and steps add up what they round
+
     def drawn(*images: ImageTokens) -> torch.Tensor:
-        return latents_of(sdxl, [Request(PROMPT, 7, images=images)], LOOK, studio())
+        return latents_of(sdxl, [Request(PROMPT, 7, images=images)], look, studio())
 
     first, second = image(sdxl, adapter, 1), image(sdxl, adapter, 2)
     assert torch.equal(drawn(first, image(sdxl, adapter, 2, 0.0)), drawn(first))
     half = image(sdxl, adapter, 1, 0.5)
-    assert (drawn(half, half) - drawn(first)).abs().max() < 5e-4  # float32 statistics, over all steps
+    assert (drawn(half, half) - drawn(first)).abs().max() < 1e-4
     assert (drawn(half, image(sdxl, adapter, 2, 0.5)) - drawn(first)).abs().max() > 1e-3
     assert (drawn(first) - drawn(second)).abs().max() > 1e-3
 
