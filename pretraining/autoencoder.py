@@ -16,6 +16,7 @@ from pretraining.augment import augmented
 from pretraining.checkpoint import STAGES
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
+from pretraining.precision import half_where_quick
 from pretraining.stage import Stage
 
 STAGE = "autoencoder"
@@ -68,7 +69,7 @@ def main() -> None:
         if progress < WHOLE_FROM:
             x = random_crops(x, 64, rng)
         x = augmented(x, rng)
-        with torch.autocast(device.type, torch.bfloat16):
+        with half_where_quick(device):
             posterior = model.encode(x).latent_dist
             noise = torch.randn(posterior.mean.shape, generator=rng).to(device)
             drawn = model.decode(posterior.mean + posterior.std * noise).sample

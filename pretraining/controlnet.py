@@ -21,6 +21,7 @@ from pretraining.checkpoint import STAGES
 from pretraining.frozen import Batch, FrozenBase, read_base
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
+from pretraining.precision import half_where_quick
 from pretraining.stage import Stage
 
 STAGE = "controlnet"
@@ -109,7 +110,7 @@ def main() -> None:
     for _ in stage.steps():
         batch = base.draw(chosen.batch, rng, worded=WORDED)
         edges = edges_of(pictures[batch.index]).to(base.device)
-        with torch.autocast(base.device.type, torch.bfloat16):
+        with half_where_quick(base.device):
             predicted = forward(base.unet, control, batch, edges)
         stage.learn(batch.loss(predicted))
         if stage.save_if_due(chosen.save_every):

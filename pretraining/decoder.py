@@ -20,6 +20,7 @@ from pretraining.checkpoint import STAGES, load_stage
 from pretraining.latents import load_latents
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
+from pretraining.precision import half_where_quick
 from pretraining.stage import Stage
 
 STAGE = "decoder"
@@ -51,11 +52,11 @@ def main() -> None:
     for _ in stage.steps():
         index = torch.randint(len(pictures), (chosen.batch,), generator=rng)
         x = augmented(to_unit(pictures[index].to(device)), rng)
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        with torch.no_grad(), half_where_quick(device):
             x_0 = vae.encode(x).latent_dist.mean.float()
         spread = NOISE * torch.rand((chosen.batch, 1, 1, 1), generator=rng)
         noise = (spread * torch.randn(x_0.shape, generator=rng)).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with half_where_quick(device):
             drawn = vae.decode(x_0 + noise).sample
         stage.learn(reconstruction_loss(x, drawn.float()))
         if stage.save_if_due(chosen.save_every):

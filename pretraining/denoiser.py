@@ -23,6 +23,7 @@ from pretraining.latents import load_latents
 from pretraining.options import read_options
 from pretraining.package import NOISE_LEVELS, assemble
 from pretraining.pictures import read_rows, save_sheet
+from pretraining.precision import half_where_quick
 from pretraining.stage import Stage
 from pretraining.towers import SHARED, WIDTH, Towers, load_tokenizer, tokenize
 
@@ -142,7 +143,7 @@ def main() -> None:
         noise = torch.randn(x_0.shape, generator=rng, device=device)
         timesteps = torch.randint(1000, (chosen.batch,), generator=rng, device=device)
         x_t = schedule.add_noise(x_0, noise, timesteps)
-        with torch.autocast(device.type, torch.bfloat16):
+        with half_where_quick(device):
             states, pooled = encode_captions(towers, shown)
             added = {"text_embeds": pooled, "time_ids": size}
             predicted = predict(x_t, timesteps, states, added_cond_kwargs=added).sample.float()

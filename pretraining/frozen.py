@@ -14,6 +14,7 @@ from pretraining.denoiser import STAGE, attention_for, encode_captions, make_den
 from pretraining.latents import load_latents
 from pretraining.package import assemble
 from pretraining.pictures import read_rows
+from pretraining.precision import half_where_quick
 from pretraining.towers import Towers, load_tokenizer, tokenize
 
 
@@ -76,7 +77,7 @@ class FrozenBase:
         x_0 = self.latents[index].to(self.device)
         noise = torch.randn(x_0.shape, generator=rng).to(self.device)
         timesteps = torch.randint(len(self.schedule.alphas_cumprod), (count,), generator=rng).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with half_where_quick(self.device):
             states, pooled = encode_captions(self.towers, shown.to(self.device))
         size = torch.tensor([128.0, 128, 0, 0, 128, 128], device=self.device).expand(count, 6)
         return Batch(

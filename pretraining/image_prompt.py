@@ -28,6 +28,7 @@ from pretraining.denoiser import attention_for
 from pretraining.frozen import FrozenBase, read_base
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
+from pretraining.precision import half_where_quick
 from pretraining.stage import Stage
 
 STAGE = "image_prompt"
@@ -170,7 +171,7 @@ def main() -> None:
         batch = base.draw(chosen.batch, rng, worded=WORDED)
         pixels = to_unit(pictures[batch.index])
         pixels[torch.rand(chosen.batch, generator=rng) < DROPPED] = 0  # as guidance's negative branch in diffusers
-        with torch.autocast(base.device.type, torch.bfloat16):
+        with half_where_quick(base.device):
             added = batch.added | {"image_embeds": [image_states(encoder, pixels.to(base.device))]}
             predicted = predict(batch.x_t, batch.timesteps, batch.states, added_cond_kwargs=added).sample
         stage.learn(batch.loss(predicted))

@@ -26,6 +26,7 @@ from pretraining.fresh import fresh_pieces
 from pretraining.judge_network import JudgeNetwork, disturbed, shrunk
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, read_rows
+from pretraining.precision import half_where_quick
 from pretraining.stage import Stage
 
 STAGE = "judge"
@@ -185,7 +186,7 @@ def main() -> None:
         network.train()
         index = shown[torch.randint(len(shown), (chosen.batch,), generator=rng)]
         x = disturbed(shrunk(pictures[index].to(chosen.device)), rng)
-        with torch.autocast(chosen.device.type, torch.bfloat16):
+        with half_where_quick(chosen.device):
             logits = forward(x.contiguous(memory_format=torch.channels_last))
         stage.learn(judge_loss(logits, subjects[index].to(chosen.device), style[index].to(chosen.device)))
         if stage.save_if_due(chosen.save_every):

@@ -14,6 +14,7 @@ from torch import Tensor
 from pretraining.autoencoder import STAGE, make_autoencoder
 from pretraining.checkpoint import STAGES
 from pretraining.pictures import read_digest, read_pictures, to_unit
+from pretraining.precision import half_where_quick
 
 
 def normalise_latents(model: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
@@ -39,7 +40,7 @@ def encode(model: AutoencoderKL, pictures: Tensor, batch: int = 32) -> Tensor:
     """Return the mean latents of uint8 pictures, float32, shape (count, 4, 16, 16)."""
     parts = []
     for start in range(0, len(pictures), batch):
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_where_quick(torch.device("cpu")):
             parts.append(model.encode(to_unit(pictures[start : start + batch])).latent_dist.mean.float())
     return torch.cat(parts).contiguous()
 

@@ -24,6 +24,7 @@ from pretraining.checkpoint import STAGES
 from pretraining.data.fetch import read_keywords
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, read_rows, to_unit
+from pretraining.precision import half_where_quick
 from pretraining.stage import Stage
 from pretraining.tokenizer import LENGTH, train_tokenizer
 
@@ -117,7 +118,7 @@ def main() -> None:
     for _ in stage.steps():
         index = torch.randint(len(rows), (chosen.batch,), generator=rng)
         which = torch.randint(3, (chosen.batch,), generator=rng)
-        with torch.autocast(device.type, torch.bfloat16):
+        with half_where_quick(device):
             loss = contrast(ids[which, index].to(device), to_unit(pictures[index].to(device)))
         stage.learn(loss)
         stage.save_if_due(chosen.save_every)

@@ -1,4 +1,4 @@
-"""What a method is: the answers to three questions. Any class with these members is one; nothing is inherited."""
+"""What a method is: the answers to three questions. Any class with these members is one."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch, stream_of
 from impasto.methods._denoising import style_and_prior
+from impasto.methods._style_alone import StyleAlone
 
 _KEYS_AND_VALUES = (".attn2.to_k.weight", ".attn2.to_v.weight")
 
@@ -57,7 +58,7 @@ class Settings(config.Config):
         return self
 
 
-class Method:
+class Method(StyleAlone):
     """Custom Diffusion."""
 
     name: ClassVar[str] = "custom_diffusion"
@@ -78,14 +79,6 @@ class Method:
     def style_words(self) -> str:
         """Return "V* style", or those of all concepts."""
         return ", ".join(self._words().values())
-
-    def content_words(self) -> str:
-        """Return nothing: no content is learnt apart."""
-        return ""
-
-    def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 - all blocks learn
-        """Return nothing: all blocks learn alike."""
-        return {}
 
     def prompts(self) -> dict[str, str]:
         """Return the words of each concept's style pictures and of its auxiliary pictures; without λ no auxiliary."""

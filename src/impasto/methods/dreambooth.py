@@ -29,6 +29,7 @@ from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch
 from impasto.methods._denoising import style_and_prior
+from impasto.methods._style_alone import StyleAlone
 from impasto.methods._weights import WeightSettings, learnable_weights
 
 _IDENTIFIER = "{v}"
@@ -47,7 +48,7 @@ class Settings(WeightSettings):
     """λ: weight of the prior's loss."""
 
 
-class Method:
+class Method(StyleAlone):
     """DreamBooth."""
 
     name: ClassVar[str] = "dreambooth"
@@ -64,14 +65,6 @@ class Method:
     def style_words(self) -> str:
         """Return the instance prompt, "[V] style" unless another was chosen."""
         return self.settings.instance_prompt.replace(_IDENTIFIER, self.settings.identifier)
-
-    def content_words(self) -> str:
-        """Return nothing: DreamBooth for styles learns no content."""
-        return ""
-
-    def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 - all blocks learn
-        """Return nothing: DreamBooth for styles learns all blocks alike."""
-        return {}
 
     def prompts(self) -> dict[str, str]:
         """Return the instance prompt and the class prompt; without λ there is no prior."""

@@ -27,6 +27,7 @@ from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import STYLE, Batch
 from impasto.methods._denoising import denoise_batch
+from impasto.methods._style_alone import StyleAlone
 
 
 class Settings(config.Config):
@@ -42,7 +43,7 @@ class Settings(config.Config):
     """[V]: a rare string that names the style in prompts."""
 
 
-class Method:
+class Method(StyleAlone):
     """LoRA."""
 
     name: ClassVar[str] = "lora"
@@ -60,14 +61,6 @@ class Method:
     def style_words(self) -> str:
         """Return "[V] style"."""
         return f"{self.settings.identifier} style"
-
-    def content_words(self) -> str:
-        """Return nothing: LoRA for styles learns no content."""
-        return ""
-
-    def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 - all blocks learn
-        """Return nothing: LoRA for styles learns all blocks alike."""
-        return {}
 
     def prompts(self) -> dict[str, str]:
         """Return the one stream's words, "[V] style"."""

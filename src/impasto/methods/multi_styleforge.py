@@ -31,6 +31,7 @@ from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch, stream_of
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE
 from impasto.methods._denoising import style_and_prior
+from impasto.methods._style_alone import StyleAlone
 from impasto.methods._weights import WeightSettings, learnable_weights
 
 
@@ -60,7 +61,7 @@ class Settings(WeightSettings):
         return self
 
 
-class Method:
+class Method(StyleAlone):
     """Multi-StyleForge."""
 
     name: ClassVar[str] = "multi_styleforge"
@@ -85,14 +86,6 @@ class Method:
     def style_words(self) -> str:
         """Return "[V] style, [W] style", which comes first in prompts."""
         return ", ".join(self._words().values())
-
-    def content_words(self) -> str:
-        """Return nothing: Multi-StyleForge learns no content."""
-        return ""
-
-    def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 - all blocks learn
-        """Return nothing: Multi-StyleForge learns all blocks alike."""
-        return {}
 
     def prompts(self) -> dict[str, str]:
         """Return each concept's dual binding: its StyleRef to "[V] style", its Aux to "style"; without λ no Aux."""

@@ -30,6 +30,7 @@ from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch
 from impasto.methods._denoising import style_and_prior
+from impasto.methods._style_alone import StyleAlone
 from impasto.methods._weights import WeightSettings, learnable_weights
 
 
@@ -44,7 +45,7 @@ class Settings(WeightSettings):
     """λ: weight of the auxiliary pictures' loss."""
 
 
-class Method:
+class Method(StyleAlone):
     """StyleForge."""
 
     name: ClassVar[str] = "styleforge"
@@ -62,14 +63,6 @@ class Method:
     def style_words(self) -> str:
         """Return "[V] style"."""
         return f"{self.settings.identifier} style"
-
-    def content_words(self) -> str:
-        """Return nothing: StyleForge learns no content."""
-        return ""
-
-    def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 - all blocks learn
-        """Return nothing: StyleForge learns all blocks alike."""
-        return {}
 
     def prompts(self) -> dict[str, str]:
         """Return the dual binding: StyleRef to "[V] style", Aux to "style"; without λ there is no Aux stream."""

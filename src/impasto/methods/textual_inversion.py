@@ -28,6 +28,7 @@ from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import STYLE, Batch
 from impasto.methods._denoising import denoise_batch
+from impasto.methods._style_alone import StyleAlone
 
 _WORD = "{v}"
 _IN_STYLE = "in the style of {v}"
@@ -46,7 +47,7 @@ class Settings(config.Config):
     """What style pictures are shown with; {v} stands for the new word."""
 
 
-class Method:
+class Method(StyleAlone):
     """Textual Inversion."""
 
     name: ClassVar[str] = "textual_inversion"
@@ -65,14 +66,6 @@ class Method:
         """Return "in the style of S*" where the training prompt says so, else the whole training prompt."""
         words = _IN_STYLE if _IN_STYLE in self.settings.training_prompt else self.settings.training_prompt
         return words.replace(_WORD, self.settings.placeholder)
-
-    def content_words(self) -> str:
-        """Return nothing: Textual Inversion for styles learns no content."""
-        return ""
-
-    def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 - no block learns
-        """Return nothing: Textual Inversion for styles learns no block."""
-        return {}
 
     def prompts(self) -> dict[str, str]:
         """Return the one stream's words, the training prompt."""
