@@ -5,6 +5,7 @@ Run: `python -m pretraining.package`
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -70,6 +71,18 @@ def trained_base() -> StableDiffusionXLPipeline:
     return assemble(load_autoencoder(), towers, tokenizer, unet).to(torch.float16)
 
 
+def ask_for_single_precision(folder: Path) -> None:
+    """State float32 in the configurations of the encoders below `folder`.
+
+    transformers loads what a configuration states, or what the file holds; diffusers loads its own parts in float32.
+    A pipeline opened without a dtype would have both, and refuse to draw.
+    """
+    for path in folder.glob("*/config.json"):
+        config = json.loads(path.read_text("utf-8"))
+        if "dtype" in config:
+            path.write_text(json.dumps(config | {"dtype": "float32"}, indent=2) + "\n", "utf-8")
+
+
 def write_parts(pipe: StableDiffusionXLPipeline, folder: Path) -> list[str]:
     """Write what was trained beside the base, in half precision.
 
@@ -128,6 +141,7 @@ def main() -> None:
     shutil.rmtree(staging, ignore_errors=True)
     pipe = trained_base()
     pipe.save_pretrained(staging, safe_serialization=True)
+    ask_for_single_precision(staging)
     missing = write_parts(pipe, staging)
     total = refuse_too_large(staging, PACKAGED.parent)
     shutil.rmtree(PACKAGED, ignore_errors=True)  # a folder cannot be renamed onto another
