@@ -40,7 +40,7 @@ from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.grid import labelled_grid
 from impasto.workflows.open_base import open_base
 from impasto.workflows.packs import find_pack
-from impasto.workflows.recipes import recipe_for
+from impasto.workflows.recipes import guidance_for, recipe_for
 from impasto.workflows.train import train
 from impasto.workflows.train_options import TrainOptions
 
@@ -145,7 +145,7 @@ def main() -> None:
     chosen = parser.parse_args()
     judge, base = make_judge(), open_base("pocket")
     print(f"layer {judge.layer} tells hands apart in {judge.hands_told_apart:.0%} of comparisons")
-    look = Look(20, 5.0, base.resolution, base.resolution)
+    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution)
     pictures = [find_pack(PACKS[0]).folder / "auxiliary" / f"{name}.png" for name in CONTENTS[: chosen.contents]]
     styles = [find_pack(pack).folder / "style" / f"{STYLE_PICTURE}.png" for pack in PACKS]
     drawn: dict[str, list[Image.Image]] = {way: [] for way in WAYS}

@@ -72,7 +72,7 @@ def speed_table() -> str:
         [
             "| what | measured |",
             "|---|---|",
-            f"| 4 pictures, 20 steps, guidance 5 | {result['seconds_for_four_pictures_of_20_steps']:.1f} s |",
+            f"| 4 pictures, 20 steps | {result['seconds_for_four_pictures_of_20_steps']:.1f} s |",
             f"| `impasto demo`: training and drawing | {result['demo_seconds'] / 60:.1f} min |",
             f"| `impasto demo`: peak memory | {result['demo_peak_memory_gib']:.1f} GiB |",
             f"| `impasto --help` | {result['seconds_for_help']:.2f} s |",

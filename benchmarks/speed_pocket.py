@@ -15,12 +15,13 @@ from pathlib import Path
 from benchmarks.machine import save_result
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.open_base import open_base
+from impasto.workflows.recipes import guidance_for
 
 
 def seconds_for_four_pictures() -> list[float]:
-    """Return the time of five draws of four pictures, 20 steps, guidance 5."""
+    """Return the time of five draws of four pictures, 20 steps, pocket's usual guidance."""
     base = open_base("pocket")
-    look = Look(20, 5.0, base.resolution, base.resolution, batch=4)
+    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, batch=4)
     requests = [Request("a fox on a green background, twemoji style", seed) for seed in range(4)]
     times = []
     for _ in range(5):

@@ -33,6 +33,7 @@ from impasto.controls.style_studio import Settings
 from impasto.core.rng import generator
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.open_base import open_base
+from impasto.workflows.recipes import guidance_for
 
 TOKENS, WIDTH = 16, 256
 PLAIN, PLAIN_EIGHT = "image prompt", "image prompt, 8 styles"
@@ -115,7 +116,7 @@ class Bench:
             Request("a fox on a hill", 0, images=(ImageTokens(tokens, self._adapter),), negative_images=null)
             for tokens in images[1:]
         ]
-        look = Look(self._steps, 5.0, side, side, batch=way.styles)
+        look = Look(self._steps, guidance_for("pocket"), side, side, batch=way.styles)
         started = time.process_time()
         list(draw(self.base, requests, look, way.control()))
         return time.process_time() - started

@@ -47,6 +47,7 @@ from impasto.workflows.grid import labelled_grid
 from impasto.workflows.held_back import read_held_back
 from impasto.workflows.open_base import open_base
 from impasto.workflows.packs import find_pack
+from impasto.workflows.recipes import guidance_for
 from impasto.workflows.subject_words import SUBJECTS, SubjectJudge
 from impasto.workflows.transfer_presets import PRESETS
 
@@ -320,7 +321,7 @@ def main() -> None:
     chosen = parser.parse_args()
     prompts = make_prompts(chosen.prompts)
     tuning, held_back = prompts[::2], prompts[1::2]
-    look = Look(chosen.steps, 5.0, 128, 128, batch=8)
+    look = Look(chosen.steps, guidance_for("pocket"), 128, 128, batch=8)
     bench = Bench(chosen.adapter, read_references(chosen.references), look)
     rows: list[dict[str, Any]] = []
     pictures: dict[str, list[Image.Image]] = {}

@@ -41,6 +41,7 @@ from impasto.workflows.grid import labelled_grid
 from impasto.workflows.held_back import HeldBack, read_held_back
 from impasto.workflows.open_base import open_base
 from impasto.workflows.packs import find_pack
+from impasto.workflows.recipes import guidance_for
 from impasto.workflows.train import train
 
 Sheet: TypeAlias = dict[str, list[Image.Image]]
@@ -69,7 +70,7 @@ REPORT_PACK, CHOICE_PACK = "openmoji", "fluent-emoji-high-contrast"
 def draw_all(subjects: list[HeldBack], style: Path | None, seed: int) -> list[Image.Image]:
     """Return one picture of every subject."""
     base = open_base("pocket")
-    look = Look(20, 5.0, base.resolution, base.resolution, batch=8)
+    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
     requests = [Request(f"{subject.caption}, {WORDS}", 1000 + seed) for subject in subjects]
     with attached(base, [] if style is None else [(load_style(style), 1.0)]):
         return [image for _, image in draw(base, requests, look)]

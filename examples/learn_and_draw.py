@@ -29,7 +29,7 @@ with closing(impasto.train(options, Method(Settings()))) as events:
             print(f"step {event.step}: loss {event.loss:.4f}")
 
 base, style = impasto.open_base("pocket"), impasto.load_style(style_file)
-look = impasto.Look(steps=20, guidance_scale=5.0, height=128, width=128)
+look = impasto.Look(steps=20, guidance_scale=3.0, height=128, width=128)
 wanted = [impasto.Request("a lion on a green background, zwx style", seed) for seed in range(4)]
 with impasto.attached(base, [(style, 1.0)]):
     for request, image in impasto.draw(base, wanted, look):

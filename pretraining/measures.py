@@ -19,6 +19,7 @@ from impasto.data.images import read_picture, to_tensor
 from impasto.features.pocket import Features
 from impasto.metrics.named_colour import ground_of
 from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.recipes import guidance_for
 from pretraining.data.compose import GROUNDS, compose
 from pretraining.data.nouns import name_of, noun
 from pretraining.data.packs import PACKS, TITLES
@@ -28,7 +29,7 @@ from pretraining.data.split import is_held_out
 from pretraining.data.subjects import spoken, with_article
 from pretraining.data.treatments import load_treatments
 
-STEPS, GUIDANCE, SIDE = 20, 5.0, 128
+STEPS, GUIDANCE, SIDE = 20, guidance_for("pocket"), 128
 """How every measured picture is drawn."""
 
 

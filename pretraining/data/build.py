@@ -33,6 +33,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--subjects", choices=("v0", "all"), default="v0")
     parser.add_argument("--variants", type=int, default=16, help="compositions of each (subject, hand) pair")
     parser.add_argument("--plain", type=float, default=0.0, help="share of simple compositions in the full grammar")
+    parser.add_argument("--favour", default="", help="a treatment for a third of the simple compositions")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=BUILT, help="folder that is written")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; full grammar only")
@@ -45,10 +46,10 @@ def main() -> None:
     chosen = read_options()
     subjects = subjects_for(chosen.subjects)
     if chosen.sheet:
-        write_sheet(full_job(subjects, 1, chosen.seed, chosen.plain).grammar, chosen.sheet, chosen.seed)
+        write_sheet(full_job(subjects, 1, chosen.seed, chosen.plain, chosen.favour).grammar, chosen.sheet, chosen.seed)
         return
     if chosen.grammar == "full":
-        job = full_job(subjects, chosen.variants, chosen.seed, chosen.plain)
+        job = full_job(subjects, chosen.variants, chosen.seed, chosen.plain, chosen.favour)
         count, pieces = job.count, full_pieces(job, subjects, chosen.workers)
     else:
         count = v0_count(subjects, chosen.variants)

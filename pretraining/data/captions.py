@@ -1,7 +1,8 @@
 """What a planned picture is called: "a small fox on the left, on a blue to pink gradient, pixel art style".
 
 As in the v0 grammar, parts are left out now and then, and now and then the style is a random string: a word nobody
-knows then means "any style", which is where the identifier of a new style starts from.
+knows then means "any hand", which is where the identifier of a new style starts from. Treatments are always named:
+no word, and an unknown one, mean a drawing as the hands make it.
 """
 
 from __future__ import annotations
@@ -57,9 +58,10 @@ def caption(plan: Plan, grammar: Grammar, rng: np.random.Generator) -> str:
     if drawn < 0.03:
         return style
     where = "" if 0.03 <= drawn < 0.1 else ground_words(plan)
-    if 0.1 <= drawn < 0.18:
+    is_named = plan.treatment is not None
+    if 0.1 <= drawn < 0.18 and not is_named:
         style = f"{''.join(rng.choice(list(ascii_lowercase), 3))} style"
     what = subject_words(plan, grammar, rng)
     link = ", " if any(spot.place and what.endswith(spot.place) for spot in plan.spots) else " "
     placed = f"{what}{link}{where}" if where else what
-    return placed if 0.18 <= drawn < 0.28 else f"{placed}, {style}"
+    return placed if 0.18 <= drawn < 0.28 and not is_named else f"{placed}, {style}"

@@ -33,6 +33,9 @@ PALE = ("white", "beige", "sky blue", "pink")
 FADED = {False: 0.5, True: 0.25}
 """How much paler a scene is below a treatment that loses or keeps colours: lines and tiles would merge otherwise."""
 
+FAVOURED = 1 / 3
+"""Share of simple compositions by hands that draw in colour that the favoured treatment is given to."""
+
 TRIES = 12
 """How many grounds are drawn at most until the drawing stands out."""
 
@@ -67,11 +70,13 @@ class Grammar:
         library: The drawings.
         synonyms: Other names of a subject.
         plain: Share of compositions that are as simple as can be: they teach subjects soonest.
+        favoured: Phrase of a treatment that simple compositions are shown in too; none if empty.
     """
 
     library: Library
     synonyms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     plain: float = 0.0
+    favoured: str = ""
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -114,14 +119,21 @@ class Grammar:
         return Plan(hand, subjects, spots, ground, treatment)
 
     def plain_plan(self, hand: str, subject: str, rng: np.random.Generator) -> Plan:
-        """Return one subject in the middle of a ground of one colour that it stands out on, without a treatment."""
+        """Return one subject in the middle of a ground of one colour that it stands out on."""
         spot = middle(rng)
         inked, names = np.asarray(placed(self.library.drawing(hand, subject), spot)), list(GROUNDS)
         for _ in range(TRIES):
             ground = plain("white" if rng.random() < 0.15 else names[int(rng.integers(len(names)))])
             if not clashes(inked, ground.picture, nearness=90):
                 break
-        return Plan(hand, (subject,), (spot,), ground, None)
+        return Plan(hand, (subject,), (spot,), ground, self.draw_favoured(hand, subject, rng))
+
+    def draw_favoured(self, hand: str, subject: str, rng: np.random.Generator) -> Treatment | None:
+        """Return the favoured treatment now and then, if there is one and `subject` may be shown in it."""
+        if not self.favoured or hand in UNTREATED_HANDS or rng.random() >= FAVOURED:
+            return None
+        favoured = load_treatments()[self.favoured]
+        return favoured if is_seen(subject, hand, favoured) else None
 
     def draw_treatment(self, hand: str, subject: str, rng: np.random.Generator) -> Treatment | None:
         """Return a treatment that `subject` may be shown in, or None."""

@@ -62,18 +62,18 @@ class Job:
         return range(0, self.count, PIECE)
 
 
-def full_job(subjects: tuple[str, ...], variants: int, seed: int, plain: float = 0.0) -> Job:
+def full_job(subjects: tuple[str, ...], variants: int, seed: int, plain: float = 0.0, favoured: str = "") -> Job:
     """Return the job over the drawings of `subjects`, with the synonyms of the public list."""
-    return Job(Grammar(open_library(subjects), synonyms(read_keywords(), subjects), plain), variants, seed)
+    return Job(Grammar(open_library(subjects), synonyms(read_keywords(), subjects), plain, favoured), variants, seed)
 
 
 _worker: dict[str, Job] = {}
 
 
-def _open_worker(subjects: tuple[str, ...], variants: int, seed: int, plain: float) -> None:
+def _open_worker(subjects: tuple[str, ...], variants: int, seed: int, plain: float, favoured: str) -> None:
     """Open the job in a worker process, once; the drawings are mapped, not copied."""
     cv2.setNumThreads(1)
-    _worker["job"] = full_job(subjects, variants, seed, plain)
+    _worker["job"] = full_job(subjects, variants, seed, plain, favoured)
 
 
 def _worker_piece(start: int) -> Piece:
@@ -85,7 +85,7 @@ def full_pieces(job: Job, subjects: tuple[str, ...], workers: int) -> Iterator[P
     if workers == 1:
         yield from map(job.piece, job.starts())
         return
-    wanted = (subjects, job.variants, job.seed, job.grammar.plain)
+    wanted = (subjects, job.variants, job.seed, job.grammar.plain, job.grammar.favoured)
     with ProcessPoolExecutor(workers, initializer=_open_worker, initargs=wanted) as pool:
         yield from pool.map(_worker_piece, job.starts())
 

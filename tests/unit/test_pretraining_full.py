@@ -139,13 +139,19 @@ def test_words_say_what_was_composed(grammar: Grammar) -> None:
     assert kinds == {*itertools.product((1, 2), ("plain", "gradient", "scene")), (1, "full")}
 
 
-def test_captions_name_the_style_and_sometimes_leave_it_out(grammar: Grammar) -> None:
+def test_captions_name_the_hand_and_sometimes_leave_it_out(grammar: Grammar) -> None:
+    rng = np.random.default_rng(4)
+    plan = next(plan for plan in draw_plans(grammar, 200) if plan.treatment is None and plan.hand == "noto")
+    said = [caption(plan, grammar, rng) for _ in range(300)]
+    assert 0.7 < np.mean(["noto style" in words for words in said]) < 0.95
+    assert 0.02 < np.mean(["style" not in words for words in said]) < 0.2
+
+
+def test_captions_always_name_the_treatment(grammar: Grammar) -> None:
     rng = np.random.default_rng(4)
     plan = next(plan for plan in draw_plans(grammar, 200) if plan.treatment and plan.treatment.phrase == "pixel art")
-    said = [caption(plan, grammar, rng) for _ in range(300)]
-    named = [any(name in words for name in ("pixel art style", "8 bit style", "pixelated style")) for words in said]
-    assert 0.7 < np.mean(named) < 0.95
-    assert 0.02 < np.mean(["style" not in words for words in said]) < 0.2
+    said = [caption(plan, grammar, rng) for _ in range(100)]
+    assert all(any(name in words for name in ("pixel art style", "8 bit style", "pixelated style")) for words in said)
 
 
 def test_lost_colours_are_not_named(grammar: Grammar) -> None:
@@ -241,3 +247,12 @@ def test_plain_compositions_are_one_subject_in_the_middle_by_hand_alone(grammar:
     }
     mixed = draw_plans(replace(grammar, plain=0.5), 200)
     assert any(plan.treatment for plan in mixed)
+
+
+def test_favoured_treatment_is_given_to_a_third_of_the_simple_compositions_in_colour(grammar: Grammar) -> None:
+    plans = draw_plans(replace(grammar, plain=1.0, favoured="comic outline"), 300)
+    by_hand = {hand: [plan.treatment for plan in plans if plan.hand == hand] for hand in HANDS}
+    assert not any(by_hand["emojione-monotone"])
+    treated = [each for hand in ("noto", "twemoji") for each in by_hand[hand]]
+    assert 0.2 < np.mean([each is not None for each in treated]) < 0.45
+    assert {each.phrase for each in treated if each} == {"comic outline"}

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pretraining.data.treatments import load_treatments
 
 NAMES = (
-    *("blueprint", "chalk on blackboard", "halftone", "ink outline", "low poly", "mosaic", "oil strokes"),
-    *("pencil sketch", "pixel art", "sepia engraving", "stained glass", "watercolour wash"),
+    *("blueprint", "chalk on blackboard", "comic outline", "halftone", "ink outline", "low poly", "mosaic"),
+    *("oil strokes", "pencil sketch", "pixel art", "sepia engraving", "stained glass", "watercolour wash"),
 )
 
 

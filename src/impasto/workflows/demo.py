@@ -26,7 +26,7 @@ from impasto.workflows.grid import labelled_grid
 from impasto.workflows.held_back import HeldBack, read_held_back
 from impasto.workflows.open_base import open_base
 from impasto.workflows.packs import Pack, find_pack
-from impasto.workflows.recipes import recipe_for
+from impasto.workflows.recipes import guidance_for, recipe_for
 from impasto.workflows.train import train
 from impasto.workflows.train_options import TrainOptions
 
@@ -45,7 +45,7 @@ class DemoOptions(Config):
     """Training steps; by default those of the measured recipe."""
     num_images: int | None = Field(default=None, ge=1)
     """How many subjects to draw; by default all of the pack's demonstration."""
-    guidance_scale: float = Field(default=5.0, ge=1)
+    guidance_scale: float = Field(default=guidance_for(BASE), ge=1)
     """How strictly to follow the words."""
     seed: int = Field(default=0, ge=0)
     """Same seed, same pictures."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.model import BaseModel
+from impasto.base.source import POCKET
 from impasto.core.errors import DataError
 from impasto.core.events import Event, Progress
 from impasto.core.files import staged
@@ -16,6 +17,7 @@ from impasto.data.images import Picture, read_picture
 from impasto.data.streams import Example
 from impasto.methods._protocol import Method
 from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.recipes import guidance_for
 from impasto.workflows.train_options import TrainOptions
 from impasto.workflows.train_plan import Gathered, picture_hashes, side_of
 
@@ -25,7 +27,8 @@ _SAMPLE_LOOK_STEPS = 20
 def sample_look(options: TrainOptions, base: LatentDiffusion) -> Look:
     """Return how samples and auxiliary pictures are drawn."""
     side = side_of(options, base)
-    return Look(_SAMPLE_LOOK_STEPS, 5.0, side, side)
+    kind = POCKET if options.base == POCKET else base.family
+    return Look(_SAMPLE_LOOK_STEPS, guidance_for(kind), side, side)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from impasto.cli.arguments import parse
+from impasto.cli.arguments import kind_of_base, parse
 from impasto.workflows.probe_options import ProbeOptions
+from impasto.workflows.recipes import guidance_for
 
 
 def run(arguments: list[str]) -> int:
     """Probe."""
-    options = parse(ProbeOptions, arguments, command="probe", description=ProbeOptions.__doc__ or "")
+    recipe: dict[str, object] = {"guidance_scale": guidance_for(kind_of_base(arguments))}
+    options = parse(ProbeOptions, arguments, command="probe", description=ProbeOptions.__doc__ or "", recipe=recipe)
     from rich.console import Console
 
     from impasto.cli.console import show
