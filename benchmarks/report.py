@@ -45,6 +45,9 @@ def style_table() -> str:
         change = "" if is_base else f"{row['change']:+.3f} ± {row['change_standard_error']:.3f}"
         distance = f"{row['kid']:.3f} ± {row['kid_standard_error']:.3f}"
         lines.append(f"| {name} | {distance} | {change} | {row['text_similarity']:.3f} |")
+    for other in result.get("other_hands", []):
+        distance = f"{other['kid']:.3f} ± {other['kid_standard_error']:.3f}"
+        lines.append(f"| another hand: {other['hand']} | {distance} | | |")
     lines.append(f"| the artist's own drawings | 0 | | {result['text_similarity_of_real_drawings']:.3f} |")
     return "\n".join(lines)
 
@@ -54,7 +57,7 @@ def style_notes(result: dict[str, Any]) -> str:
     return (
         "KID: unbiased, on pocket's image features, lower is better, ± jackknife standard error over pictures. Change:\n"
         "after minus before, the same subjects and seeds, ± standard error over subjects and trainings. Match with the\n"
-        "words: cosine of picture and caption in pocket's shared space. Settings were chosen on another pack, by eye.\n"
+        "words: cosine of picture and caption in pocket's shared space. Settings were chosen on another pack.\n"
         f"`python -m benchmarks.styleforge_pocket{variants_of(result)}` ({machine_line(result)})."
     )
 

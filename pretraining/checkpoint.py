@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 STAGES = Path("pretraining/stages")
+FORMER = STAGES / "former.json"
+"""What was measured of the published weights that training goes on from."""
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

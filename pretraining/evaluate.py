@@ -16,7 +16,7 @@ from benchmarks.machine import describe_machine
 from impasto.features.pocket import Features
 from impasto.workflows.open_base import open_base
 from pretraining import controlnet, image_prompt, judge, measures
-from pretraining.checkpoint import STAGES
+from pretraining.checkpoint import FORMER, STAGES
 from pretraining.data.compose import GROUNDS
 from pretraining.data.sets import KEYWORDS_PACKAGE, KEYWORDS_VERSION, TRAINED
 from pretraining.data.treatments import load_treatments
@@ -29,9 +29,16 @@ STAGE_NAMES = ("autoencoder", "towers", "denoiser", "decoder", judge.STAGE, imag
 
 
 def steps_of_stages() -> dict[str, object]:
-    """Return the counters of each stage, or that it is not trained yet."""
-    files = {stage: STAGES / stage / "counters.json" for stage in STAGE_NAMES}
-    return {stage: json.loads(file.read_text("utf-8")) if file.exists() else MISSING for stage, file in files.items()}
+    """Return the counters of each stage, those of the weights that it was restored from included, or `MISSING`."""
+    former = json.loads(FORMER.read_text("utf-8"))["steps"] if FORMER.is_file() else {}
+    found: dict[str, object] = {}
+    for stage in STAGE_NAMES:
+        file = STAGES / stage / "counters.json"
+        known = [former.get(stage, MISSING), json.loads(file.read_text("utf-8")) if file.exists() else MISSING]
+        counted = [each for each in known if each != MISSING]
+        names = ("step", "seconds", "earlier_seconds")
+        found[stage] = {name: sum(each.get(name, 0) for each in counted) for name in names} if counted else MISSING
+    return found
 
 
 def measure() -> dict[str, object]:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer, CLIPVisionModelWithProjection
 
-from pretraining.checkpoint import STAGES
+from pretraining.checkpoint import FORMER, STAGES
 from pretraining.package import PACKAGED
 from pretraining.towers import Towers
 
@@ -55,6 +55,8 @@ def main() -> None:
     write_stage("towers", {"towers": packaged_towers()})
     unet = UNet2DConditionModel.from_pretrained(PACKAGED / "unet")
     write_stage("denoiser", {"unet": unet, "ema": unet})
+    if (PACKAGED / "measured.json").is_file():
+        shutil.copy(PACKAGED / "measured.json", FORMER)  # counters begin at 0 here; the card adds what was before
     print(f"restored {', '.join(sorted(path.name for path in STAGES.iterdir()))}")
 
 

@@ -1,5 +1,6 @@
 """Measurements of pocket: known values, prompts that may be asked, and a card without what was not measured."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ def test_prompts_name_grounds_that_are_kept_and_pairs_that_are_seen() -> None:
 def test_what_is_not_trained_is_said_and_not_in_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "STAGES", tmp_path)
     monkeypatch.setattr(evaluate, "STAGES", tmp_path)
+    monkeypatch.setattr(evaluate, "FORMER", tmp_path / "former.json")
     monkeypatch.setattr(evaluate, "PACKAGED", tmp_path)
     monkeypatch.setattr(evaluate_parts, "PACKAGED", tmp_path)
     numbers: dict[str, object] = {
@@ -61,3 +63,16 @@ def test_what_is_not_trained_is_said_and_not_in_the_card(tmp_path: Path, monkeyp
     by_judge = {"judge": found, "subject_in_top_5_by_judge": 0.81, "style_right_by_judge": 0.86, "unseen_pairs": unseen}
     text = evaluate.card(numbers | by_judge)
     assert all(each in text for each in ("0.97; 0.8", "0.81", "0.86", "0.61"))
+
+
+def test_counters_go_on_from_those_of_the_published_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "STAGES", tmp_path)
+    monkeypatch.setattr(evaluate, "FORMER", tmp_path / "former.json")
+    (tmp_path / "towers").mkdir()
+    (tmp_path / "towers" / "counters.json").write_text('{"step": 5, "seconds": 60}', "utf-8")
+    former = {"towers": {"step": 7, "seconds": 30, "earlier_seconds": 10}, "decoder": {"step": 2, "seconds": 20}}
+    (tmp_path / "former.json").write_text(json.dumps({"steps": former | {"judge": MISSING}}), "utf-8")
+    steps = evaluate.steps_of_stages()
+    assert steps["towers"] == {"step": 12, "seconds": 90, "earlier_seconds": 10}
+    assert steps["decoder"] == {"step": 2, "seconds": 20, "earlier_seconds": 0}
+    assert steps["judge"] == steps["denoiser"] == MISSING
