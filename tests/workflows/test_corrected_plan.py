@@ -9,7 +9,11 @@ from impasto.cli.main import main
 
 
 def test_line_log_and_facts_hold_expected_and_measured(
-    tmp_path: Path, tiny_folders, style_images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    tiny_folders,
+    style_images: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "400")

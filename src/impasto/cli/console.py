@@ -107,7 +107,7 @@ def _tell(console: Console, event: events.Event) -> bool:
         case events.Noted(text):
             show_note(console, text)
         case events.Corrected():
-            console.print(f"[bold]measured[/]  {spoken_correction(event)}", highlight=False)
+            console.print(f"[bold]measured[/]  {spoken_correction(event)}", highlight=False, soft_wrap=True)
         case _:
             return False
     return True
