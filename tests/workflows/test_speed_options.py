@@ -116,7 +116,7 @@ def test_a_compiler_that_fails_is_told_and_the_run_goes_on(learn, monkeypatch):
 def test_max_memory_chooses_less_at_once_and_keeps_the_result(learn, monkeypatch):
     expected, _ = learn()
     monkeypatch.setattr(train_run, "Passes", spy := Spy(train_run.Passes))
-    monkeypatch.setattr("impasto.workflows.memory_plan._LIBRARIES", {"cpu": 0, "cuda": 0})
+    monkeypatch.setattr("impasto.workflows.memory_plan.CONTEXT_BYTES", {"cpu": 0, "cuda": 0})
     plan = dict(next(event.rows for event in learn(dry_run=False)[1] if isinstance(event, Planned)))
     needed = float(plan["memory"].split()[1])
     found, events = learn(max_memory=f"{needed * 0.75:.2f}MiB", precision="fp32")

@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from impasto.core import events
+from impasto.core.spoken import spoken_bytes, spoken_pace, spoken_time
 
 
 def show_plan(console: Console, plan: events.Planned) -> None:
@@ -34,6 +35,15 @@ def show_plan(console: Console, plan: events.Planned) -> None:
 def show_note(console: Console, note: str) -> None:
     """Print something that the user should know."""
     console.print(f"[yellow]note[/]  {escape(note)}")
+
+
+def spoken_correction(measured: events.Corrected) -> str:
+    """Return in one line what was measured, beside what the plan expected."""
+    pace, expected = spoken_pace(measured.seconds), spoken_pace(measured.expected_seconds)
+    line = f"{pace} a step (expected {expected}), {spoken_time(measured.left)} left"
+    if measured.peak is None:
+        return line
+    return f"{line}; peak {spoken_bytes(measured.peak)} (expected {spoken_bytes(measured.expected_peak)})"
 
 
 class Bars:
@@ -78,11 +88,7 @@ def show(console: Console, stream: Iterable[events.Event], *, num_pictures: int 
     with ExitStack() as stack:
         bars: Bars | None = None
         for event in stream:
-            if isinstance(event, events.Planned):
-                show_plan(console, event)
-                continue
-            if isinstance(event, events.Noted):
-                show_note(console, event.text)
+            if _tell(console, event):
                 continue
             if bars is None:
                 bars = stack.enter_context(Bars(console))
@@ -91,6 +97,20 @@ def show(console: Console, stream: Iterable[events.Event], *, num_pictures: int 
             if not isinstance(event, events.Progress | events.TrainStep | events.Checkpointed):
                 kept.append(event)
     return kept
+
+
+def _tell(console: Console, event: events.Event) -> bool:
+    """Print an event that is words alone; returns whether it is one."""
+    match event:
+        case events.Planned():
+            show_plan(console, event)
+        case events.Noted(text):
+            show_note(console, text)
+        case events.Corrected():
+            console.print(f"[bold]measured[/]  {spoken_correction(event)}", highlight=False, soft_wrap=True)
+        case _:
+            return False
+    return True
 
 
 def _show_one(console: Console, bars: Bars, event: events.Event, count: int, num_pictures: int) -> None:

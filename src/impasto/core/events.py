@@ -44,6 +44,27 @@ class TrainStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """The first steps were measured; from now on this replaces what the plan expected.
+
+    Attributes:
+        step: The last one that was measured.
+        seconds: Wall time of a step.
+        expected_seconds: What the plan expected.
+        left: Seconds that the steps to come take at this pace; sample pictures come on top.
+        peak: Most memory in use so far, in bytes; None where that is not known.
+        expected_peak: What the plan expected.
+    """
+
+    step: int
+    seconds: float
+    expected_seconds: float
+    left: float
+    peak: int | None
+    expected_peak: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """Sample pictures were drawn during training; step 0 is the untrained model."""
 
@@ -119,5 +140,5 @@ class Probed:
 
 
 Event: TypeAlias = (
-    Planned | Progress | TrainStep | Sampled | Checkpointed | Noted | Generated | Saved | Measured | Probed
+    Planned | Progress | TrainStep | Corrected | Sampled | Checkpointed | Noted | Generated | Saved | Measured | Probed
 )

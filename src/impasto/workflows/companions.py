@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.base.conditioning import Conditioning, Geometry
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.data.images import to_tensor
-from impasto.diffusion.branches import REFERENCE, TEACHER, TEXT, UNCONDITIONAL, companion_branch
+from impasto.diffusion.branches import REFERENCE, TEACHER, companion_branch
 from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.inversion import invert
 from impasto.diffusion.sampling import Companion, Recorded
@@ -81,11 +81,10 @@ def _twin(rng: torch.Generator) -> torch.Generator:
 
 
 def inverted(
-    base: LatentDiffusion, reference: Reference, timesteps: Tensor, geometry: Geometry
+    base: LatentDiffusion, picture: Image.Image, words: Conditioning, timesteps: Tensor, geometry: Geometry
 ) -> Float[Tensor, "steps 1 c h w"]:
-    """Return the latents of the reference at every timestep, by DDIM inversion without guidance."""
-    mean, _ = base.encode_images(to_tensor(reference.picture)[None])
-    words = base.encode_prompts([reference.prompt])
+    """Return the latents of a picture that shows `words` at every timestep, by DDIM inversion without guidance."""
+    mean, _ = base.encode_images(to_tensor(picture)[None])
 
     def predict(x_t: Tensor, timestep: float) -> Tensor:
         at = torch.full((1,), timestep, device=x_t.device)
@@ -95,24 +94,16 @@ def inverted(
 
 
 def recorded(
-    base: LatentDiffusion,
-    inputs: Float[Tensor, "steps 1 c h w"],
-    prompt: str,
-    nothing: Conditioning,
-    guidance: Guidance,
-    pictures: int,
+    inputs: Float[Tensor, "steps 1 c h w"], told: Mapping[str, Conditioning], guidance: Guidance, pictures: int
 ) -> Accompanied:
     """Return the reference as a companion of all `pictures`.
 
     Args:
-        base: Encodes the prompt.
         inputs: From `inverted`.
-        prompt: What the reference shows.
-        nothing: What its unconditional branch is told, one row.
+        told: What its branches are told, one row each: what it shows, and nothing.
         guidance: Of the pictures.
         pictures: How many look at it.
     """
     plain = guidance.plain()
-    told = {TEXT: base.encode_prompts([prompt]), UNCONDITIONAL: nothing}
     words = {companion_branch(REFERENCE, branch): told[branch] for branch in plain.branches()}
     return Accompanied({REFERENCE: Recorded(inputs, plain)}, words, {REFERENCE: [0] * pictures})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from PIL import Image
@@ -18,11 +18,12 @@ from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.samplers import Sampler, new_scheduler
 from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image, to_tensor
-from impasto.diffusion.branches import TEXT, UNCONDITIONAL, WORDS
+from impasto.diffusion.branches import TEXT, UNCONDITIONAL
 from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.sampling import Start, begin, denoise
 from impasto.workflows.companions import Accompanied, Reference, inverted, recorded, teachers
 from impasto.workflows.draw_checks import check_draw
+from impasto.workflows.draw_words import Words
 from impasto.workflows.forward import Beside, Forward, Hook
 
 
@@ -91,7 +92,8 @@ def draw(
     """Yield (request, picture), in order.
 
     Args:
-        base: Left as it was between any two pictures.
+        base: Left as it was between any two pictures. What is attached to it stays until the last: words are encoded
+            once.
         requests: What is wanted.
         look: How.
         control: Decides attention; without one, style pictures join the words as a weighted sum.
@@ -124,15 +126,17 @@ class _Drawing:
         hook: Hook | None,
     ) -> None:
         self._base, self._look, self._control, self._hook = base, look, control, hook
-        self._reference, self._inverted = reference, None if reference is None else self._invert(reference)
+        self._words = Words(base, look.negative_prompt)
         self._geometry = Geometry.whole(look.height, look.width)
+        self._reference, self._inverted = reference, None if reference is None else self._invert(reference)
 
     @torch.no_grad()
     def _invert(self, reference: Reference) -> Tensor:
         base, look = self._base, self._look
         scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
         scheduler.set_timesteps(look.steps, device=base.device)
-        return inverted(base, reference, scheduler.timesteps, Geometry.whole(look.height, look.width))
+        words = self._words.prompt(reference.prompt)
+        return inverted(base, reference.picture, words, scheduler.timesteps, self._geometry)
 
     @torch.no_grad()
     def batch(self, requests: Sequence[Request]) -> list[Image.Image]:
@@ -142,7 +146,7 @@ class _Drawing:
         noise = noise_for(rngs, base.latent_shape(look.height, look.width)).to(base.device, base.dtype)
         scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
         start = begin(scheduler, look.steps, noise, _start_latents(base, requests), look.strength)
-        words = self._words(requests)
+        words = self._words.branches(requests)
         beside = self._accompany(requests, start, rngs, words)
         images = {TEXT: [each.images for each in requests], UNCONDITIONAL: [each.negative_images for each in requests]}
         told = Beside(words | dict(beside.words), images, beside.rows, self._hook)
@@ -154,11 +158,6 @@ class _Drawing:
             for denoised in denoise(scheduler, forward, start, guidance=guidance, rngs=rngs, companions=beside.runs):
                 latents = denoised.latents
         return [to_image(picture) for picture in base.decode(latents)]
-
-    def _words(self, requests: Sequence[Request]) -> dict[str, Conditioning]:
-        text = _encode(self._base, requests)
-        nothing = self._base.encode_nothing(len(requests), self._look.negative_prompt)
-        return {UNCONDITIONAL: nothing, WORDS: text, TEXT: text}
 
     def _accompany(
         self,
@@ -172,24 +171,14 @@ class _Drawing:
             keys = [_but_for_style(request) for request in requests]
             return teachers(keys, start.latents, rngs, words, guidance, control.teacher)
         if self._reference is not None and self._inverted is not None:
-            nothing = words[UNCONDITIONAL].rows([0])
+            told = {TEXT: self._words.prompt(self._reference.prompt), UNCONDITIONAL: self._words.nothing()}
             inputs = self._inverted[-len(start.timesteps) :]  # a start picture skips the first ones
-            return recorded(self._base, inputs, self._reference.prompt, nothing, guidance, len(requests))
+            return recorded(inputs, told, guidance, len(requests))
         return Accompanied({}, {}, {})
 
 
 def _but_for_style(request: Request) -> Hashable:
     return request.prompt, request.seed, id(request.start), tuple(sorted(request.per_block.items()))
-
-
-def _encode(base: LatentDiffusion, requests: Sequence[Request]) -> Conditioning:
-    encoded = base.encode_prompts([request.prompt for request in requests])
-    blocks = dict.fromkeys(block for request in requests for block in request.per_block)
-    per_block = {
-        block: base.encode_prompts([request.per_block.get(block, request.prompt) for request in requests]).states
-        for block in blocks
-    }
-    return replace(encoded, per_block=per_block)
 
 
 def _start_latents(base: LatentDiffusion, requests: Sequence[Request]) -> Tensor | None:

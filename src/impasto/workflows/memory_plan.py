@@ -20,11 +20,12 @@ from impasto.adapters.learnable import Learnable
 from impasto.base.conditioning import Geometry
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import ResourceError
+from impasto.core.spoken import spoken_bytes
 from impasto.workflows.train_optimizer import MOMENT_BYTES, why_not_8bit
 
 _MIB = 2**20
 _UNITS = {"G": 10**9, "GB": 10**9, "GiB": 2**30, "M": 10**6, "MB": 10**6, "MiB": 2**20}
-_LIBRARIES = {"cpu": 420 * _MIB, "cuda": 500 * _MIB}
+CONTEXT_BYTES = {"cpu": 420 * _MIB, "cuda": 500 * _MIB}
 """What a process takes before it does anything: code, and a GPU's context."""
 _REORDERED = 0.65
 """On CPUs the kernels keep copies of the weights in an order of their own, of this share of them (measured)."""
@@ -92,7 +93,7 @@ def expected_bytes(costs: Costs, setting: Setting) -> int:
     else:
         passing = max(activations, gradients) + int(_OVERLAP * min(activations, gradients))
     kernels = int(_REORDERED * weights) if costs.device == "cpu" else int(0.1 * activations)
-    return _LIBRARIES["cuda" if costs.device == "cuda" else "cpu"] + standing + passing + kernels
+    return CONTEXT_BYTES["cuda" if costs.device == "cuda" else "cpu"] + standing + passing + kernels
 
 
 def candidates(costs: Costs, asked: Setting, *, may_halve: bool, may_use_8bit: bool) -> Iterator[Setting]:
@@ -157,11 +158,6 @@ def bytes_of(text: str) -> int:
     """Return the bytes that "12GB", "900 MiB" or "12G" mean."""
     number, unit = re.fullmatch(r"([\d.]+)\s*([A-Za-z]+)", text).groups()  # type: ignore[union-attr]  # options check
     return int(float(number) * _UNITS[unit])
-
-
-def spoken_bytes(size: int) -> str:
-    """Return a size in words."""
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / _MIB:.0f} MiB"
 
 
 def costs_of(

@@ -106,8 +106,8 @@ class RunFolder:
             raise RunError(f"{path} is damaged (no table): begin anew with another --run-dir")
         return facts
 
-    def begin(self, options: Mapping[str, object], plan: Mapping[str, str], identity: Mapping[str, object]) -> None:
-        """Write `run.json` with what the run is about to do, and what makes it this run.
+    def begin(self, options: Mapping[str, object], plan: Mapping[str, str], known: Mapping[str, object]) -> None:
+        """Write `run.json` with what the run is about to do, what it is expected to take, and what makes it this run.
 
         Raises:
             ConfigError: Another run began here in the meantime.
@@ -120,7 +120,7 @@ class RunFolder:
             "started": self._facts.get("started", self._started.isoformat(timespec="seconds")),
             "options": self._private(dict(options)),
             "plan": self._private(dict(plan)),
-            **identity,
+            **known,
             "versions": library_versions(),
             "machine": f"{platform.system()} {platform.machine()}",
             "resumed": self._facts.get("resumed", []),
@@ -137,6 +137,11 @@ class RunFolder:
         log = self.folder / _LOG
         if log.is_file() and log.stat().st_size > log_bytes:
             os.truncate(log, log_bytes)
+
+    def add(self, facts: Mapping[str, object]) -> None:
+        """Add facts that became known on the way to `run.json`."""
+        self._facts |= facts
+        self._write_facts()
 
     def finish(self, outcome: str, losses: Sequence[float]) -> None:
         """Add how the run ended and how long it took, and draw the losses."""

@@ -18,7 +18,7 @@ from impasto.adapters.average import Average
 from impasto.adapters.learnable import Learnable, learning
 from impasto.core.bundles import remove_bundles
 from impasto.core.errors import ResourceError
-from impasto.core.events import Event
+from impasto.core.events import Corrected, Event
 from impasto.core.rng import generator
 from impasto.core.store import TensorStore, store_folder
 from impasto.methods._protocol import Method
@@ -71,7 +71,8 @@ def _train(options: TrainOptions, method: Method, processes: Processes, stop: Ca
         with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
             fitted = fit_memory(options, method, base, learnable, gathered)
             options = fitted.options
-            plan = plan_of(options, method, base, gathered, learnable, cost_of(fitted, method, base, gathered))
+            cost = cost_of(fitted, method, base, gathered)
+            plan = plan_of(options, method, base, gathered, learnable, cost)
             plan = replace(plan, rows=(*plan.rows, *_rows_on(left)), notes=(*plan.notes, *notes))
             state = _new_state(options, learnable, base.device)
             refuse_low_disk(options, method, state, folder.folder)
@@ -79,8 +80,10 @@ def _train(options: TrainOptions, method: Method, processes: Processes, stop: Ca
             if options.dry_run:
                 return
             settings = options.model_dump(mode="json") | method.settings.model_dump(mode="json")
-            folder.begin(settings, dict(plan.rows), {"identity": identity, "base": base_facts(base)})
-            run = Run(options, method, base, store, state, folder, gathered, identity, left, fitted.at_once, processes)
+            expected = {"seconds_a_step": cost.seconds / options.steps, "peak_bytes": cost.bytes}
+            known = {"expected": expected, "identity": identity, "base": base_facts(base)}
+            folder.begin(settings, dict(plan.rows), known)
+            run = Run(options, method, base, store, state, folder, gathered, identity, cost, left, processes)
             yield from _logged(run, stop)
 
 
@@ -97,6 +100,8 @@ def _logged(run: Run, stop: Callable[[], bool]) -> Generator[Event]:
     try:
         for event in run.events(Steering(folder.folder, stop)):
             folder.log(event)
+            if isinstance(event, Corrected):
+                folder.add({"measured": {"seconds_a_step": event.seconds, "peak_bytes": event.peak}})
             yield event
         outcome = COMPLETE if run.is_complete else f"stopped after step {run.state.step}"
     except ResourceError as error:  # a log or a sample could not be written: the weights are worth more than these

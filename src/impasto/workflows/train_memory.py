@@ -9,6 +9,7 @@ import torch
 
 from impasto.adapters.learnable import Learnable
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.core.spoken import spoken_bytes
 from impasto.data.streams import of_step
 from impasto.methods._protocol import Method
 from impasto.workflows.memory_plan import (
@@ -21,7 +22,6 @@ from impasto.workflows.memory_plan import (
     expected_bytes,
     fitting,
     may_use_8bit,
-    spoken_bytes,
     to_half,
 )
 from impasto.workflows.open_base import choose_dtype
@@ -36,11 +36,13 @@ class Fitted:
     Attributes:
         options: As given, or with what was chosen to fit.
         at_once: Pictures of each stream in a pass.
-        words: Expected memory, and what was chosen, for the plan.
+        bytes: Expected memory.
+        words: The same, and what was chosen, for the plan.
     """
 
     options: TrainOptions
     at_once: int
+    bytes: int
     words: str
 
 
@@ -62,7 +64,8 @@ def fit_memory(
     costs = replace(costs, copies=copies)
     asked = Setting(options.pairs, options.gradient_checkpointing, options.optimizer, base.dtype.itemsize)
     if options.max_memory is None:
-        return Fitted(options, options.pairs, f"about {spoken_bytes(expected_bytes(costs, asked))}")
+        expected = expected_bytes(costs, asked)
+        return Fitted(options, options.pairs, expected, f"about {spoken_bytes(expected)}")
     return _fitted(options, method, base, learnable, (costs, asked))
 
 
@@ -74,7 +77,7 @@ def cost_of(fitted: Fitted, method: Method, base: LatentDiffusion, gathered: Gat
     """Return what the plan says about memory and time."""
     streams = _streams_in_a_step(method, gathered)
     seconds = expected_seconds(fitted.options, base, streams, fitted.at_once)
-    return Cost(fitted.at_once, fitted.words, seconds)
+    return Cost(fitted.at_once, fitted.bytes, fitted.words, seconds)
 
 
 def _fitted(
@@ -97,5 +100,6 @@ def _fitted(
         "optimizer": chosen.optimizer,
         "precision": precision if may_halve else options.precision,
     }
-    words = f"about {spoken_bytes(expected_bytes(costs, chosen))} of {options.max_memory}: {differences(asked, chosen)}"
-    return Fitted(options.model_copy(update=changes), chosen.at_once, words)
+    expected = expected_bytes(costs, chosen)
+    words = f"about {spoken_bytes(expected)} of {options.max_memory}: {differences(asked, chosen)}"
+    return Fitted(options.model_copy(update=changes), chosen.at_once, expected, words)

@@ -17,6 +17,7 @@ from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Planned
 from impasto.core.files import is_file, is_folder
+from impasto.core.spoken import spoken_time
 from impasto.data.encode import captioned
 from impasto.data.images import Picture, read_picture
 from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept
@@ -141,11 +142,13 @@ class Cost:
 
     Attributes:
         at_once: Pictures of each stream in a pass.
-        memory: In words.
+        bytes: Most memory, of the process or the device.
+        memory: The same in words, with what was chosen to fit.
         seconds: Of all steps.
     """
 
     at_once: int
+    bytes: int
     memory: str
     seconds: float
 
@@ -214,8 +217,3 @@ def expected_seconds(options: TrainOptions, base: LatentDiffusion, streams: int,
     passes = options.accumulate * options.pairs / at_once
     share = 4.5 / 3.5 if options.gradient_checkpointing else 1.0
     return (time.perf_counter() - started) * 3.5 * share * passes * options.steps
-
-
-def spoken_time(seconds: float) -> str:
-    """Return a duration in words."""
-    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,10 +29,11 @@ from impasto.workflows.train_card import card_of
 from impasto.workflows.train_cuts import cuts_of
 from impasto.workflows.train_identity import base_facts
 from impasto.workflows.train_loop import Diverged, Learner, Stepper
+from impasto.workflows.train_measured import corrected
 from impasto.workflows.train_options import TrainOptions
 from impasto.workflows.train_passes import Passes
 from impasto.workflows.train_pictures import Drawn, draw_aux, drawn_before, drawn_streams, encode_streams, sample_look
-from impasto.workflows.train_plan import Gathered, concept_words, picture_hashes, side_of
+from impasto.workflows.train_plan import Cost, Gathered, concept_words, picture_hashes, side_of
 from impasto.workflows.train_resume import Left, table_of
 from impasto.workflows.train_state import TrainState
 
@@ -52,8 +53,8 @@ class Run:
         folder: Where it writes.
         gathered: The pictures.
         identity: What makes it this run.
+        cost: What it is expected to take.
         left: What it goes on from, or None for a new run.
-        at_once: Pictures of each stream that go through the network together.
         processes: Those that train together.
         is_saved: Whether a style file was written, or tried to.
     """
@@ -66,8 +67,8 @@ class Run:
     folder: RunFolder
     gathered: Gathered
     identity: Mapping[str, object]
+    cost: Cost
     left: Left | None = None
-    at_once: int = 1
     processes: Processes = Processes()  # noqa: RUF009 - frozen
     is_saved: bool = False
     _pictures: dict[str, tuple[Picture, ...]] = field(default_factory=dict)
@@ -138,15 +139,16 @@ class Run:
 
     def _steps(self, streams: Mapping[str, list[Example]], steering: Steering) -> Iterator[Event]:
         with arranged(self.options, self.base, side_of(self.options, self.base)) as blocks:
-            passes = Passes(self.at_once)
+            passes = Passes(self.cost.at_once)
             device = self.base.device
             learner = Learner(self.options, self.method, self._encoders, device, self.processes, passes, blocks)
             try:
-                yield from self._loop(Stepper(learner, streams, self.state), blocks, steering)
+                steps = self._loop(Stepper(learner, streams, self.state), blocks, steering)
+                yield from corrected(steps, self.cost, device)
             except Diverged as error:
                 raise self._diverged(error) from error
 
-    def _loop(self, stepper: Stepper, blocks: Compiled, steering: Steering) -> Iterator[Event]:
+    def _loop(self, stepper: Stepper, blocks: Compiled, steering: Steering) -> Generator[Event]:
         options, state = self.options, self.state
         while not self.is_complete:
             if steering.pauses():
