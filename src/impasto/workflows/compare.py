@@ -7,7 +7,7 @@ after every cell: table.md, report.json, report.html; partial until all are done
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +22,11 @@ from impasto.workflows.choose_method import find_method, make_method
 from impasto.workflows.compare_cell import Cell, key_of, read_subjects, run_cell
 from impasto.workflows.compare_recipe import BASE_ROW, CompareOptions, Recipe, StyleSource
 from impasto.workflows.compare_report import write_report
-from impasto.workflows.evaluate import measured_folder
 from impasto.workflows.executors import in_processes, on_ray, serial
 from impasto.workflows.judge import FEWEST
 from impasto.workflows.open_base import choose_device, open_base
 from impasto.workflows.open_features import open_features, without_folders
+from impasto.workflows.packs import pictures_of
 from impasto.workflows.recipes import recipe_for
 from impasto.workflows.run_folder import library_versions
 from impasto.workflows.train_options import TrainOptions
@@ -84,11 +84,10 @@ def plan_cells(recipe: Recipe, options: CompareOptions) -> list[Cell]:
     open_features(recipe.features, choose_device("cpu"))  # a missing package is told now, not after the first training
     cells = []
     for style in recipe.styles:
-        folder = measured_folder(style.reference, "held_back")
-        subjects, captions = read_subjects(folder, recipe.num_prompts)
+        subjects, captions = read_subjects(style.reference, recipe.num_prompts)
         if min(len(subjects), len(captions)) < FEWEST:
             raise ConfigError(
-                f"style {style.name}: reference {folder} holds {len(subjects)} pictures, at least {FEWEST}"
+                f"style {style.name}: reference {style.reference} holds {len(subjects)} pictures, at least {FEWEST}"
             )
         for row, given in recipe.methods.items():
             planned = _Row.of(row, given, style, recipe, source.recipe)
@@ -165,8 +164,8 @@ def _cell(
         "settled": row.settled,
         "drawing": told,
         "seed": seed,
-        "reference": _hash_of(measured_folder(style.reference, "held_back")),
-        "style": _hash_of(measured_folder(style.style_images, "style")),
+        "reference": _hash_of(pictures_of(style.reference, "reference", "reference")),
+        "style": _hash_of(pictures_of(style.style_images, "style", "style_images")),
         "versions": library_versions(),
     }
     return Cell(
@@ -184,9 +183,10 @@ def _cell(
     )
 
 
-def _hash_of(folder: Path) -> str:
-    """Return one hash of all pictures and captions of a folder."""
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".png", ".txt"})
+def _hash_of(pictures: Sequence[Path]) -> str:
+    """Return one hash of pictures and their captions."""
+    captions = [path.with_suffix(".txt") for path in pictures]
+    found = [*pictures, *(path for path in captions if path.is_file())]
     return key_of({path.name: key_of({"bytes": path.read_bytes().hex()}) for path in found})
 
 

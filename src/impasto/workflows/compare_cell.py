@@ -27,11 +27,11 @@ from impasto.style.file import Style, load_style
 from impasto.workflows.choose_method import find_method, make_method
 from impasto.workflows.compare_recipe import BASE_ROW
 from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.evaluate import measured_folder
 from impasto.workflows.evaluate_prompts import Prompts
 from impasto.workflows.judge import Named, as_json, features_of, judge_of, measure_all
 from impasto.workflows.open_base import choose_device, open_base
 from impasto.workflows.open_features import open_features
+from impasto.workflows.packs import pictures_of
 from impasto.workflows.train import train
 from impasto.workflows.train_options import TrainOptions
 
@@ -49,8 +49,8 @@ class Cell:
         style: Name in the report.
         seed: Of training and pictures.
         values: Options of training and method, without those that say where files go.
-        reference: Folder of real pictures with captions.
-        training: Folder of the style pictures.
+        reference: Real pictures with captions: a folder, or pack:NAME.
+        training: The style pictures, given likewise.
         drawing: base, features, sampler, steps, guidance_scale, num_prompts, threads, style_words.
         device: Where to compute.
         out: The comparison's folder.
@@ -89,13 +89,13 @@ def key_of(facts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
-def read_subjects(folder: Path, limit: int | None) -> tuple[list[Named], list[str]]:
+def read_subjects(reference: str, limit: int | None) -> tuple[list[Named], list[str]]:
     """Return the reference's pictures and the captions of the first `limit` (all if None).
 
     Raises:
         DataError: A picture has no caption: it could not be asked for in words.
     """
-    pictures = read_measured(folder, "reference", side=None)
+    pictures = read_measured(pictures_of(reference, "reference", "reference"), "reference", side=None)
     captions = []
     for picture in pictures[:limit]:
         caption = caption_of(picture.path)
@@ -114,7 +114,7 @@ def run_cell(cell: Cell) -> None:
     with _threads(int(str(cell.drawing["threads"]))):
         losses: list[float] = []
         style = None if cell.method == BASE_ROW else _learn(cell, losses)
-        real, captions = read_subjects(measured_folder(cell.reference, "held_back"), _limit(cell))
+        real, captions = read_subjects(cell.reference, _limit(cell))
         words = str(cell.drawing["style_words"]) if style is None else style.card.style_words
         concepts = {} if style is None else style.card.concepts
         styled = tuple(called_prompt(each, words, concepts) if words else each for each in captions)
@@ -191,7 +191,7 @@ def picture_seed(seed: int, index: int) -> int:
 def _measure(cell: Cell, drawn: Sequence[Named], real: Sequence[Named], prompts: Prompts) -> list[Measurement]:
     extractor = open_features(str(cell.drawing["features"]), _device_of_features(cell))
     side = drawn[0].image.width
-    learnt = read_measured(measured_folder(cell.training, "style"), "style_images", side=side)
+    learnt = read_measured(pictures_of(cell.training, "style", "style_images"), "style_images", side=side)
     training = [Named(picture.path.stem, picture.image) for picture in learnt]
     squares = [Named(each.name, fit_square(each.image, side)[0]) for each in real]
     features: list[torch.Tensor] = []

@@ -20,7 +20,7 @@ from impasto.workflows.compare_cell import Cell
 from impasto.workflows.compare_recipe import Recipe
 from impasto.workflows.compare_svg import curves
 from impasto.workflows.compare_table import LEGEND, SHOWN, Number, Result, best, by_row, markdown, numbers, read_results
-from impasto.workflows.evaluate import measured_folder
+from impasto.workflows.packs import pictures_of
 from impasto.workflows.run_folder import library_versions
 
 _LARGEST_SIDE = 192
@@ -128,11 +128,10 @@ def _section(results: Sequence[Result], recipe: Recipe, index: int) -> str:
     seed = min(result.cell.seed for each in rows.values() for result in each)
     first = {row: each[0] for row, each in rows.items()}
     losses = curves({row: result.losses for row, result in first.items()}, across="step", up="loss, smoothed")
-    folder = measured_folder(style.reference, "held_back")
     return f"""<h2>{html.escape(style.name)}</h2>
 <div class="scroll">{_table({row: numbers(each) for row, each in rows.items()})}</div>
 <h3>Pictures <small>a row for each method, seed {seed}</small></h3>
-<div class="scroll">{_sheet(first, folder, recipe.columns)}</div>
+<div class="scroll">{_sheet(first, style.reference, recipe.columns)}</div>
 {f"<h3>Loss <small>seed {seed}; methods minimise different things</small></h3>{losses}" if losses else ""}"""
 
 
@@ -156,13 +155,14 @@ def _table_cell(number: Number | None, *, is_best: bool) -> str:
     return f"<td>{f'<b>{number.told()}</b>' if is_best else number.told()}{mark}</td>"
 
 
-def _sheet(first: Mapping[str, Result], reference: Path, columns: int) -> str:
+def _sheet(first: Mapping[str, Result], reference: str, columns: int) -> str:
     """Return a table of pictures: a column for each prompt, a row for the real pictures and for each method."""
     example = max(first.values(), key=lambda result: len(result.pictures))
     chosen = _spread(example.pictures, columns)
     words = dict(zip(example.pictures, example.prompts, strict=True))
     head = "".join(f"<th>{html.escape(words[name])}</th>" for name in chosen)
-    real = {picture.path.stem: picture.image for picture in read_measured(reference, "reference", side=None)}
+    pictures = read_measured(pictures_of(reference, "reference", "reference"), "reference", side=None)
+    real = {picture.path.stem: picture.image for picture in pictures}
     rows = [_sheet_row("real", [real.get(name) for name in chosen])]
     for row, result in first.items():
         files = [result.cell.folder / f"{name}.png" for name in chosen]
