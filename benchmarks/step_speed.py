@@ -26,10 +26,9 @@ from benchmarks.mid_sdxl import SIDE, build
 from benchmarks.plain_loop import Habits, PlainLoop, Shown
 from impasto.core.events import TrainStep
 from impasto.data.captions import caption_of, styled_prompt
-from impasto.data.images import list_pictures
 from impasto.methods.styleforge import Method, Settings
 from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import folder_of
+from impasto.workflows.packs import pictures_of
 from impasto.workflows.train import train
 from impasto.workflows.train_options import TrainOptions
 
@@ -61,7 +60,7 @@ class Case:
 
 def shown(stream: str, words: str) -> Shown:
     """Return the pack's pictures of a stream with their prompts."""
-    paths = list_pictures(folder_of(PACK, stream), "--style-images")
+    paths = pictures_of(PACK, stream, "--style-images")
     return Shown(paths, [styled_prompt(caption_of(path), words) for path in paths])
 
 

@@ -22,7 +22,7 @@ from pretraining.data.fetch import read_icons
 from pretraining.data.grounds import clashes, plain
 from pretraining.data.render import Picture, render_svg, svg_of
 from pretraining.data.sets import TRAINED, EmojiSet, find_set
-from pretraining.data.subjects import V0, spoken, with_article
+from pretraining.data.subjects import PEOPLE, V0, spoken, with_article
 
 PACKS = Path("src/impasto/pocket/packs")
 TITLES = {
@@ -138,6 +138,7 @@ def described(hand: EmojiSet) -> dict[str, object]:
 def write_description(folder: Path, hand: EmojiSet, auxiliary: EmojiSet, counts: dict[str, int]) -> None:
     """Write `pack.json` and `ATTRIBUTION.md`."""
     demo = [slug for slug in DEMO if (folder / "held_back" / f"{slug}.png").exists()]
+    people = [slug for slug in PEOPLE if list(folder.glob(f"*/{slug}.png"))]
     pack = {
         "name": hand.name,
         "title": TITLES[hand.name],
@@ -145,6 +146,7 @@ def write_description(folder: Path, hand: EmojiSet, auxiliary: EmojiSet, counts:
         "identifier": IDENTIFIER,
         "auxiliary": described(auxiliary),
         "demo": demo,
+        "people": people,
         "counts": {**counts, "demo": len(demo)},
     }
     (folder / "pack.json").write_text(json.dumps(pack, indent=2) + "\n", "utf-8")

@@ -13,8 +13,9 @@ from impasto.cli.main import main
 from impasto.core.errors import ImpastoError, ResourceError
 from impasto.core.events import Planned, Progress
 from impasto.workflows import compare as workflow
-from impasto.workflows.compare import compare, plan_cells
+from impasto.workflows.compare import compare
 from impasto.workflows.compare_cell import Cell, picture_seed, run_cell, thinned
+from impasto.workflows.compare_plan import plan_cells
 from impasto.workflows.compare_recipe import CompareOptions, Recipe
 from impasto.workflows.compare_svg import curves
 from impasto.workflows.compare_table import Number, best
@@ -38,6 +39,7 @@ def recipe_file(folder: Path, base: Path, pictures: Path, **changes: object) -> 
         "steps": 2,
         "seeds": [0, 1],
         "columns": 3,
+        "strengths": [1.0, 0.5],
         "styles": [
             {
                 "name": "blocks",
@@ -84,7 +86,7 @@ def test_report_has_intervals_pictures_and_curves_and_needs_no_other_file(finish
     assert "| method | KID ↓ |" in table
     page = (out / "report.html").read_text("utf-8")
     assert page.count("data:image/png;base64,") == 3 * 3  # real, base, low rank; three prompts
-    assert page.count("<polyline") == 1  # the base has no losses
+    assert page.count("<polyline") == 3  # of the low rank: loss, distance and words by strength
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert "http" not in page
     facts = json.loads((out / "report.json").read_text("utf-8"))
@@ -106,6 +108,20 @@ def test_a_number_is_the_mean_over_seeds_with_its_interval(finished: Path) -> No
     assert told["half"] == pytest.approx(12.706 * (values[1] - values[0]) / 2, rel=1e-4)
 
 
+def test_strengths_are_measured_with_the_style_at_that_scale(finished: Path) -> None:
+    facts = json.loads((finished / "out" / "report.json").read_text("utf-8"))
+    strengths = facts["strengths"]["blocks"]
+    assert list(strengths) == ["low rank"]
+    assert list(strengths["low rank"]) == ["0.5", "1"]
+    assert strengths["low rank"]["1"] == facts["table"]["blocks"]["low rank"]
+    assert strengths["low rank"]["0.5"]["KID"]["mean"] != strengths["low rank"]["1"]["KID"]["mean"]
+    told = f"{strengths['low rank']['0.5']['KID']['mean']:.3f} ±"
+    table = (finished / "out" / "table.md").read_text("utf-8")
+    assert "| method | | x 0.5 | x 1 |" in table
+    assert f"| low rank | KID | {told}" in table
+    assert "| low rank | text alignment |" in table
+
+
 def test_a_second_run_does_nothing_and_another_option_does(
     finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path
 ) -> None:
@@ -119,7 +135,7 @@ def test_a_second_run_does_nothing_and_another_option_does(
 
     assert all(cell.file.is_file() for cell in cells())
     assert all(cell.file.is_file() for cell in cells(methods={"base": {}, "another name": LORA}))
-    for change in ({"steps": 3}, {"threads": 2}, {"num_prompts": 10}):
+    for change in ({"steps": 3}, {"threads": 2}, {"num_prompts": 10}, {"methods": {"low rank": LORA}, "strengths": []}):
         assert not any(cell.file.is_file() for cell in cells(**change))
     changed = cells(methods={"base": {}, "low rank": LORA | {"rank": 3}}, seeds=[0, 2])
     assert [cell.file.is_file() for cell in changed] == [True, False, False, False]
@@ -212,6 +228,40 @@ def test_best_follows_the_direction() -> None:
     assert [best(rows, name) for name in ("KID", "text", "x")] == ["a", "b", ""]
 
 
+def test_rows_may_show_parts_of_a_pack(tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path) -> None:
+    methods = {
+        "all": LORA,
+        "people": LORA | {"style_part": "people"},
+        "five, some Aux": LORA | {"style_part": 5, "aux_part": "backgrounds"},
+        "more style": LORA | {"aux_part": "held_back/1-20"},
+        "dreambooth": {},
+    }
+    style = {
+        "name": "openmoji",
+        "style_images": "pack:openmoji",
+        "aux_images": "pack:openmoji",
+        "reference": "pack:openmoji/held_back/21-80",
+    }
+    path = recipe_file(
+        tmp_path, tiny_folders["sdxl"], pictures, methods=methods, styles=[style], seeds=[0], num_prompts=10
+    )
+    cells = {cell.row: cell for cell in plan_cells(_recipe(path), CompareOptions(recipe=path, out=tmp_path / "out"))}
+    assert cells["people"].training == cells["people"].values["style_images"] == "pack:openmoji/people"
+    assert cells["five, some Aux"].values["style_images"] == "pack:openmoji/5"
+    assert cells["five, some Aux"].values["aux_images"] == "pack:openmoji/backgrounds"
+    assert cells["more style"].values["aux_images"] == "pack:openmoji/held_back/1-20"
+    assert "aux_images" not in cells["dreambooth"].values  # its prior is drawn by the base
+    assert len({cell.key for cell in cells.values()}) == 5
+
+
+def test_curves_show_negative_values_below_the_axis() -> None:
+    drawn = curves({"a": [(1, -1.0), (2, 1.0)]}, across="step", up="KID")
+    assert ">-1</text>" in drawn
+    assert drawn.count("<circle") == 2
+    heights = [float(each) for each in re.findall(r'cy="([\d.]+)"', drawn)]
+    assert heights[0] > heights[1] >= 0
+
+
 def test_curves_escape_names_and_need_points() -> None:
     assert curves({"a": []}, across="step", up="loss") == ""
     drawn = curves({"<b>": [(1, 2.0), (10, 1.0)]}, across="step", up="loss")
@@ -227,6 +277,24 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "the same": ({"methods": {"a": LORA, "b": LORA}}, "a on blocks, seed 0 and b on blocks, seed 0 are the same"),
     "pack": ({"styles": ["openmoji"]}, "'openmoji' is no pack: write pack:NAME"),
     "seeds": ({"seeds": [1, 1]}, "seeds must differ"),
+    "strengths twice": ({"strengths": [1.0, 1.0]}, "strengths must differ"),
+    "strengths of nothing": ({"methods": {"base": {}}}, "strengths have no effect: no method learns a style"),
+    "part of a folder": (
+        {"methods": {"a": LORA | {"style_part": "people"}}},
+        "methods.a: style_part 'people' is a part of a pack, and .*style is a folder",
+    ),
+    "part of no Aux": (
+        {"methods": {"a": LORA | {"aux": "none", "aux_part": "people"}}},
+        "methods.a: aux_part 'people' has no effect: no auxiliary pictures are shown",
+    ),
+    "part of a pack as a style": ({"styles": ["pack:openmoji/people"]}, "'pack:openmoji/people' is no pack"),
+    "reference is learnt from": (
+        {
+            "styles": [{"name": "x", "style_images": "pack:openmoji/held_back/5", "reference": "pack:openmoji"}],
+            "methods": {"a": LORA},
+        },
+        "methods.a on x: .*png of the reference is learnt from too",
+    ),
     "features": ({"features": "csd"}, "features csd need a file of weights"),
 }
 

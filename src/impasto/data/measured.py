@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from impasto.core.errors import DataError
-from impasto.data.images import Picture, fit_square, list_pictures, read_picture
+from impasto.data.images import Picture, fit_square, read_picture
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def read_measured(folder: Path, option: str, *, side: int | None) -> list[Picture]:
-    """Return the pictures of a folder, by name.
+def read_measured(paths: Sequence[Path], option: str, *, side: int | None) -> list[Picture]:
+    """Return the pictures in the files `paths`, in order.
 
     JPEG and other lossy files are refused: their artefacts lie within what encoders see of style, and a distance would
     compare the compression of two folders. Sizes are not mixed, since resizing is part of a metric.
 
     Args:
-        folder: Where they are.
-        option: The option that named the folder, for messages.
+        paths: At least one.
+        option: The option that named them, for messages.
         side: Bring each to its middle square with this side; None wants them all of one size as they are.
 
     Raises:
-        DataError: There is none, one is no PNG or damaged, or sizes are mixed.
+        DataError: One is no PNG or damaged, or sizes are mixed.
     """
-    pictures = [_read_png(path, option) for path in list_pictures(folder, option)]
+    pictures = [_read_png(path, option) for path in paths]
     if side is not None:
         return [replace(picture, image=fit_square(picture.image, side)[0]) for picture in pictures]
     first = pictures[0]

@@ -17,10 +17,10 @@ from impasto.core.errors import ConfigError, DataError, ResourceError
 from impasto.core.events import Event, Generated, Planned, Progress
 from impasto.data.captions import caption_of
 from impasto.data.duplicates import THRESHOLD, distinct
-from impasto.data.images import list_pictures, read_picture
+from impasto.data.images import read_picture
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import PREFIX, folder_of
+from impasto.workflows.packs import PREFIX, pictures_of
 
 _TRIES = 3
 """How many pictures are drawn at most, as a multiple of those that are wanted."""
@@ -95,7 +95,7 @@ def make_aux(options: AuxOptions) -> Generator[Event]:
 
 
 def _taken(options: AuxOptions, found: list[tuple[Image.Image, str | None]]) -> Generator[Event, None, int]:
-    paths = list_pictures(folder_of(str(options.images), "aux"), "--images")
+    paths = pictures_of(str(options.images), "aux", "--images")
     pictures = []
     for index, path in enumerate(paths):
         pictures.append(read_picture(path).image)

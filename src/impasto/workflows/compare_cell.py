@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.samplers import Sampler
 from impasto.core.config import validated
 from impasto.core.errors import DataError
@@ -27,11 +28,11 @@ from impasto.style.file import Style, load_style
 from impasto.workflows.choose_method import find_method, make_method
 from impasto.workflows.compare_recipe import BASE_ROW
 from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.evaluate import measured_folder
 from impasto.workflows.evaluate_prompts import Prompts
-from impasto.workflows.judge import Named, as_json, features_of, judge_of, measure_all
+from impasto.workflows.judge import Judge, Named, as_json, features_of, judge_of, measure_all
 from impasto.workflows.open_base import choose_device, open_base
 from impasto.workflows.open_features import open_features
+from impasto.workflows.packs import pictures_of
 from impasto.workflows.train import train
 from impasto.workflows.train_options import TrainOptions
 
@@ -49,12 +50,13 @@ class Cell:
         style: Name in the report.
         seed: Of training and pictures.
         values: Options of training and method, without those that say where files go.
-        reference: Folder of real pictures with captions.
-        training: Folder of the style pictures.
+        reference: Real pictures with captions: a folder, or pack:NAME.
+        training: The style pictures, given likewise.
         drawing: base, features, sampler, steps, guidance_scale, num_prompts, threads, style_words.
         device: Where to compute.
         out: The comparison's folder.
         key: Hash of all that the numbers depend on.
+        strengths: Scales at which the style is drawn and measured besides.
     """
 
     row: str
@@ -68,6 +70,7 @@ class Cell:
     device: str
     out: Path
     key: str
+    strengths: tuple[float, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -89,13 +92,13 @@ def key_of(facts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
-def read_subjects(folder: Path, limit: int | None) -> tuple[list[Named], list[str]]:
+def read_subjects(reference: str, limit: int | None) -> tuple[list[Named], list[str]]:
     """Return the reference's pictures and the captions of the first `limit` (all if None).
 
     Raises:
         DataError: A picture has no caption: it could not be asked for in words.
     """
-    pictures = read_measured(folder, "reference", side=None)
+    pictures = read_measured(pictures_of(reference, "reference", "reference"), "reference", side=None)
     captions = []
     for picture in pictures[:limit]:
         caption = caption_of(picture.path)
@@ -114,13 +117,16 @@ def run_cell(cell: Cell) -> None:
     with _threads(int(str(cell.drawing["threads"]))):
         losses: list[float] = []
         style = None if cell.method == BASE_ROW else _learn(cell, losses)
-        real, captions = read_subjects(measured_folder(cell.reference, "held_back"), _limit(cell))
-        words = str(cell.drawing["style_words"]) if style is None else style.card.style_words
-        concepts = {} if style is None else style.card.concepts
-        styled = tuple(called_prompt(each, words, concepts) if words else each for each in captions)
-        prompts = Prompts(tuple(captions), styled)
-        drawn = _draw(cell, style, real, prompts)
-        found = _measure(cell, drawn, real, prompts)
+        asked = _asked(cell, style)
+        base = open_base(str(cell.drawing["base"]), device=cell.device)
+        drawn = _draw(cell, base, style, 1.0, asked)
+        _keep(cell, drawn)
+        judge = _judge(cell, asked, drawn[0].image.width)
+        found = _measure(judge, drawn, asked.prompts)
+        strengths = [
+            (scale, found if scale == 1 else _measure(judge, _draw(cell, base, style, scale, asked), asked.prompts))
+            for scale in cell.strengths
+        ]
     facts = {
         "row": cell.row,
         "method": cell.method,
@@ -128,10 +134,13 @@ def run_cell(cell: Cell) -> None:
         "seed": cell.seed,
         "values": dict(cell.values),
         "drawing": dict(cell.drawing),
-        "prompts": list(prompts.bare),
-        "drawn_with": list(prompts.styled or prompts.bare),
+        "prompts": list(asked.prompts.bare),
+        "drawn_with": list(asked.prompts.styled or asked.prompts.bare),
         "pictures": [each.name for each in drawn],
         "measured": [as_json(each) for each in found],
+        "strengths": [
+            {"strength": scale, "measured": [as_json(each) for each in measured]} for scale, measured in strengths
+        ],
         "losses": thinned(losses),
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -161,8 +170,23 @@ def _learn(cell: Cell, losses: list[float]) -> Style:
     return style
 
 
-def _draw(cell: Cell, style: Style | None, real: Sequence[Named], prompts: Prompts) -> list[Named]:
-    base = open_base(str(cell.drawing["base"]), device=cell.device)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The reference, and the words that its pictures are asked for with."""
+
+    real: Sequence[Named]
+    prompts: Prompts
+
+
+def _asked(cell: Cell, style: Style | None) -> _Asked:
+    real, captions = read_subjects(cell.reference, _limit(cell))
+    words = str(cell.drawing["style_words"]) if style is None else style.card.style_words
+    concepts = {} if style is None else style.card.concepts
+    styled = tuple(called_prompt(each, words, concepts) if words else each for each in captions)
+    return _Asked(real, Prompts(tuple(captions), styled))
+
+
+def _draw(cell: Cell, base: LatentDiffusion, style: Style | None, scale: float, asked: _Asked) -> list[Named]:
     sampler: Sampler = cell.drawing["sampler"]  # type: ignore[assignment]
     look = Look(
         steps=int(str(cell.drawing["steps"])),
@@ -172,15 +196,11 @@ def _draw(cell: Cell, style: Style | None, real: Sequence[Named], prompts: Promp
         sampler=sampler,
         batch=8,
     )
-    texts = prompts.styled or prompts.bare
+    texts = asked.prompts.styled or asked.prompts.bare
     requests = [Request(text, picture_seed(cell.seed, index)) for index, text in enumerate(texts)]
-    drawn = []
-    with attached(base, [] if style is None else [(style, 1.0)]):
-        for named, (_, image) in zip(real, draw(base, requests, look), strict=False):  # pictures without a prompt last
-            drawn.append(Named(named.name, image))
-            with staged(cell.folder / f"{named.name}.png") as staging:
-                image.save(staging, format="PNG")
-    return drawn
+    with attached(base, [] if style is None else [(style, scale)]):
+        pairs = zip(asked.real, draw(base, requests, look), strict=False)  # pictures without a prompt come last
+        return [Named(named.name, image) for named, (_, image) in pairs]
 
 
 def picture_seed(seed: int, index: int) -> int:
@@ -188,15 +208,24 @@ def picture_seed(seed: int, index: int) -> int:
     return seed * 100_003 + index
 
 
-def _measure(cell: Cell, drawn: Sequence[Named], real: Sequence[Named], prompts: Prompts) -> list[Measurement]:
+def _keep(cell: Cell, drawn: Sequence[Named]) -> None:
+    for named in drawn:
+        with staged(cell.folder / f"{named.name}.png") as staging:
+            named.image.save(staging, format="PNG")
+
+
+def _judge(cell: Cell, asked: _Asked, side: int) -> Judge:
     extractor = open_features(str(cell.drawing["features"]), _device_of_features(cell))
-    side = drawn[0].image.width
-    learnt = read_measured(measured_folder(cell.training, "style"), "style_images", side=side)
+    learnt = read_measured(pictures_of(cell.training, "style", "style_images"), "style_images", side=side)
     training = [Named(picture.path.stem, picture.image) for picture in learnt]
-    squares = [Named(each.name, fit_square(each.image, side)[0]) for each in real]
+    squares = [Named(each.name, fit_square(each.image, side)[0]) for each in asked.real]
+    return judge_of(extractor, squares, training)
+
+
+def _measure(judge: Judge, drawn: Sequence[Named], prompts: Prompts) -> list[Measurement]:
     features: list[torch.Tensor] = []
-    list(features_of(extractor, drawn, "", features))
-    return measure_all(judge_of(extractor, squares, training).sets(torch.cat(features), drawn, prompts))
+    list(features_of(judge.extractor, drawn, "", features))
+    return measure_all(judge.sets(torch.cat(features), drawn, prompts))
 
 
 def _device_of_features(cell: Cell) -> torch.device:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from impasto.base.source import POCKET
 from impasto.core.config import Config
@@ -34,16 +34,26 @@ class CompareOptions(Config):
 
 
 class StyleSource(Config):
-    """One style of the comparison."""
+    """One style of the comparison; "pack:NAME" alone takes all folders of a shipped pack."""
 
     name: str = Field(min_length=1)
     """In the report."""
     style_images: str
-    """Folder of style pictures, or pack:NAME."""
+    """Folder of style pictures, pack:NAME, or a part such as pack:NAME/people."""
     aux_images: str | None = None
     """Folder of auxiliary pictures, or pack:NAME: for methods that show any."""
     reference: str
     """Folder of real pictures that no training saw, each with a caption beside it, or pack:NAME."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pack_by_name(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        name = given.removeprefix(PREFIX)
+        if name == given or "/" in name:
+            raise ValueError(f"{given!r} is no pack: write pack:NAME, or a table with name, style_images and reference")
+        return {"name": name, "style_images": given, "aux_images": given, "reference": given}
 
 
 class Recipe(Config):
@@ -54,7 +64,7 @@ class Recipe(Config):
     methods: Mapping[str, Mapping[str, object]] = Field(min_length=1)
     """Rows of the table: name -> what differs from the shipped recipe; "method" where the name is no method's."""
     styles: tuple[StyleSource, ...] = Field(min_length=1)
-    """Each style by its folders; "pack:NAME" alone takes all folders of a shipped pack."""
+    """Each style by its folders, or "pack:NAME"."""
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
     """A training and a set of pictures for each."""
     num_prompts: int | None = Field(default=None, ge=10)
@@ -67,17 +77,12 @@ class Recipe(Config):
     """How strictly to follow the words."""
     sampler: Literal["dpm++", "ddim", "euler", "base"] = "dpm++"
     """The sampler; base takes the one that the base ships with."""
+    strengths: tuple[Annotated[float, Field(ge=0, le=10)], ...] = ()
+    """Scales at which every style is drawn and measured besides 1, such as [0.25, 0.5, 0.75, 1.0, 1.25]."""
     threads: int = Field(default=1, ge=1)
     """Of the arithmetic in a cell. It is fixed, since it may change the last bit of results."""
     columns: int = Field(default=8, ge=1, le=24)
     """Prompts on the sheet of pictures."""
-
-    @field_validator("styles", mode="before")
-    @classmethod
-    def _packs_by_name(cls, given: object) -> object:
-        if not isinstance(given, list | tuple):
-            return given
-        return [_pack_source(each) if isinstance(each, str) else each for each in given]
 
     @field_validator("styles")
     @classmethod
@@ -87,15 +92,16 @@ class Recipe(Config):
             raise ValueError("names of styles must differ")
         return given
 
+    @field_validator("strengths")
+    @classmethod
+    def _strengths_once(cls, given: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(given)) < len(given):
+            raise ValueError("strengths must differ")
+        return given
+
     @field_validator("seeds")
     @classmethod
     def _seeds_once(cls, given: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(given)) < len(given) or min(given) < 0:
             raise ValueError("seeds must differ and not be negative")
         return given
-
-
-def _pack_source(given: str) -> object:
-    if not given.startswith(PREFIX):
-        raise ValueError(f"{given!r} is no pack: write pack:NAME, or a table with name, style_images and reference")
-    return {"name": given.removeprefix(PREFIX), "style_images": given, "aux_images": given, "reference": given}

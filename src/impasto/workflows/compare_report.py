@@ -17,10 +17,12 @@ from impasto.core.files import write_text
 from impasto.data.images import read_picture
 from impasto.data.measured import read_measured
 from impasto.workflows.compare_cell import Cell
+from impasto.workflows.compare_markdown import markdown
 from impasto.workflows.compare_recipe import Recipe
-from impasto.workflows.compare_svg import curves
-from impasto.workflows.compare_table import LEGEND, SHOWN, Number, Result, best, by_row, markdown, numbers, read_results
-from impasto.workflows.evaluate import measured_folder
+from impasto.workflows.compare_strengths import strength_curves, strengths_of
+from impasto.workflows.compare_svg import curves, smoothed
+from impasto.workflows.compare_table import LEGEND, SHOWN, Number, Result, best, by_row, numbers, read_results
+from impasto.workflows.packs import pictures_of
 from impasto.workflows.run_folder import library_versions
 
 _LARGEST_SIDE = 192
@@ -55,17 +57,21 @@ def _state(cells: Sequence[Cell], failed: Mapping[str, str]) -> str:
 
 
 def _facts(results: Sequence[Result], cells: Sequence[Cell], recipe: Recipe, state: str) -> dict[str, object]:
-    table = {
-        style.name: {
-            row: {name: _plain(number) for name, number in numbers(each).items()}
-            for row, each in by_row(results, style.name).items()
+    rows = {style.name: by_row(results, style.name) for style in recipe.styles}
+    strengths = {
+        style: {
+            row: {f"{scale:g}": _plain(found) for scale, found in each.items()}
+            for row, each in strengths_of(of_style).items()
         }
-        for style in recipe.styles
+        for style, of_style in rows.items()
     }
     return {
         "partial": state or None,
         "recipe": recipe.model_dump(mode="json"),
-        "table": table,
+        "table": {
+            style: {row: _plain(numbers(each)) for row, each in of_style.items()} for style, of_style in rows.items()
+        },
+        "strengths": strengths,
         "cells": {
             cell.label(): {"key": cell.key, "done": cell.file.is_file(), "seconds": _seconds(results, cell)}
             for cell in cells
@@ -74,9 +80,12 @@ def _facts(results: Sequence[Result], cells: Sequence[Cell], recipe: Recipe, sta
     }
 
 
-def _plain(number: Number) -> dict[str, object]:
-    """Return a number for JSON, which has no infinity."""
-    return dataclasses.asdict(number) | {"half": number.half if math.isfinite(number.half) else None}
+def _plain(found: Mapping[str, Number]) -> dict[str, object]:
+    """Return numbers for JSON, which has no infinity."""
+    return {
+        name: dataclasses.asdict(number) | {"half": number.half if math.isfinite(number.half) else None}
+        for name, number in found.items()
+    }
 
 
 def _seconds(results: Sequence[Result], cell: Cell) -> float | None:
@@ -127,12 +136,13 @@ def _section(results: Sequence[Result], recipe: Recipe, index: int) -> str:
         return f"<h2>{html.escape(style.name)}</h2><p>No cell is done yet.</p>"
     seed = min(result.cell.seed for each in rows.values() for result in each)
     first = {row: each[0] for row, each in rows.items()}
-    losses = curves({row: result.losses for row, result in first.items()}, across="step", up="loss, smoothed")
-    folder = measured_folder(style.reference, "held_back")
+    lines = {row: smoothed(result.losses) for row, result in first.items()}
+    losses = curves(lines, across="step", up="loss, smoothed")
     return f"""<h2>{html.escape(style.name)}</h2>
 <div class="scroll">{_table({row: numbers(each) for row, each in rows.items()})}</div>
 <h3>Pictures <small>a row for each method, seed {seed}</small></h3>
-<div class="scroll">{_sheet(first, folder, recipe.columns)}</div>
+<div class="scroll">{_sheet(first, style.reference, recipe.columns)}</div>
+{strength_curves(rows)}
 {f"<h3>Loss <small>seed {seed}; methods minimise different things</small></h3>{losses}" if losses else ""}"""
 
 
@@ -156,13 +166,14 @@ def _table_cell(number: Number | None, *, is_best: bool) -> str:
     return f"<td>{f'<b>{number.told()}</b>' if is_best else number.told()}{mark}</td>"
 
 
-def _sheet(first: Mapping[str, Result], reference: Path, columns: int) -> str:
+def _sheet(first: Mapping[str, Result], reference: str, columns: int) -> str:
     """Return a table of pictures: a column for each prompt, a row for the real pictures and for each method."""
     example = max(first.values(), key=lambda result: len(result.pictures))
     chosen = _spread(example.pictures, columns)
     words = dict(zip(example.pictures, example.prompts, strict=True))
     head = "".join(f"<th>{html.escape(words[name])}</th>" for name in chosen)
-    real = {picture.path.stem: picture.image for picture in read_measured(reference, "reference", side=None)}
+    pictures = read_measured(pictures_of(reference, "reference", "reference"), "reference", side=None)
+    real = {picture.path.stem: picture.image for picture in pictures}
     rows = [_sheet_row("real", [real.get(name) for name in chosen])]
     for row, result in first.items():
         files = [result.cell.folder / f"{name}.png" for name in chosen]

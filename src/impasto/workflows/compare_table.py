@@ -1,4 +1,4 @@
-"""Numbers of a comparison over seeds: means, intervals, and the table as Markdown."""
+"""Numbers of a comparison over seeds: means and intervals."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
+from typing import TypeAlias
 
 from impasto.workflows.compare_cell import Cell
 
@@ -49,6 +50,10 @@ class Number:
         return f"{self.mean:.{digits}f}" + (f" ± {self.half:.{digits}f}" if math.isfinite(self.half) else "")
 
 
+Measured: TypeAlias = Mapping[str, Mapping[str, object]]
+"""Measurements by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What the file of a finished cell says.
@@ -56,6 +61,7 @@ class Result:
     Attributes:
         cell: The cell.
         measured: Its measurements by name.
+        strengths: The same by the scale of the style.
         losses: (step, loss), thinned.
         prompts: What was drawn, in order, without style words.
         pictures: Names of the pictures, in order.
@@ -63,7 +69,8 @@ class Result:
     """
 
     cell: Cell
-    measured: Mapping[str, Mapping[str, object]]
+    measured: Measured
+    strengths: Mapping[float, Measured]
     losses: Sequence[tuple[int, float]]
     prompts: Sequence[str]
     pictures: Sequence[str]
@@ -79,7 +86,8 @@ def _read(cell: Cell) -> Result:
     facts = json.loads(cell.file.read_text("utf-8"))
     return Result(
         cell=cell,
-        measured={each["name"]: each for each in facts["measured"]},
+        measured=_by_name(facts["measured"]),
+        strengths={float(each["strength"]): _by_name(each["measured"]) for each in facts["strengths"]},
         losses=[(int(step), float(loss)) for step, loss in facts["losses"]],
         prompts=facts["prompts"],
         pictures=facts["pictures"],
@@ -87,10 +95,26 @@ def _read(cell: Cell) -> Result:
     )
 
 
+def _by_name(measured: Sequence[Mapping[str, object]]) -> Measured:
+    return {str(each["name"]): each for each in measured}
+
+
 def numbers(results: Sequence[Result]) -> dict[str, Number]:
     """Return every number of one method on one style, over its seeds."""
-    names = list(dict.fromkeys(name for result in results for name in result.measured))
-    return {name: _number([result.measured[name] for result in results if name in result.measured]) for name in names}
+    return _over_seeds([result.measured for result in results])
+
+
+def numbers_by_strength(results: Sequence[Result]) -> dict[float, dict[str, Number]]:
+    """Return every number of one method on one style, over its seeds, by the scale of the style."""
+    scales = sorted({scale for result in results for scale in result.strengths})
+    return {
+        scale: _over_seeds([each.strengths[scale] for each in results if scale in each.strengths]) for scale in scales
+    }
+
+
+def _over_seeds(measured: Sequence[Measured]) -> dict[str, Number]:
+    names = list(dict.fromkeys(name for each in measured for name in each))
+    return {name: _number([each[name] for each in measured if name in each]) for name in names}
 
 
 def _number(found: Sequence[Mapping[str, object]]) -> Number:
@@ -125,35 +149,7 @@ def best(rows: Mapping[str, Mapping[str, Number]], name: str) -> str:
     return pick(found, key=lambda row: found[row].mean)
 
 
-def markdown(results: Sequence[Result], styles: Sequence[str], state: str) -> str:
-    """Return the table of every style; `state` says what is missing, or nothing."""
-    lines = ["# Comparison", ""]
-    lines += [f"**Partial: {state}.**", ""] if state else []
-    for style in styles:
-        rows = {row: numbers(each) for row, each in by_row(results, style).items()}
-        names = [name for name in SHOWN if any(name in each for each in rows.values())]
-        if not names:
-            continue
-        arrows = {"lower": " ↓", "higher": " ↑"}
-        ways = {name: next(each[name].better for each in rows.values() if name in each) for name in names}
-        lines += [f"## {style}", "", f"| method | {' | '.join(n + arrows.get(ways[n], '') for n in names)} | seeds |"]
-        lines += ["|---" * (len(names) + 2) + "|"]
-        leaders = {name: best(rows, name) for name in names}
-        for row, each in rows.items():
-            told = [_cell_text(each, name, is_best=leaders[name] == row) for name in names]
-            lines.append(f"| {row} | {' | '.join(told)} | {max(number.seeds for number in each.values())} |")
-        lines.append("")
-    return "\n".join([*lines, LEGEND, ""])
-
-
 LEGEND = (
     "± is half of the 95 % interval over seeds (Student's t), or with one seed the standard error over pictures. Bold: "
     "the best mean, which says nothing where intervals overlap. Marked with !: fewer pictures than dimensions."
 )
-
-
-def _cell_text(row: Mapping[str, Number], name: str, *, is_best: bool) -> str:
-    if name not in row:
-        return ""
-    told = row[name].told() + (" !" if row[name].warning else "")
-    return f"**{told}**" if is_best else told

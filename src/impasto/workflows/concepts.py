@@ -11,7 +11,7 @@ from impasto.core.errors import ConfigError, DataError
 from impasto.data.images import list_pictures
 from impasto.data.streams import stream_of
 from impasto.data.subdivision import read_division
-from impasto.workflows.packs import PREFIX, folder_of
+from impasto.workflows.packs import PREFIX, pictures_of
 from impasto.workflows.probe_options import CLIP
 from impasto.workflows.subdivide import divide_pictures
 
@@ -57,23 +57,27 @@ def picture_paths(asked: Asked, concepts: Sequence[str], base: str) -> Found:
         DataError: A concept has no picture.
         ConfigError: The CSV has no effect.
     """
-    folder, notes = folder_of(asked.given, asked.kind), tuple[str, ...]()
+    folder, notes = Path(asked.given).expanduser(), tuple[str, ...]()
     if not concepts:
         if asked.division is not None:
             raise ConfigError(f"--division {asked.division} has no effect: this method does not divide the style")
-        return Found({asked.kind: list_pictures(folder, asked.option)})
+        return Found({asked.kind: _pictures(asked)})
     if any((folder / concept).is_dir() for concept in concepts):
         if asked.division is not None:
             raise ConfigError(f"--division {asked.division} and the subfolders of {folder} contradict each other")
         divided = _by_folders(asked, folder, concepts)
     elif asked.division is not None:
-        divided = _by_csv(folder, asked.division, asked.option, concepts)
+        divided = _by_csv(_pictures(asked), asked.division, concepts)
     else:
-        divided, notes = _by_encoder(asked, folder, concepts, POCKET if base == POCKET else CLIP)
+        divided, notes = _by_encoder(asked, concepts, POCKET if base == POCKET else CLIP)
     for concept in concepts:
         if not divided[concept]:
             raise _empty(asked, folder, concept)
     return Found({stream_of(asked.kind, concept): divided[concept] for concept in concepts}, notes)
+
+
+def _pictures(asked: Asked) -> list[Path]:
+    return pictures_of(asked.given, asked.kind, asked.option)
 
 
 def _by_folders(asked: Asked, folder: Path, concepts: Sequence[str]) -> dict[str, list[Path]]:
@@ -83,16 +87,14 @@ def _by_folders(asked: Asked, folder: Path, concepts: Sequence[str]) -> dict[str
     return {concept: list_pictures(folder / concept, asked.option) for concept in concepts}
 
 
-def _by_csv(folder: Path, division: Path, option: str, concepts: Sequence[str]) -> dict[str, list[Path]]:
-    paths = {path.name: path for path in list_pictures(folder, option)}
-    files = read_division(division, list(paths), concepts)
-    return {concept: [paths[name] for name in names] for concept, names in files.items()}
+def _by_csv(paths: Sequence[Path], division: Path, concepts: Sequence[str]) -> dict[str, list[Path]]:
+    by_name = {path.name: path for path in paths}
+    files = read_division(division, list(by_name), concepts)
+    return {concept: [by_name[name] for name in names] for concept, names in files.items()}
 
 
-def _by_encoder(
-    asked: Asked, folder: Path, concepts: Sequence[str], scorer: str
-) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
-    paths = list_pictures(folder, asked.option)
+def _by_encoder(asked: Asked, concepts: Sequence[str], scorer: str) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
+    paths = _pictures(asked)
     divided = divide_pictures(paths, concepts, scorer)
     parts: dict[str, list[Path]] = {concept: [] for concept in concepts}
     for path, each in zip(paths, divided, strict=True):

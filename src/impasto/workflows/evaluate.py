@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.core.errors import ConfigError, DataError
 from impasto.core.events import Event, Measured, Planned
 from impasto.core.files import refuse_folder, write_text
-from impasto.data.images import Picture
+from impasto.data.images import Picture, list_pictures
 from impasto.data.measured import read_measured, refuse_other_size
 from impasto.features._protocol import Extractor, Reader
 from impasto.metrics._protocol import Measurement
@@ -22,7 +22,7 @@ from impasto.workflows.evaluate_prompts import Prompts, find_prompts
 from impasto.workflows.judge import FEWEST, Judge, Named, as_json, features_of, measure_all, pairs_by_name, places_of
 from impasto.workflows.open_base import choose_device
 from impasto.workflows.open_features import open_features, without_folders
-from impasto.workflows.packs import PREFIX, find_pack
+from impasto.workflows.packs import pictures_of
 from impasto.workflows.run_folder import library_versions
 
 
@@ -68,21 +68,18 @@ def _gather(options: EvaluateOptions) -> _Given:
     """Return all pictures and words, read and checked."""
     if options.out is not None:
         refuse_folder(options.out, "--out")
-    drawn = _read(options.images, "IMAGES", options.resize)
-    real = _read(measured_folder(options.reference, "held_back"), "--reference", options.resize)
+    drawn = _read(list_pictures(options.images, "IMAGES"), "IMAGES", str(options.images), options.resize)
+    reference = pictures_of(options.reference, "reference", "--reference")
+    real = _read(reference, "--reference", options.reference, options.resize)
     training = []
     if options.training is not None:
-        training = read_measured(measured_folder(options.training, "style"), "--training", side=options.resize)
+        learnt = pictures_of(options.training, "style", "--training")
+        training = read_measured(learnt, "--training", side=options.resize)
     for others, option in ((real, "--reference"), (training, "--training")):
         for other in others[:1]:
             refuse_other_size(drawn[0], other, f"{option} beside IMAGES")
     prompts = find_prompts([picture.path for picture in drawn], options.prompts, options.style_words)
     return _Given(drawn, real, training, prompts)
-
-
-def measured_folder(given: str, stream: str) -> Path:
-    """Return the folder that `given` names: a path, or `pack:NAME` for that folder of a shipped pack."""
-    return find_pack(given.removeprefix(PREFIX)).folder / stream if given.startswith(PREFIX) else Path(given)
 
 
 def as_event(measurement: Measurement) -> Measured:
@@ -97,11 +94,11 @@ def as_event(measurement: Measurement) -> Measured:
     )
 
 
-def _read(folder: Path, option: str, side: int | None) -> list[Picture]:
-    pictures = read_measured(folder, option, side=side)
+def _read(paths: Sequence[Path], option: str, given: str, side: int | None) -> list[Picture]:
+    pictures = read_measured(paths, option, side=side)
     if len(pictures) < FEWEST:
         raise DataError(
-            f"{option} {folder} holds {len(pictures)} pictures: at least {FEWEST} are needed, hundreds for small errors"
+            f"{option} {given} holds {len(pictures)} pictures: at least {FEWEST} are needed, hundreds for small errors"
         )
     return pictures
 

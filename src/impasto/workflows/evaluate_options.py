@@ -16,7 +16,7 @@ class EvaluateOptions(Config):
     images: Path
     """Folder of drawn pictures, PNG only."""
     reference: str
-    """Folder of real pictures of the style that no training saw, PNG only; pack:NAME for a pack's held-back ones."""
+    """Folder of real pictures of the style that no training saw, PNG only; or pack:NAME: its held-back ones."""
     training: str | None = None
     """Folder of the pictures that the style was learnt from, or pack:NAME: measures copying."""
     prompts: Path | None = None

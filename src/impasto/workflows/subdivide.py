@@ -14,11 +14,11 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Progress
 from impasto.core.files import refuse_folder, staged
-from impasto.data.images import fit_square, list_pictures, read_picture
+from impasto.data.images import fit_square, read_picture
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE, Divided, divide, prompts_for, write_division
 from impasto.workflows.grid import labelled_grid
 from impasto.workflows.open_base import choose_device
-from impasto.workflows.packs import folder_of
+from impasto.workflows.packs import pictures_of
 from impasto.workflows.probe import open_scorer
 
 _COLUMNS, _SIDE = 10, 96
@@ -63,7 +63,7 @@ def subdivide(options: SubdivideOptions) -> Generator[Event]:
         raise ConfigError(f"--out {options.out} must end in .csv")
     if options.out.exists():
         raise ConfigError(f"--out {options.out} exists and may hold your corrections: choose another name or remove it")
-    paths = list_pictures(folder_of(options.source, "style"), "DIR")
+    paths = pictures_of(options.source, "style", "DIR")
     yield Progress("looking at pictures", 0, len(paths))
     divided = divide_pictures(paths, options.concepts, options.scorer, options.device)
     yield Progress("looking at pictures", len(paths), len(paths))

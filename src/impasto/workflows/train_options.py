@@ -15,13 +15,13 @@ class TrainOptions(Config):
     """What is trained on what, for how long, and where it goes."""
 
     style_images: str
-    """Folder of style pictures, one picture file, or pack:NAME for a shipped folder."""
+    """Folder of style pictures, one picture file, or pack:NAME for shipped ones (a part: pack:NAME/people)."""
     out: Path
     """The style file to write, ending in .safetensors."""
     base: str = "pocket"
     """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
     aux_images: str | None = None
-    """Folder of about 20 auxiliary pictures, or pack:NAME."""
+    """Folder of about 20 auxiliary pictures, or pack:NAME as above."""
     aux: Literal["folder", "generate", "none"] = "folder"
     """Where auxiliary pictures come from: a folder, drawn by the base itself (as DreamBooth does), or nowhere."""
     division: Path | None = None

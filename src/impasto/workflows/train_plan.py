@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import torch
 from impasto.adapters.learnable import Learnable
 from impasto.base.conditioning import Geometry
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.core.digest import digest_of_file
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Planned
 from impasto.core.files import is_file, is_folder
@@ -131,8 +131,7 @@ def _notes_on_captions(stream: str, paths: list[Path]) -> list[str]:
 def picture_hashes(gathered: Mapping[str, tuple[Picture, ...]]) -> dict[str, list[str]]:
     """Return the SHA-256 of each picture file, shortened, by stream."""
     return {
-        stream: [hashlib.sha256(picture.path.read_bytes()).hexdigest()[:16] for picture in pictures]
-        for stream, pictures in gathered.items()
+        stream: [digest_of_file(picture.path)[:16] for picture in pictures] for stream, pictures in gathered.items()
     }
 
 
