@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from conftest import write_pictures
 from impasto.cli.main import main
@@ -19,6 +20,7 @@ from impasto.workflows.compare_plan import plan_cells
 from impasto.workflows.compare_recipe import CompareOptions, Recipe
 from impasto.workflows.compare_svg import curves
 from impasto.workflows.compare_table import Number, best
+from impasto.workflows.recipes import guidance_for
 
 LORA = {"method": "styleforge", "learn": "lora", "rank": 2, "steps": 3, "learning_rate": 0.01}
 METHODS: Mapping[str, Mapping[str, object]] = {"base": {}, "low rank": LORA}
@@ -314,3 +316,12 @@ def test_wrong_recipes_are_told_before_anything_runs(
 def test_the_small_comparison_is_sound() -> None:
     path = Path(__file__).parents[2] / "benchmarks" / "compare_small.toml"
     assert len(plan_cells(_recipe(path), CompareOptions(recipe=path, out=Path("nowhere")))) == 3
+
+
+def test_guidance_is_that_of_the_base_unless_named() -> None:
+    row = {"methods": {"base": {}}, "styles": ["pack:openmoji"]}
+    assert Recipe.model_validate(row).guidance_scale == guidance_for("pocket") == 3.0
+    assert Recipe.model_validate(row | {"base": "somewhere/else"}).guidance_scale == 5.0
+    assert Recipe.model_validate(row | {"guidance_scale": 7.5}).guidance_scale == 7.5
+    with pytest.raises(ValidationError, match="base"):
+        Recipe.model_validate(row | {"base": 3})

@@ -11,9 +11,15 @@ from pydantic import Field, field_validator, model_validator
 from impasto.base.source import POCKET
 from impasto.core.config import Config
 from impasto.workflows.packs import PREFIX
+from impasto.workflows.recipes import guidance_for
 
 BASE_ROW = "base"
 """The row that learns nothing: what the base draws for the bare prompts."""
+
+
+def usual_guidance(base: str) -> float:
+    """Return the guidance scale of a comparison on `base` that names none."""
+    return guidance_for(POCKET if base == POCKET else "")
 
 
 class CompareOptions(Config):
@@ -73,8 +79,8 @@ class Recipe(Config):
     """As for impasto evaluate."""
     steps: int = Field(default=20, ge=1, le=1000)
     """Steps of the sampler."""
-    guidance_scale: float = Field(default=5.0, ge=1)
-    """How strictly to follow the words."""
+    guidance_scale: float = Field(default_factory=lambda given: usual_guidance(given.get("base", "")), ge=1)
+    """How strictly to follow the words; by default 3 for pocket and 5 for other bases, whose kind is not looked up."""
     sampler: Literal["dpm++", "ddim", "euler", "base"] = "dpm++"
     """The sampler; base takes the one that the base ships with."""
     strengths: tuple[Annotated[float, Field(ge=0, le=10)], ...] = ()
