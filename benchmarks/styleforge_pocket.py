@@ -47,22 +47,25 @@ from impasto.workflows.train import train
 Sheet: TypeAlias = dict[str, list[Image.Image]]
 WORDS = "zwx style"
 
+REPORT_PACK, CHOICE_PACK = "openmoji", "fluent-emoji-high-contrast"
+WITH_AUX: dict[str, object] = {"aux": "folder", "aux_images": f"pack:{REPORT_PACK}"}
+"""The packs have the same auxiliary pictures."""
+
 VARIANTS: dict[str, dict[str, object]] = {
     "recipe": {},
-    "no auxiliary pictures": {"aux_images": None, "aux": "none"},
+    "auxiliary pictures": WITH_AUX,
     "identifier alone": {"captions": False},
     "low rank": {"learn": "lora", "rank": 16, "learning_rate": 2e-3},
 }
 """What differs from the recipe."""
 
 CANDIDATES: dict[str, dict[str, object]] = {
-    "rate 1e-4, last weights, captions": {"learning_rate": 1e-4, "ema": None, "captions": True},
-    "rate 2e-4, averaged weights, captions": {"learning_rate": 2e-4, "ema": 0.99, "captions": True},
-    "rate 2e-4, averaged weights, identifier alone": {"learning_rate": 2e-4, "ema": 0.99, "captions": False},
+    "rate 1e-4, last weights, captions": WITH_AUX | {"learning_rate": 1e-4, "ema": None, "captions": True},
+    "rate 2e-4, averaged weights, captions": WITH_AUX | {"learning_rate": 2e-4, "ema": 0.99, "captions": True},
+    "rate 2e-4, averaged weights, identifier alone": WITH_AUX | {"learning_rate": 2e-4, "ema": 0.99, "captions": False},
 }
 """Settings to choose from, on the pack `CHOICE_PACK`."""
 PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
-REPORT_PACK, CHOICE_PACK = "openmoji", "fluent-emoji-high-contrast"
 
 
 def draw_all(subjects: list[HeldBack], style: Path | None, seed: int) -> list[Image.Image]:
