@@ -20,7 +20,7 @@ from impasto.style.attach import attached
 from impasto.workflows.draw import Guides, Look, Request, draw_with_previews
 from impasto.workflows.draw_previews import Preview, PreviewFile, Previews
 from impasto.workflows.generate_options import DrawOptions, GenerateOptions, StyledOptions, StylizeOptions
-from impasto.workflows.open_base import open_base
+from impasto.workflows.open_base import notes_on_precision, open_base
 from impasto.workflows.run_folder import library_versions
 from impasto.workflows.styles import NamedStyle, fit_to, load_styles, notes_on, with_style_words
 
@@ -183,7 +183,7 @@ def _plan(job: Job, requests: Sequence[Request]) -> Planned:
     if look.strength < 1:
         rows.append(("strength", f"{look.strength:g}"))
     rows.append(("writes", str(job.options.out)))
-    return Planned(tuple(rows), job.notes)
+    return Planned(tuple(rows), (*job.notes, *notes_on_precision(job.options.precision, job.base.device)))
 
 
 def _sidecar(job: Job, request: Request, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:
