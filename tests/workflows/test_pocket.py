@@ -14,9 +14,11 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.preview import latent_colours
 from impasto.base.source import find_base
 from impasto.core.events import Event
 from impasto.core.rng import generator
+from impasto.data.images import fit_square, read_picture, to_tensor
 from impasto.features.pocket import Features
 from impasto.workflows.demo import DemoOptions, demo
 from impasto.workflows.draw import Look, Request, draw
@@ -80,6 +82,18 @@ def test_named_grounds_are_obeyed(pocket: LatentDiffusion) -> None:
     ):
         distances = {other: float(np.abs(border_colour(image) - value).sum()) for other, value in GROUNDS.items()}
         assert min(distances, key=distances.__getitem__) == name, (name, colour, distances)
+
+
+def test_previews_look_like_what_is_encoded(pocket: LatentDiffusion) -> None:
+    files = sorted((FOLDER.parent / "packs" / "openmoji" / "held_back").glob("*.png"))[::4]
+    drawings = torch.stack([to_tensor(fit_square(read_picture(path).image, 128)[0]) for path in files])
+    latents, _ = pocket.encode_images(drawings)
+    shown = latent_colours(pocket)(latents).flatten(1)
+    small = torch.nn.functional.avg_pool2d(drawings, pocket.factor).flatten(1)
+    pairs = torch.stack([torch.corrcoef(torch.stack([a, b]))[0, 1] for a, b in zip(shown, small, strict=True)])
+    assert len(pairs) >= 16
+    assert pairs.mean() > 0.85  # 0.885; no linear map comes above 0.91
+    assert pairs.min() > 0.6
 
 
 def test_features_tell_subjects_apart() -> None:

@@ -94,7 +94,7 @@ def show(console: Console, stream: Iterable[events.Event], *, num_pictures: int 
                 bars = stack.enter_context(Bars(console))
             drawn = sum(isinstance(each, events.Generated) for each in (*kept, event))
             _show_one(console, bars, event, drawn, num_pictures)
-            if not isinstance(event, events.Progress | events.TrainStep | events.Checkpointed):
+            if not isinstance(event, events.Progress | events.TrainStep | events.Checkpointed | events.Previewed):
                 kept.append(event)
     return kept
 
@@ -113,12 +113,20 @@ def _tell(console: Console, event: events.Event) -> bool:
     return True
 
 
-def _show_one(console: Console, bars: Bars, event: events.Event, count: int, num_pictures: int) -> None:
+def _move(bars: Bars, event: events.Progress | events.TrainStep | events.Previewed) -> None:
     match event:
         case events.Progress(what, done, total):
             bars.move(what, done, total)
         case events.TrainStep(step, steps, loss):
             bars.move("training", step, steps, f"loss {loss:.4f}")
+        case events.Previewed(path, step, steps):
+            bars.move("denoising", step, steps, str(path))
+
+
+def _show_one(console: Console, bars: Bars, event: events.Event, count: int, num_pictures: int) -> None:
+    match event:
+        case events.Progress() | events.TrainStep() | events.Previewed():
+            _move(bars, event)
         case events.Generated(path):
             bars.move("drawing", count, max(num_pictures, count))
             if num_pictures <= 12:
@@ -130,5 +138,3 @@ def _show_one(console: Console, bars: Bars, event: events.Event, count: int, num
             console.print(f"[bold]saved[/]  {escape(str(path))}  after {steps} steps{how}")
         case events.Measured(name, value, standard_error, better):
             console.print(f"  {escape(name)}: {value:.3f} ± {standard_error:.3f}  ({better} is better)")
-        case _:
-            pass

@@ -88,6 +88,15 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Previewed:
+    """The pictures of a batch, as they look after a step, were written; they are small, and go when all is drawn."""
+
+    path: Path
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """One picture was written."""
 
@@ -140,5 +149,16 @@ class Probed:
 
 
 Event: TypeAlias = (
-    Planned | Progress | TrainStep | Corrected | Sampled | Checkpointed | Noted | Generated | Saved | Measured | Probed
+    Planned
+    | Progress
+    | TrainStep
+    | Corrected
+    | Sampled
+    | Checkpointed
+    | Noted
+    | Previewed
+    | Generated
+    | Saved
+    | Measured
+    | Probed
 )

@@ -20,6 +20,8 @@ from torch import Tensor
 
 from impasto.diffusion.branches import companion_branch
 from impasto.diffusion.guidance import Guidance
+from impasto.diffusion.prediction import Prediction
+from impasto.diffusion.schedule import NoiseSchedule
 from impasto.diffusion.step import Step
 
 Latents: TypeAlias = Float[Tensor, "batch c h w"]
@@ -56,12 +58,25 @@ class Denoised:
     Attributes:
         step: Which one.
         latents: Of the pictures that are wanted.
+        x_t: What the network was shown of them.
+        predicted: What it predicted, guided.
         beside: Of the companions that ran in this step.
     """
 
     step: Step
     latents: Latents
+    x_t: Latents
+    predicted: Latents
     beside: Mapping[str, Latents] = field(default_factory=dict)
+
+    def x_0(self, schedule: NoiseSchedule, prediction: Prediction) -> Latents:
+        """Return the clean latents that the prediction implies.
+
+        The network is shown √ᾱ_t x_0 + √(1 - ᾱ_t) ε by every sampler, whatever scale it keeps its latents in; between
+        two timesteps of training the nearer one counts.
+        """
+        timesteps = torch.full((len(self.x_t),), round(self.step.timestep), device=self.x_t.device)
+        return prediction.to_x_0(schedule, self.x_t.float(), self.predicted.float(), timesteps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +148,7 @@ class _Live:
     def __init__(
         self, scheduler: Scheduler, latents: Latents, guidance: Guidance, rngs: Sequence[torch.Generator], until: float
     ) -> None:
-        self.latents = latents
+        self.latents = self.x_t = self.predicted = latents
         self._scheduler, self._guidance, self._until = scheduler, guidance, until
         takes_rng = "generator" in inspect.signature(scheduler.step).parameters
         self._extra = {"generator": list(rngs)} if takes_rng else {}
@@ -142,12 +157,14 @@ class _Live:
         """Return what the network is shown in each branch; nothing when the run has left."""
         if not step.is_within((0.0, self._until)):
             return {}
-        return dict.fromkeys(self._guidance.branches(), self._scheduler.scale_model_input(self.latents, timestep))
+        self.x_t = self._scheduler.scale_model_input(self.latents, timestep)
+        return dict.fromkeys(self._guidance.branches(), self.x_t)
 
     def move(self, predicted: Mapping[str, Latents], timestep: Tensor) -> Latents:
         """Take a step and return the latents."""
-        guided = self._guidance(predicted)
-        self.latents = self._scheduler.step(guided, timestep, self.latents, return_dict=False, **self._extra)[0]
+        self.predicted = self._guidance(predicted)
+        moved = self._scheduler.step(self.predicted, timestep, self.latents, return_dict=False, **self._extra)
+        self.latents = moved[0]
         return self.latents
 
 
@@ -199,7 +216,8 @@ def denoise(
             for name, inputs in shown_beside.items()
             if inputs
         }
-        yield Denoised(step, wanted.move(predicted, timestep), moved)
+        latents = wanted.move(predicted, timestep)
+        yield Denoised(step, latents, wanted.x_t, wanted.predicted, moved)
 
 
 def _beside(scheduler: Scheduler, companion: Companion | Recorded) -> _Live | _Replayed:

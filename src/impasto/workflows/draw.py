@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -23,6 +23,7 @@ from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.sampling import Start, begin, denoise
 from impasto.workflows.companions import Accompanied, Reference, inverted, recorded, teachers
 from impasto.workflows.draw_checks import check_draw
+from impasto.workflows.draw_previews import Preview, Previews
 from impasto.workflows.draw_words import Words
 from impasto.workflows.forward import Beside, Forward, Hook
 
@@ -80,6 +81,21 @@ class Look:
         return Guidance(self.guidance_scale, self.style_guidance_scale)
 
 
+@dataclass(frozen=True, slots=True)
+class Guides:
+    """What decides a drawing beside words and look.
+
+    Attributes:
+        control: Decides attention; without one, style pictures join the words as a weighted sum.
+        reference: For controls that look at a reference: this picture instead of the first that is drawn.
+        hook: A ControlNet.
+    """
+
+    control: Control | None = None
+    reference: Reference | None = None
+    hook: Hook | None = None
+
+
 def draw(
     base: LatentDiffusion,
     requests: Sequence[Request],
@@ -96,39 +112,52 @@ def draw(
             once.
         requests: What is wanted.
         look: How.
-        control: Decides attention; without one, style pictures join the words as a weighted sum.
-        reference: For controls that look at a reference: this picture instead of the first that is drawn.
+        control: See `Guides`, as for what follows.
+        reference: An own one for controls that look at one.
         hook: A ControlNet.
 
     Raises:
         ConfigError: Request, look and control do not go together; told before anything is drawn.
     """
+    for shown in draw_with_previews(base, requests, look, Guides(control, reference, hook)):
+        if not isinstance(shown, Preview):
+            yield shown
+
+
+def draw_with_previews(
+    base: LatentDiffusion,
+    requests: Sequence[Request],
+    look: Look,
+    guides: Guides,
+    previews: Previews | None = None,
+) -> Generator[tuple[Request, Image.Image] | Preview]:
+    """Yield what `draw` yields and, before the pictures of a batch, previews of them.
+
+    While a caller holds a preview, what the batch needs is installed in the base: close the generator when leaving
+    early.
+    """
+    control, reference = guides.control, guides.reference
     check_draw(base, requests, look, control, reference)
-    drawing = _Drawing(base, look, control, reference, hook)
+    drawing = _Drawing(base, look, guides, previews)
     shares_first = control is not None and control.needs_reference and reference is None
     leading = list(requests[:1]) if shares_first else []
     width = max(look.batch - len(leading), 1)
     for first in range(len(leading), len(requests), width):
         chunk = [*leading, *requests[first : first + width]]
-        pairs = list(zip(chunk, drawing.batch(chunk), strict=True))
+        pictures = yield from drawing.batch(chunk)
+        pairs = list(zip(chunk, pictures, strict=True))
         yield from pairs if first == len(leading) else pairs[len(leading) :]
 
 
 class _Drawing:
     """How the batches of one call are drawn."""
 
-    def __init__(
-        self,
-        base: LatentDiffusion,
-        look: Look,
-        control: Control | None,
-        reference: Reference | None,
-        hook: Hook | None,
-    ) -> None:
-        self._base, self._look, self._control, self._hook = base, look, control, hook
+    def __init__(self, base: LatentDiffusion, look: Look, guides: Guides, previews: Previews | None) -> None:
+        self._base, self._look, self._previews = base, look, previews
+        self._control, self._reference, self._hook = guides.control, guides.reference, guides.hook
         self._words = Words(base, look.negative_prompt)
         self._geometry = Geometry.whole(look.height, look.width)
-        self._reference, self._inverted = reference, None if reference is None else self._invert(reference)
+        self._inverted = None if self._reference is None else self._invert(self._reference)
 
     @torch.no_grad()
     def _invert(self, reference: Reference) -> Tensor:
@@ -139,8 +168,8 @@ class _Drawing:
         return inverted(base, reference.picture, words, scheduler.timesteps, self._geometry)
 
     @torch.no_grad()
-    def batch(self, requests: Sequence[Request]) -> list[Image.Image]:
-        """Return the pictures of `requests`, drawn at once."""
+    def batch(self, requests: Sequence[Request]) -> Generator[Preview, None, list[Image.Image]]:
+        """Yield previews; returns the pictures of `requests`, drawn at once."""
         base, look, guidance = self._base, self._look, self._look.guidance()
         rngs = [generator(request.seed) for request in requests]
         noise = noise_for(rngs, base.latent_shape(look.height, look.width)).to(base.device, base.dtype)
@@ -157,6 +186,8 @@ class _Drawing:
         with controlled(base, self._control or Control()) if is_controlled else nullcontext():
             for denoised in denoise(scheduler, forward, start, guidance=guidance, rngs=rngs, companions=beside.runs):
                 latents = denoised.latents
+                if self._previews is not None:
+                    yield from self._previews.of(base, requests, denoised)
         return [to_image(picture) for picture in base.decode(latents)]
 
     def _accompany(

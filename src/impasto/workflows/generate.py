@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from impasto.base.control import Control
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.preview import latent_colours
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
 from impasto.core.files import is_file, staged, write_text
 from impasto.data.images import fit_square, read_picture
 from impasto.style.attach import attached
-from impasto.workflows.companions import Reference
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.forward import Hook
+from impasto.workflows.draw import Guides, Look, Request, draw_with_previews
+from impasto.workflows.draw_previews import Preview, PreviewFile, Previews
 from impasto.workflows.generate_options import DrawOptions, GenerateOptions, StyledOptions, StylizeOptions
-from impasto.workflows.open_base import open_base
+from impasto.workflows.open_base import notes_on_precision, open_base
 from impasto.workflows.run_folder import library_versions
 from impasto.workflows.styles import NamedStyle, fit_to, load_styles, notes_on, with_style_words
 
@@ -54,16 +54,12 @@ class Guided:
     """What decides a drawing besides words and styles.
 
     Attributes:
-        control: Decides attention, or None.
-        reference: What the pictures look at, for controls that ask for one.
-        hook: A ControlNet, or None.
+        guides: Control, reference and ControlNet.
         rows: What the plan says of it.
         facts: What the sidecar of each picture says of it, in the order of the requests.
     """
 
-    control: Control | None = None
-    reference: Reference | None = None
-    hook: Hook | None = None
+    guides: Guides = Guides()  # noqa: RUF009 - frozen
     rows: tuple[tuple[str, str], ...] = ()
     facts: Sequence[Mapping[str, object]] = ()
 
@@ -122,17 +118,36 @@ def _requests(
 
 
 def draw_job(job: Job, requests: Sequence[Request]) -> Generator[Event]:
-    """Yield the plan, then one `Generated` for every picture that was written."""
+    """Yield the plan, then one `Generated` for every picture that was written, with `Previewed` before where asked."""
     job.base.latent_shape(job.look.height, job.look.width)
-    targets = _targets(job.options.out, requests)
+    targets, every = _targets(job.options.out, requests), job.options.preview_every
+    preview_file = PreviewFile(targets)
+    if every:
+        preview_file.check(every, job.look)
     yield _plan(job, requests)
     if job.options.dry_run:
         return
+    previews = Previews(every, latent_colours(job.base)) if every else None
+    with attached(job.base, [(named.style, named.scale) for named in job.styles]), preview_file:
+        drawn = draw_with_previews(job.base, requests, job.look, job.guided.guides, previews)
+        yield from _written(job, drawn, targets, preview_file)
+
+
+def _written(
+    job: Job,
+    drawn: Generator[tuple[Request, Image.Image] | Preview],
+    targets: Sequence[Path],
+    preview_file: PreviewFile,
+) -> Generator[Event]:
+    """Write what is drawn, each picture with its sidecar; closes `drawn`."""
     identities = [named.identity() for named in job.styles]
-    guided, facts = job.guided, job.guided.facts or [{}] * len(requests)
-    with attached(job.base, [(named.style, named.scale) for named in job.styles]):
-        drawn = draw(job.base, requests, job.look, guided.control, reference=guided.reference, hook=guided.hook)
-        for target, (request, image), more in zip(targets, drawn, facts, strict=True):
+    places = zip(targets, job.guided.facts or [{}] * len(targets), strict=True)
+    with closing(drawn):
+        for shown in drawn:
+            if isinstance(shown, Preview):
+                yield preview_file.write(shown)
+                continue
+            (request, image), (target, more) = shown, next(places)
             finished = job.finish(image) if job.finish else image
             with staged(target) as staging:
                 finished.save(staging, format="PNG")
@@ -168,7 +183,7 @@ def _plan(job: Job, requests: Sequence[Request]) -> Planned:
     if look.strength < 1:
         rows.append(("strength", f"{look.strength:g}"))
     rows.append(("writes", str(job.options.out)))
-    return Planned(tuple(rows), job.notes)
+    return Planned(tuple(rows), (*job.notes, *notes_on_precision(job.options.precision, job.base.device)))
 
 
 def _sidecar(job: Job, request: Request, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:

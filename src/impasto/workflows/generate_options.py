@@ -35,6 +35,8 @@ class DrawOptions(Config):
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Of the weights; auto is fp32 on the CPU and bf16 elsewhere."""
+    preview_every: int = Field(default=0, ge=0)
+    """Show in preview.png, small, how the pictures become, every so many steps; it goes when all is drawn. 0: never."""
     dry_run: bool = False
     """Print the plan and stop."""
 

@@ -10,6 +10,16 @@ _INK, _PAPER = (60, 52, 46), (250, 247, 242)
 _GAP, _LABEL = 4, 150
 
 
+def in_a_row(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Return pictures of one height side by side, without gaps."""
+    strip = Image.new("RGB", (sum(picture.width for picture in pictures), pictures[0].height))
+    left = 0
+    for picture in pictures:
+        strip.paste(picture, (left, 0))
+        left += picture.width
+    return strip
+
+
 def labelled_grid(rows: Sequence[tuple[str, Sequence[Image.Image]]], *, columns: int) -> Image.Image:
     """Return rows of pictures of one size, each row with its label, wrapped into blocks of `columns`.
 

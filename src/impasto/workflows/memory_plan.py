@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,7 +19,9 @@ from impasto.adapters.learnable import Learnable
 from impasto.base.conditioning import Geometry
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import ResourceError
+from impasto.core.precision import SLOW_IN_BFLOAT16
 from impasto.core.spoken import spoken_bytes
+from impasto.workflows.open_base import computing_in
 from impasto.workflows.train_optimizer import MOMENT_BYTES, why_not_8bit
 
 _MIB = 2**20
@@ -100,6 +101,7 @@ def candidates(costs: Costs, asked: Setting, *, may_halve: bool, may_use_8bit: b
     """Yield settings to try, from what was asked for to what is slowest or changes most.
 
     Fewer pictures at once cost little; checkpointing a third of the speed; 8-bit moments and bfloat16 change numbers.
+    bfloat16 is last: on some processors it is many times slower than all the rest together.
 
     Args:
         costs: Of the run.
@@ -140,8 +142,8 @@ def fitting(costs: Costs, asked: Setting, limit: int, *, may_halve: bool, may_us
     )
 
 
-def differences(asked: Setting, chosen: Setting) -> str:
-    """Return in words what was chosen otherwise than asked for."""
+def differences(asked: Setting, chosen: Setting, *, is_slow: bool) -> str:
+    """Return in words what was chosen otherwise than asked for; `is_slow` says that bfloat16 is, here."""
     words = []
     if chosen.at_once != asked.at_once:
         words.append(f"{chosen.at_once} of {asked.at_once} pictures of each stream at once")
@@ -150,7 +152,7 @@ def differences(asked: Setting, chosen: Setting) -> str:
     if chosen.optimizer != asked.optimizer:
         words.append(chosen.optimizer)
     if chosen.frozen_bytes != asked.frozen_bytes:
-        words.append("bf16")
+        words.append(f"bf16 ({SLOW_IN_BFLOAT16})" if is_slow else "bf16")
     return ", ".join(words) or "nothing has to change"
 
 
@@ -212,8 +214,8 @@ def _kept_by_pass(base: LatentDiffusion, shape: tuple[int, int, int], arithmetic
 
     x_t = torch.zeros((1, *shape), device=base.device)
     geometry = [Geometry.whole(shape[1] * base.factor, shape[2] * base.factor)]
-    casting = nullcontext() if arithmetic is torch.float32 else torch.autocast(base.device.type, arithmetic)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), casting:
+    in_precision = computing_in(arithmetic, base.device)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), in_precision:
         with torch.set_grad_enabled(words):
             conditioning = base.encode_prompts(["style"])
         base.predict(x_t, torch.full((1,), 500, device=base.device), conditioning, geometry)

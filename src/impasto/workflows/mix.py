@@ -7,18 +7,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from PIL import Image
-
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.roles import Roles, blocks_of
 from impasto.core.errors import ConfigError
-from impasto.core.events import Event, Generated
+from impasto.core.events import Event, Generated, Planned
 from impasto.core.files import staged
 from impasto.data.captions import styled_prompt
 from impasto.data.colour import match_colours
 from impasto.data.images import read_picture
 from impasto.workflows.draw import Request
 from impasto.workflows.generate import Job, draw_job, look_of, seeds_of
+from impasto.workflows.grid import in_a_row
 from impasto.workflows.mix_options import MixOptions, check_parts
 from impasto.workflows.open_base import open_base
 from impasto.workflows.styles import NamedStyle, fit_to, load_styles, notes_on
@@ -46,7 +45,7 @@ def mix(options: MixOptions) -> Generator[Event]:
         for event in draw_job(Job(options, base, attached, look, notes, finish), requests[:1]):
             if isinstance(event, Generated):
                 panels.append(event.path)
-            if index == 0 or isinstance(event, Generated):  # one plan is enough
+            if index == 0 or not isinstance(event, Planned):  # one plan is enough
                 yield event
     if panels:
         yield Generated(_write_strip(panels), requests[0].prompt, requests[0].seed)
@@ -107,12 +106,7 @@ def scaled(styles: Sequence[NamedStyle], options: MixOptions) -> list[NamedStyle
 
 
 def _write_strip(panels: Sequence[Path]) -> Path:
-    pictures = [read_picture(path).image for path in panels]
-    strip = Image.new("RGB", (sum(picture.width for picture in pictures), pictures[0].height))
-    left = 0
-    for picture in pictures:
-        strip.paste(picture, (left, 0))
-        left += picture.width
+    strip = in_a_row([read_picture(path).image for path in panels])
     target = panels[0].with_name(f"{panels[0].stem}-strip.png")
     with staged(target) as staging:
         strip.save(staging, format="PNG")

@@ -20,7 +20,7 @@ from impasto.core.errors import ConfigError
 from impasto.core.events import Event
 from impasto.data.edges import CANNY, canny_edges
 from impasto.data.images import read_picture
-from impasto.workflows.draw import Request
+from impasto.workflows.draw import Guides, Request
 from impasto.workflows.generate import Guided, Job, draw_job, look_of, seeds_of
 from impasto.workflows.generate_options import DrawOptions
 from impasto.workflows.open_base import open_base
@@ -79,7 +79,7 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
     }
     requests = [Request(prompt, seed) for seed in seeds_of(options)]
     hook = Structure(open_controlnet(controlnet, base), lines, options.conditioning_scale)
-    guided = Guided(hook=hook, rows=rows, facts=[facts] * len(requests))
+    guided = Guided(Guides(hook=hook), rows, [facts] * len(requests))
     notes = tuple(note for note in (*picture.notes, fit_note(picture.image, "pad"), guess) if note)
     look = look_of(options, base.resolution, base.resolution, 1.0)
     yield from draw_job(Job(options, base, (), look, notes, guided=guided), requests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
@@ -13,6 +14,7 @@ from impasto.base.roles import read_roles
 from impasto.base.source import find_base
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.plugins import load_plugin
+from impasto.core.precision import SLOW_IN_BFLOAT16, is_slow_in_bfloat16
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -42,6 +44,17 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     if precision == "auto":
         return torch.float32 if device.type == "cpu" else torch.bfloat16
     return _DTYPES[precision]
+
+
+def computing_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which matrix products are computed in `dtype`, whatever the weights are in."""
+    return nullcontext() if dtype is torch.float32 else torch.autocast(device.type, dtype)
+
+
+def notes_on_precision(precision: Precision, device: torch.device) -> tuple[str, ...]:
+    """Return what the user should know of a precision that was asked for."""
+    is_slow = precision == "bf16" and is_slow_in_bfloat16(device)
+    return (f"--precision bf16: {SLOW_IN_BFLOAT16}",) if is_slow else ()
 
 
 def open_base(name: str, *, device: str = "auto", precision: Precision = "auto") -> LatentDiffusion:

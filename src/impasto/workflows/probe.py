@@ -28,7 +28,7 @@ from impasto.core.events import Event, Planned, Probed, Progress
 from impasto.features._protocol import Scorer
 from impasto.workflows import probe_prompts
 from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.open_base import open_base
+from impasto.workflows.open_base import notes_on_precision, open_base
 from impasto.workflows.probe_options import ProbeOptions
 from impasto.workflows.probe_pictures import write_examples, write_heatmap, write_strip
 from impasto.workflows.probe_prompts import Pair
@@ -141,7 +141,7 @@ def _plan(job: _Job, done: int) -> Planned:
         ("scorer", options.scorer_name()),
         ("writes", str(options.out)),
     )
-    return Planned(rows)
+    return Planned(rows, notes_on_precision(options.precision, job.base.device))
 
 
 def _score_all(job: _Job, scorer: Scorer, scores: list[PairScore]) -> Iterator[Event]:

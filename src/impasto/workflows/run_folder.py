@@ -20,6 +20,7 @@ from impasto.core.errors import ConfigError, ResourceError, RunError
 from impasto.core.events import Event
 from impasto.core.files import clear_staged, staged, write_text
 from impasto.core.lock import FolderLock
+from impasto.workflows.grid import in_a_row
 from impasto.workflows.private import Private
 
 _LIBRARIES = ("impasto", "torch", "diffusers", "transformers", "peft", "safetensors")
@@ -173,14 +174,9 @@ class RunFolder:
 
     def save_samples(self, step: int, pictures: Sequence[Image.Image]) -> Path:
         """Write one strip of sample pictures and return its path."""
-        strip = Image.new("RGB", (sum(picture.width for picture in pictures), pictures[0].height))
-        left = 0
-        for picture in pictures:
-            strip.paste(picture, (left, 0))
-            left += picture.width
         path = self.folder / "samples" / f"step-{step:06d}.png"
         with staged(path) as staging:
-            strip.save(staging, format="PNG")
+            in_a_row(pictures).save(staging, format="PNG")
         return path
 
     def _plot(self, losses: Sequence[float]) -> None:

@@ -23,7 +23,7 @@ from impasto.core.rng import generator
 from impasto.core.store import TensorStore, store_folder
 from impasto.methods._protocol import Method
 from impasto.style.attach import attached
-from impasto.workflows.open_base import open_base
+from impasto.workflows.open_base import notes_on_precision, open_base
 from impasto.workflows.processes import Processes
 from impasto.workflows.run_folder import RunFolder
 from impasto.workflows.steering import Steering
@@ -67,6 +67,7 @@ def _train(options: TrainOptions, method: Method, processes: Processes, stop: Ca
         base = open_base(options.base, device=options.device, precision=precision)
         base.fingerprint()  # taken and kept while the base is untouched
         notes = refuse_other_base(left.base, base, folder.folder) if left else []
+        notes += notes_on_precision(options.precision, base.device)
         kept = [(named.style, named.scale) for named in fit_to(base, styles)]
         with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
             fitted = fit_memory(options, method, base, learnable, gathered)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +16,7 @@ from impasto.core.events import TrainStep
 from impasto.core.rng import generator
 from impasto.data.streams import Batch, Example, draw_batch, of_step
 from impasto.methods._protocol import Method
-from impasto.workflows.open_base import choose_dtype
+from impasto.workflows.open_base import choose_dtype, computing_in
 from impasto.workflows.processes import Processes
 from impasto.workflows.train_optimizer import leaves_out_steps
 from impasto.workflows.train_options import TrainOptions
@@ -145,15 +144,9 @@ class Stepper:
         return found
 
     def _loss(self, batch: Batch, seed: int) -> tuple[Tensor, Mapping[str, Tensor]]:
-        with self._arithmetic():
-            return self._learner.method.loss(self._learner.base, batch, self._rng_of_methods.manual_seed(seed))
-
-    def _arithmetic(self) -> torch.autocast | nullcontext[None]:
-        device = self._learner.device
-        dtype = choose_dtype(self._learner.options.precision, device)
-        if dtype is torch.float32:
-            return nullcontext()
-        return torch.autocast(device.type, dtype)
+        learner = self._learner
+        with computing_in(choose_dtype(learner.options.precision, learner.device), learner.device):
+            return learner.method.loss(learner.base, batch, self._rng_of_methods.manual_seed(seed))
 
 
 def rate_factor(options: TrainOptions, step: int) -> float:

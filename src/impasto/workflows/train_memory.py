@@ -9,6 +9,7 @@ import torch
 
 from impasto.adapters.learnable import Learnable
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.core.precision import is_slow_in_bfloat16
 from impasto.core.spoken import spoken_bytes
 from impasto.data.streams import of_step
 from impasto.methods._protocol import Method
@@ -101,5 +102,6 @@ def _fitted(
         "precision": precision if may_halve else options.precision,
     }
     expected = expected_bytes(costs, chosen)
-    words = f"about {spoken_bytes(expected)} of {options.max_memory}: {differences(asked, chosen)}"
+    chosen_words = differences(asked, chosen, is_slow=is_slow_in_bfloat16(base.device))
+    words = f"about {spoken_bytes(expected)} of {options.max_memory}: {chosen_words}"
     return Fitted(options.model_copy(update=changes), chosen.at_once, expected, words)

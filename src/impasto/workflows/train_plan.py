@@ -23,6 +23,7 @@ from impasto.data.images import Picture, read_picture
 from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept
 from impasto.methods._protocol import Method
 from impasto.workflows.concepts import Asked, picture_paths
+from impasto.workflows.open_base import choose_dtype, computing_in
 from impasto.workflows.train_options import TrainOptions
 
 _FEW = 3
@@ -210,9 +211,10 @@ def expected_seconds(options: TrainOptions, base: LatentDiffusion, streams: int,
     words = base.encode_prompts(["style"] * rows)
     timesteps = torch.full((rows,), 500, device=base.device)
     started = 0.0
-    for _ in range(2):  # the first pass warms up
-        started = time.perf_counter()
-        base.predict(x_t, timesteps, words, [Geometry.whole(side, side)] * rows).float().sum().item()
+    with computing_in(choose_dtype(options.precision, base.device), base.device):
+        for _ in range(2):  # the first pass warms up
+            started = time.perf_counter()
+            base.predict(x_t, timesteps, words, [Geometry.whole(side, side)] * rows).float().sum().item()
     passes = options.accumulate * options.pairs / at_once
     share = 4.5 / 3.5 if options.gradient_checkpointing else 1.0
     return (time.perf_counter() - started) * 3.5 * share * passes * options.steps

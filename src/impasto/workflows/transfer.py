@@ -21,7 +21,7 @@ from impasto.core.files import staged
 from impasto.data.images import Picture, read_picture
 from impasto.style.attach import attached
 from impasto.workflows.companions import Reference
-from impasto.workflows.draw import Look, Request
+from impasto.workflows.draw import Guides, Look, Request
 from impasto.workflows.generate import Guided, Job, draw_job, look_of, seeds_of
 from impasto.workflows.grid import labelled_grid
 from impasto.workflows.open_base import open_base
@@ -119,7 +119,7 @@ def _aligned(
     facts: dict[str, object] = {"references": [reference.identity()], "reference_prompt": options.reference_prompt}
     facts |= _control_facts(control) | _start_facts(options)
     shown = Reference(_covering(picture.image, look), options.reference_prompt)
-    guided = Guided(control, shown, None, rows, [facts] * len(requests))
+    guided = Guided(Guides(control, shown), rows, [facts] * len(requests))
     told = (*(f"reference: {note}" for note in notes), *notes_on(styles))
     return Job(options, base, styles, look, told, guided=guided), requests
 
@@ -156,7 +156,7 @@ def _prompted(
     notes += dict.fromkeys(note for group in groups for note in adapter.plan([each.picture.image for each in group]))
     if adapter.contents.gates is not None and control.name == "style_studio":
         notes.append("StyleCrafter was published with the teacher alone: --mix sum is closer to it")
-    guided = Guided(control, None, None, rows, facts)
+    guided = Guided(Guides(control), rows, facts)
     return Job(options, base, styles, look, (*notes, *notes_on(styles)), guided=guided), requests
 
 
