@@ -57,7 +57,7 @@ def style_notes(result: dict[str, Any]) -> str:
     return (
         "KID: unbiased, on pocket's image features, lower is better, ± jackknife standard error over pictures. Change:\n"
         "after minus before, the same subjects and seeds, ± standard error over subjects and trainings. Match with the\n"
-        "words: cosine of picture and caption in pocket's shared space. Settings were chosen on another pack.\n"
+        "words: cosine of picture and caption in pocket's shared space. Rate and captions were chosen on another pack.\n"
         f"`python -m benchmarks.styleforge_pocket{variants_of(result)}` ({machine_line(result)})."
     )
 
