@@ -9,61 +9,23 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from conftest import write_pictures
 from impasto.cli.main import main
 from impasto.core.errors import ImpastoError, ResourceError
 from impasto.core.events import Planned, Progress
 from impasto.workflows import compare as workflow
 from impasto.workflows.compare import compare
 from impasto.workflows.compare_cell import Cell, picture_seed, run_cell, thinned
-from impasto.workflows.compare_plan import plan_cells
+from impasto.workflows.compare_plan import plan_of
 from impasto.workflows.compare_recipe import CompareOptions, Recipe
 from impasto.workflows.compare_svg import curves
 from impasto.workflows.compare_table import Number, best
 from impasto.workflows.recipes import guidance_for
-
-LORA = {"method": "styleforge", "learn": "lora", "rank": 2, "steps": 3, "learning_rate": 0.01}
-METHODS: Mapping[str, Mapping[str, object]] = {"base": {}, "low rank": LORA}
+from small_comparisons import LORA, METHODS, read_recipe, recipe_file, style_folders
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    write_pictures(folder / "style", 4, seed=1, captions=True)
-    write_pictures(folder / "aux", 3, seed=2)
-    write_pictures(folder / "real", 10, seed=3, captions=True)
-    return folder
-
-
-def recipe_file(folder: Path, base: Path, pictures: Path, **changes: object) -> Path:
-    values: dict[str, object] = {
-        "base": str(base),
-        "steps": 2,
-        "seeds": [0, 1],
-        "columns": 3,
-        "strengths": [1.0, 0.5],
-        "styles": [
-            {
-                "name": "blocks",
-                "style_images": str(pictures / "style"),
-                "aux_images": str(pictures / "aux"),
-                "reference": str(pictures / "real"),
-            }
-        ],
-        "methods": METHODS,
-    }
-    path = folder / "recipe.toml"
-    path.write_text(toml(values | changes), "utf-8")
-    return path
-
-
-def toml(values: Mapping[str, object]) -> str:
-    def told(value: object) -> str:
-        if isinstance(value, Mapping):
-            return "{" + ", ".join(f'"{key}" = {told(each)}' for key, each in value.items()) + "}"
-        return "[" + ", ".join(map(told, value)) + "]" if isinstance(value, list) else json.dumps(value)
-
-    return "".join(f"{key} = {told(value)}\n" for key, value in values.items())
+    return style_folders(tmp_path_factory.mktemp("pictures"))
 
 
 def numbers(out: Path) -> Mapping[str, object]:
@@ -133,7 +95,7 @@ def test_a_second_run_does_nothing_and_another_option_does(
         with closing(compare(options)) as events:  # the plan alone
             plan = next(events)
         assert isinstance(plan, Planned)
-        return plan_cells(_recipe(path), options)
+        return plan_of(read_recipe(path), options).cells({})
 
     assert all(cell.file.is_file() for cell in cells())
     assert all(cell.file.is_file() for cell in cells(methods={"base": {}, "another name": LORA}))
@@ -141,12 +103,6 @@ def test_a_second_run_does_nothing_and_another_option_does(
         assert not any(cell.file.is_file() for cell in cells(**change))
     changed = cells(methods={"base": {}, "low rank": LORA | {"rank": 3}}, seeds=[0, 2])
     assert [cell.file.is_file() for cell in changed] == [True, False, False, False]
-
-
-def _recipe(path: Path) -> Recipe:
-    from impasto.core.config import read_toml, validated
-
-    return validated(Recipe, read_toml(path), source="test")
 
 
 def test_an_interrupted_comparison_leaves_a_partial_report_and_goes_on(
@@ -179,7 +135,7 @@ def test_a_cell_that_fails_is_told_and_the_others_are_kept(
         methods={"base": {}, "wild": LORA | {"learning_rate": 1e30}},
     )
     with pytest.raises(
-        ResourceError, match=r"1 of 2 cells failed, such as wild on blocks, seed 0 .the loss stopped"
+        ResourceError, match=r"1 cell.s. failed, such as wild on blocks, seed 0 .the loss stopped"
     ) as caught:
         list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
     assert "\n" not in str(caught.value)
@@ -230,6 +186,19 @@ def test_best_follows_the_direction() -> None:
     assert [best(rows, name) for name in ("KID", "text", "x")] == ["a", "b", ""]
 
 
+def test_captions_of_auxiliary_pictures_are_part_of_a_cell(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
+    def keys() -> list[str]:
+        return [cell.key for cell in plan_of(read_recipe(path), CompareOptions(recipe=path, out=tmp_path)).cells({})]
+
+    methods = {"with": LORA | {"captions": True}, "without": LORA}
+    path = recipe_file(tmp_path, tiny_folders["sdxl"], style_folders(tmp_path), methods=methods, seeds=[0])
+    before = keys()
+    picture = next((tmp_path / "aux").glob("*.png"))
+    picture.with_suffix(".txt").write_text("something else")
+    assert keys()[0] != before[0]
+    assert keys()[1] == before[1]
+
+
 def test_rows_may_show_parts_of_a_pack(tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path) -> None:
     methods = {
         "all": LORA,
@@ -247,7 +216,10 @@ def test_rows_may_show_parts_of_a_pack(tiny_folders: dict[str, Path], pictures: 
     path = recipe_file(
         tmp_path, tiny_folders["sdxl"], pictures, methods=methods, styles=[style], seeds=[0], num_prompts=10
     )
-    cells = {cell.row: cell for cell in plan_cells(_recipe(path), CompareOptions(recipe=path, out=tmp_path / "out"))}
+    cells = {
+        cell.row: cell
+        for cell in plan_of(read_recipe(path), CompareOptions(recipe=path, out=tmp_path / "out")).cells({})
+    }
     assert cells["people"].training == cells["people"].values["style_images"] == "pack:openmoji/people"
     assert cells["five, some Aux"].values["style_images"] == "pack:openmoji/5"
     assert cells["five, some Aux"].values["aux_images"] == "pack:openmoji/backgrounds"
@@ -276,7 +248,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "unknown option": ({"methods": {"styleforge": {"stepz": 3}}}, "methods.styleforge: unknown option 'stepz'"),
     "seed": ({"methods": {"styleforge": {"seed": 3}}}, "methods.styleforge: 'seed' is set by the comparison itself"),
     "base learns": ({"methods": {"base": {"steps": 3}}}, "the base learns nothing, so 'steps' has no effect"),
-    "the same": ({"methods": {"a": LORA, "b": LORA}}, "a on blocks, seed 0 and b on blocks, seed 0 are the same"),
+    "the same": ({"methods": {"a": LORA, "b": LORA}}, "a on blocks and b on blocks are the same in every option"),
     "pack": ({"styles": ["openmoji"]}, "'openmoji' is no pack: write pack:NAME"),
     "seeds": ({"seeds": [1, 1]}, "seeds must differ"),
     "strengths twice": ({"strengths": [1.0, 1.0]}, "strengths must differ"),
@@ -287,7 +259,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     ),
     "part of no Aux": (
         {"methods": {"a": LORA | {"aux": "none", "aux_part": "people"}}},
-        "methods.a: aux_part 'people' has no effect: no auxiliary pictures are shown",
+        "methods.a: aux_part 'people' has no effect: the style's auxiliary pictures are not shown",
     ),
     "part of a pack as a style": ({"styles": ["pack:openmoji/people"]}, "'pack:openmoji/people' is no pack"),
     "reference is learnt from": (
@@ -311,11 +283,6 @@ def test_wrong_recipes_are_told_before_anything_runs(
         list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
-
-
-def test_the_small_comparison_is_sound() -> None:
-    path = Path(__file__).parents[2] / "benchmarks" / "compare_small.toml"
-    assert len(plan_cells(_recipe(path), CompareOptions(recipe=path, out=Path("nowhere")))) == 3
 
 
 def test_guidance_is_that_of_the_base_unless_named() -> None:

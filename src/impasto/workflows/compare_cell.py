@@ -114,7 +114,7 @@ def run_cell(cell: Cell) -> None:
         return
     shutil.rmtree(cell.folder, ignore_errors=True)  # of a run that was killed
     started = time.monotonic()
-    with _threads(int(str(cell.drawing["threads"]))):
+    with fixed_threads(int(str(cell.drawing["threads"]))):
         losses: list[float] = []
         style = None if cell.method == BASE_ROW else _learn(cell, losses)
         asked = _asked(cell, style)
@@ -239,7 +239,8 @@ def _limit(cell: Cell) -> int | None:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def fixed_threads(count: int) -> Iterator[None]:
+    """Compute with so many threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

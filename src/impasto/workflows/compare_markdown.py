@@ -8,8 +8,15 @@ from impasto.workflows.compare_strengths import strength_lines
 from impasto.workflows.compare_table import LEGEND, SHOWN, Number, Result, best, by_row, numbers
 
 
-def markdown(results: Sequence[Result], styles: Sequence[str], state: str) -> str:
-    """Return the tables of every style; `state` says what is missing, or nothing."""
+def markdown(results: Sequence[Result], styles: Sequence[str], state: str, steps: Sequence[str]) -> str:
+    """Return all tables.
+
+    Args:
+        results: Of the cells that are done.
+        styles: Names of the styles.
+        state: What is missing, or nothing.
+        steps: Lines on the steps that a search found.
+    """
     lines = ["# Comparison", ""]
     lines += [f"**Partial: {state}.**", ""] if state else []
     for style in styles:
@@ -17,7 +24,7 @@ def markdown(results: Sequence[Result], styles: Sequence[str], state: str) -> st
         if rows:
             lines += [f"## {style}", "", *_table({row: numbers(each) for row, each in rows.items()}), ""]
             lines += strength_lines(rows)
-    return "\n".join([*lines, LEGEND, ""])
+    return "\n".join([*lines, *steps, LEGEND, ""])
 
 
 def _table(rows: Mapping[str, Mapping[str, Number]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -62,6 +62,36 @@ class StyleSource(Config):
         return {"name": name, "style_images": given, "aux_images": given, "reference": given}
 
 
+class Search(Config):
+    """How many steps each method trains, found on a style that is not compared: see compare_search.py."""
+
+    style: StyleSource
+    """The validation style; none of the compared ones, nor a part of one."""
+    every: int = Field(default=100, ge=1)
+    """The distance is measured after this many steps, twice as many, and so on: each is a training of its own."""
+    patience: int = Field(default=2, ge=1)
+    """The search ends after so many measurements without an improvement."""
+    max_steps: int = Field(default=1200, ge=1)
+    """No training is longer."""
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """The distance is a mean over these."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_once(cls, given: tuple[int, ...]) -> tuple[int, ...]:
+        return _refuse_twice(given)
+
+    @model_validator(mode="after")
+    def _measures_at_all(self) -> Self:
+        if self.max_steps < self.every:
+            raise ValueError(f"max_steps = {self.max_steps} is less than every = {self.every}: nothing is measured")
+        return self
+
+    def steps(self) -> range:
+        """Return at which steps the distance is measured at most."""
+        return range(self.every, self.max_steps + 1, self.every)
+
+
 class Recipe(Config):
     """Methods x styles x seeds, and how pictures are drawn and measured."""
 
@@ -73,6 +103,8 @@ class Recipe(Config):
     """Each style by its folders, or "pack:NAME"."""
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
     """A training and a set of pictures for each."""
+    search: Search | None = None
+    """Find the steps of every method that states none; by default they are those of the shipped recipes."""
     num_prompts: int | None = Field(default=None, ge=10)
     """How many of the reference's captions are drawn; by default all."""
     features: str = POCKET
@@ -108,6 +140,10 @@ class Recipe(Config):
     @field_validator("seeds")
     @classmethod
     def _seeds_once(cls, given: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(given)) < len(given) or min(given) < 0:
-            raise ValueError("seeds must differ and not be negative")
-        return given
+        return _refuse_twice(given)
+
+
+def _refuse_twice(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise ValueError("seeds must differ and not be negative")
+    return seeds

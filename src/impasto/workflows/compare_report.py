@@ -9,6 +9,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -19,6 +20,7 @@ from impasto.data.measured import read_measured
 from impasto.workflows.compare_cell import Cell
 from impasto.workflows.compare_markdown import markdown
 from impasto.workflows.compare_recipe import Recipe
+from impasto.workflows.compare_search import DISTANCE, Found, search_curves, search_lines
 from impasto.workflows.compare_strengths import strength_curves, strengths_of
 from impasto.workflows.compare_svg import curves, smoothed
 from impasto.workflows.compare_table import LEGEND, SHOWN, Number, Result, best, by_row, numbers, read_results
@@ -28,35 +30,51 @@ from impasto.workflows.run_folder import library_versions
 _LARGEST_SIDE = 192
 
 
-def write_report(out: Path, cells: Sequence[Cell], recipe: Recipe, failed: Mapping[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a comparison is.
+
+    Attributes:
+        cells: All whose steps are known.
+        count: How many there will be when the steps of all rows are.
+        found: What the search found so far, by row; empty without one.
+        failed: Why cells failed, by their label.
+    """
+
+    cells: Sequence[Cell]
+    count: int
+    found: Sequence[Found]
+    failed: Mapping[str, str]
+
+    def told(self) -> str:
+        """Return what is missing, or nothing when all is done."""
+        missing = [cell.label() for cell in self.cells if not cell.file.is_file()]
+        done = len(self.cells) - len(missing)
+        if done == self.count:
+            return ""
+        missing += [f"all of {each.row}, whose steps are not known yet" for each in self.found if not each.is_over]
+        told = f"{done} of {self.count} cells are done; missing: {', '.join(missing[:6])}"
+        told += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+        return told + "".join(f"; {label} failed: {why}" for label, why in list(self.failed.items())[:3])
+
+
+def write_report(recipe: Recipe, out: Path, standing: Standing) -> None:
     """Write the three files from the cells that are done.
 
     Args:
-        out: The comparison's folder.
-        cells: All that belong to it.
         recipe: Of the comparison.
-        failed: Why cells failed, by their label.
+        out: Its folder.
+        standing: How far it is.
     """
-    results, state = read_results(cells), _state(cells, failed)
-    styles = [style.name for style in recipe.styles]
-    write_text(out / "table.md", markdown(results, styles, state))
-    write_text(
-        out / "report.json", json.dumps(_facts(results, cells, recipe, state), indent=1, ensure_ascii=False) + "\n"
-    )
-    write_text(out / "report.html", _page(results, recipe, state))
+    results, state = read_results(standing.cells), standing.told()
+    steps = [] if recipe.search is None else search_lines(standing.found, recipe.search.style.name)
+    write_text(out / "table.md", markdown(results, [style.name for style in recipe.styles], state, steps))
+    facts = json.dumps(_facts(results, recipe, standing), indent=1, ensure_ascii=False)
+    write_text(out / "report.json", f"{facts}\n")
+    write_text(out / "report.html", _page(results, recipe, standing))
 
 
-def _state(cells: Sequence[Cell], failed: Mapping[str, str]) -> str:
-    """Return what is missing, or nothing when all cells are done."""
-    missing = [cell.label() for cell in cells if not cell.file.is_file()]
-    if not missing:
-        return ""
-    told = f"{len(cells) - len(missing)} of {len(cells)} cells are done; missing: {', '.join(missing[:6])}"
-    told += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
-    return told + "".join(f"; {label} failed: {why}" for label, why in list(failed.items())[:3])
-
-
-def _facts(results: Sequence[Result], cells: Sequence[Cell], recipe: Recipe, state: str) -> dict[str, object]:
+def _facts(results: Sequence[Result], recipe: Recipe, standing: Standing) -> dict[str, object]:
     rows = {style.name: by_row(results, style.name) for style in recipe.styles}
     strengths = {
         style: {
@@ -66,18 +84,24 @@ def _facts(results: Sequence[Result], cells: Sequence[Cell], recipe: Recipe, sta
         for style, of_style in rows.items()
     }
     return {
-        "partial": state or None,
+        "partial": standing.told() or None,
         "recipe": recipe.model_dump(mode="json"),
         "table": {
             style: {row: _plain(numbers(each)) for row, each in of_style.items()} for style, of_style in rows.items()
         },
         "strengths": strengths,
+        "search": {each.row: _search_facts(each) for each in standing.found},
         "cells": {
             cell.label(): {"key": cell.key, "done": cell.file.is_file(), "seconds": _seconds(results, cell)}
-            for cell in cells
+            for cell in standing.cells
         },
         "versions": library_versions(),
     }
+
+
+def _search_facts(found: Found) -> dict[str, object]:
+    distances = _plain({str(steps): number for steps, number in found.distances.items()})
+    return {"steps": found.best if found.is_over else None, DISTANCE: distances}
 
 
 def _plain(found: Mapping[str, Number]) -> dict[str, object]:
@@ -110,7 +134,8 @@ footer, small, details { color: #8a7d70 } pre { white-space: pre-wrap }
 """
 
 
-def _page(results: Sequence[Result], recipe: Recipe, state: str) -> str:
+def _page(results: Sequence[Result], recipe: Recipe, standing: Standing) -> str:
+    state = standing.told()
     banner = f'<p class="partial"><b>Partial.</b> {html.escape(state)}.</p>' if state else ""
     sections = "\n".join(_section(results, recipe, index) for index in range(len(recipe.styles)))
     versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
@@ -123,10 +148,24 @@ def _page(results: Sequence[Result], recipe: Recipe, state: str) -> str:
 {banner}
 <p>{html.escape(LEGEND)}</p>
 {sections}
+{_search_section(recipe, standing.found)}
 <footer><details><summary>Recipe</summary><pre>{html.escape(json.dumps(recipe.model_dump(mode="json"), indent=1))}</pre>
 </details><p>{html.escape(versions)}</p></footer>
 </html>
 """
+
+
+def _search_section(recipe: Recipe, found: Sequence[Found]) -> str:
+    if recipe.search is None:
+        return ""
+    rows = "".join(
+        f"<tr><td>{html.escape(each.row)}</td><td>{each.steps_told()}</td>"
+        f"<td>{each.distances[each.best].told() if each.distances else ''}</td></tr>"
+        for each in found
+    )
+    return f"""<h2>Steps <small>chosen on {html.escape(recipe.search.style.name)}, which is not compared</small></h2>
+<table><tr><th>method</th><th>steps</th><th>{DISTANCE} there</th></tr>{rows}</table>
+{search_curves(found)}"""
 
 
 def _section(results: Sequence[Result], recipe: Recipe, index: int) -> str:

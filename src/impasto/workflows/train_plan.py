@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from impasto.workflows.open_base import choose_dtype, computing_in
 from impasto.workflows.train_options import TrainOptions
 
 _FEW = 3
+PASSES_OF_A_STEP = 3.5
+"""What a training step costs, in forward passes; one more where activations are computed twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _drawn_by_the_base(streams: Mapping[str, str]) -> dict[str, str]:
     return {stream: f"the base itself, drawn with the prompt {words!r}" for stream, words in aux.items()}
 
 
-def kinds_of(streams: Mapping[str, str]) -> set[str]:
+def kinds_of(streams: Iterable[str]) -> set[str]:
     """Return which kinds of streams there are: "style", and "aux" or not."""
     return {kind_and_concept(stream)[0] for stream in streams}
 
@@ -203,18 +205,23 @@ def _spoken_batch(options: TrainOptions) -> str:
     return str(options.pairs) if options.accumulate == 1 else f"{options.accumulate} x {options.pairs}"
 
 
-@torch.no_grad()
 def expected_seconds(options: TrainOptions, base: LatentDiffusion, streams: int, at_once: int) -> float:
-    """Return the expected duration: one forward pass is timed, a step takes about three and a half of them."""
-    rows, side = at_once * streams, side_of(options, base)
+    """Return the expected duration: one forward pass is timed, a step takes a few of them."""
+    passes = options.accumulate * options.pairs / at_once
+    a_step = PASSES_OF_A_STEP + options.gradient_checkpointing
+    with computing_in(choose_dtype(options.precision, base.device), base.device):
+        a_pass = seconds_of_pass(base, at_once * streams, side_of(options, base))
+    return a_pass * a_step * passes * options.steps
+
+
+@torch.no_grad()
+def seconds_of_pass(base: LatentDiffusion, rows: int, side: int) -> float:
+    """Return how long a forward pass takes for so many pictures."""
     x_t = torch.zeros((rows, *base.latent_shape(side, side)), device=base.device)
     words = base.encode_prompts(["style"] * rows)
     timesteps = torch.full((rows,), 500, device=base.device)
     started = 0.0
-    with computing_in(choose_dtype(options.precision, base.device), base.device):
-        for _ in range(2):  # the first pass warms up
-            started = time.perf_counter()
-            base.predict(x_t, timesteps, words, [Geometry.whole(side, side)] * rows).float().sum().item()
-    passes = options.accumulate * options.pairs / at_once
-    share = 4.5 / 3.5 if options.gradient_checkpointing else 1.0
-    return (time.perf_counter() - started) * 3.5 * share * passes * options.steps
+    for _ in range(2):  # the first pass warms up
+        started = time.perf_counter()
+        base.predict(x_t, timesteps, words, [Geometry.whole(side, side)] * rows).float().sum().item()
+    return time.perf_counter() - started
