@@ -6,6 +6,7 @@ Run: `python -m benchmarks.report`
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def read_result(name: str) -> dict[str, Any]:
     return loaded
 
 
-def machine_line(result: dict[str, Any]) -> str:
+def machine_line(result: Mapping[str, Any]) -> str:
     """Return where and when a result was measured."""
     machine = result["machine"]
     versions = machine["versions"]
@@ -32,24 +33,35 @@ def machine_line(result: dict[str, Any]) -> str:
     )
 
 
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in (head, ["---"] * len(head), *rows))
+
+
+def with_error(row: Mapping[str, float], name: str, error: str, sign: str = "") -> str:
+    """Return a number of a row with its standard error."""
+    return f"{row[name]:{sign}.3f} ± {row[error]:.3f}"
+
+
 def style_table() -> str:
     """Return the table of StyleForge on pocket."""
     result = read_result("styleforge-pocket")
-    lines = [
-        f"| {result['pictures']} held-back subjects, {result['seeds']} trainings each | KID to the artist's drawings | change | match with the words |",
-        "|---|---|---|---|",
+    subjects = f"{result['pictures']} held-back subjects, {result['seeds']} trainings each"
+    rows = [
+        (
+            "pocket before learning" if row["variant"] == "before" else f"StyleForge, {row['variant']}",
+            with_error(row, "kid", "kid_standard_error"),
+            "" if row["variant"] == "before" else with_error(row, "change", "change_standard_error", "+"),
+            f"{row['text_similarity']:.3f}",
+        )
+        for row in result["rows"]
     ]
-    for row in result["rows"]:
-        is_base = row["variant"] == "before"
-        name = "pocket before learning" if is_base else f"StyleForge, {row['variant']}"
-        change = "" if is_base else f"{row['change']:+.3f} ± {row['change_standard_error']:.3f}"
-        distance = f"{row['kid']:.3f} ± {row['kid_standard_error']:.3f}"
-        lines.append(f"| {name} | {distance} | {change} | {row['text_similarity']:.3f} |")
-    for other in result.get("other_hands", []):
-        distance = f"{other['kid']:.3f} ± {other['kid_standard_error']:.3f}"
-        lines.append(f"| another hand: {other['hand']} | {distance} | | |")
-    lines.append(f"| the artist's own drawings | 0 | | {result['text_similarity_of_real_drawings']:.3f} |")
-    return "\n".join(lines)
+    rows += [
+        (f"another hand: {other['hand']}", with_error(other, "kid", "kid_standard_error"), "", "")
+        for other in result["other_hands"]
+    ]
+    rows.append(("the artist's own drawings", "0", "", f"{result['text_similarity_of_real_drawings']:.3f}"))
+    return table((subjects, "KID to the artist's drawings", "change", "match with the words"), rows)
 
 
 def style_notes(result: dict[str, Any]) -> str:
@@ -71,16 +83,18 @@ def variants_of(result: dict[str, Any]) -> str:
 def speed_table() -> str:
     """Return the table of speeds."""
     result = read_result("speed-pocket")
-    return "\n".join(
-        [
-            "| what | measured |",
-            "|---|---|",
-            f"| 4 pictures, 20 steps | {result['seconds_for_four_pictures_of_20_steps']:.1f} s |",
-            f"| `impasto demo`: training and drawing | {result['demo_seconds'] / 60:.1f} min |",
-            f"| `impasto demo`: peak memory | {result['demo_peak_memory_gib']:.1f} GiB |",
-            f"| `impasto --help` | {result['seconds_for_help']:.2f} s |",
-        ]
-    )
+    rows = [
+        ("4 pictures, 20 steps", f"{result['seconds_for_four_pictures_of_20_steps']:.1f} s"),
+        ("`impasto demo`: training and drawing", f"{result['demo_seconds'] / 60:.1f} min"),
+        ("`impasto demo`: peak memory", f"{result['demo_peak_memory_gib']:.1f} GiB"),
+        ("`impasto --help`", f"{result['seconds_for_help']:.2f} s"),
+    ]
+    return table(("what", "measured"), rows)
+
+
+def section(title: str, *parts: str, command: str, result: Mapping[str, Any]) -> str:
+    """Return a section of the report: title, paragraphs and tables, and the command with its machine."""
+    return "\n\n".join([f"## {title}", *parts, f"`python -m benchmarks.{command}` ({machine_line(result)})."])
 
 
 def b_lora_speed_section() -> str:
@@ -90,132 +104,175 @@ def b_lora_speed_section() -> str:
         f"A random UNet of SDXL's topology, {result['unet_parameters_millions']:.0f} M parameters, latents of "
         f"{result['latents']}x{result['latents']}, rank {result['rank']}; medians of paired steps."
     )
-    lines = [
-        "## B-LoRA: what two blocks cost",
-        "",
-        setting,
-        "",
-        "| adapters on | learns | seconds a step | time against all | kept for the backward pass | memory against all |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['way']} | {row['parameters_millions']:.1f} M | {row['seconds_a_step']:.2f} | {row['time_against_all']:.2f} | "
-        f"{row['activations_mib']:.0f} MiB | {row['activations_against_all']:.2f} |"
+    columns = ("seconds a step", "time against all", "kept for the backward pass", "memory against all")
+    rows = [
+        (
+            row["way"],
+            f"{row['parameters_millions']:.1f} M",
+            f"{row['seconds_a_step']:.2f}",
+            f"{row['time_against_all']:.2f}",
+            f"{row['activations_mib']:.0f} MiB",
+            f"{row['activations_against_all']:.2f}",
+        )
         for row in result["rows"]
     ]
-    return "\n".join([*lines, "", f"`python -m benchmarks.b_lora_speed` ({machine_line(result)})."])
+    measured = table(("adapters on", "learns", *columns), rows)
+    return section("B-LoRA: what two blocks cost", setting, measured, command="b_lora_speed", result=result)
+
+
+def b_lora_section() -> str:
+    """Return how well B-LoRA separates style from content on pocket."""
+    result = read_result("b-lora-pocket")
+    setting = (
+        f"{len(result['packs'])} styles of one picture each, {result['contents']} content pictures, {result['seeds']} seeds: "
+        f'"A [c] in [s] style".\n'
+        "Style: similarity of Gram matrices with the style picture, by a judge that tells the hands of real drawings apart\n"
+        f"in {result['hands_told_apart']:.0%} of comparisons. Content: cosine with the content picture. Strength: of the style."
+    )
+    rows = [
+        (row["way"], f"{row['strength']:g}", *(with_error(row, name, f"{name}_error") for name in ("style", "content")))
+        for row in result["rows"]
+    ]
+    measured = table(("drawn with", "strength", "style", "content"), rows)
+    sheet = "![Content, style, and what each way draws](results/b-lora-pocket.png)"
+    return section("B-LoRA on pocket", setting, measured, sheet, command="b_lora_pocket", result=result)
+
+
+def stylize_section() -> str:
+    """Return what redrawing a picture gains in style and costs in content."""
+    result = read_result("stylize-pocket")
+    setting = (
+        f"{result['pictures']} drawings, {len(result['packs'])} learnt styles, {result['seeds']} training each. The artists' own "
+        f"drawings have a style similarity of\n{result['style_of_the_artist']:.3f} with each other; two hands' drawings of one "
+        f"subject a content similarity of {result['content_across_hands']:.3f}."
+    )
+    rows = [
+        (row["way"], f"{row['strength']:g}", *(with_error(row, name, f"{name}_error") for name in ("style", "content")))
+        for row in result["rows"]
+    ]
+    measured = table(("redrawn with", "strength", "style", "content"), rows)
+    sheet = "![The drawings given, and redrawn at each strength](results/stylize-pocket.png)"
+    return section("Redrawing a picture (SDEdit)", setting, measured, sheet, command="stylize_pocket", result=result)
 
 
 def style_studio_cost_section() -> str:
     """Return what StyleStudio costs against a plain image prompt."""
     result = read_result("style-studio-cost")
-    lines = [
-        "## StyleStudio: what control costs",
-        "",
-        f"pocket, {result['steps']} steps, teacher in the first {result['teacher']:.0%} of them, a random adapter; processor time of one",
-        f"thread, medians of {result['rounds']} paired rounds (lowest and highest ratio); against an image prompt with as many styles.",
-        "",
-        "| drawn with | seconds a picture | time | peak memory | memory |",
-        "|---|---|---|---|---|",
-    ]
+    setting = (
+        f"pocket, {result['steps']} steps, teacher in the first {result['teacher']:.0%} of them, a random adapter; processor time of one\n"
+        f"thread, medians of {result['rounds']} paired rounds (lowest and highest ratio); against an image prompt with as many styles."
+    )
+    rows = []
     for row in result["rows"]:
         lowest, highest = row["time_lowest_and_highest"]
-        lines.append(
-            f"| {row['way']} | {row['seconds_a_picture']:.2f} | {row['time_against_image_prompt']:.2f} ({lowest:.2f} to {highest:.2f}) | "
-            f"{row['peak_mib']} MiB | {row['peak_against_image_prompt']:.2f} |"
-        )
-    return "\n".join(
-        [*lines, "", f"`python -m benchmarks.style_studio_cost --steps {result['steps']}` ({machine_line(result)})."]
-    )
+        time = f"{row['time_against_image_prompt']:.2f} ({lowest:.2f} to {highest:.2f})"
+        memory = f"{row['peak_mib']} MiB", f"{row['peak_against_image_prompt']:.2f}"
+        rows.append((row["way"], f"{row['seconds_a_picture']:.2f}", time, *memory))
+    measured = table(("drawn with", "seconds a picture", "time", "peak memory", "memory"), rows)
+    command = f"style_studio_cost --steps {result['steps']}"
+    return section("StyleStudio: what control costs", setting, measured, command=command, result=result)
 
 
 def subdivision_section() -> str:
     """Return how well pocket tells people from backgrounds."""
     result = read_result("subdivision")
-    lines = [
-        "## Telling people from backgrounds with pocket's encoders",
-        "",
-        "Zero-shot; the way prompts are averaged was chosen on these same drawings.",
-        "",
-        "| drawings | number | right | people found | backgrounds found | the larger class alone |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['pictures']} | {row['count']} | {row['accuracy']:.3f} ± {row['standard_error']:.3f} "
-        f"| {row['people_found']:.2f} | {row['backgrounds_found']:.2f} | {row['larger_class']:.2f} |"
+    rows = [
+        (
+            row["pictures"],
+            row["count"],
+            with_error(row, "accuracy", "standard_error"),
+            *(f"{row[name]:.2f}" for name in ("people_found", "backgrounds_found", "larger_class")),
+        )
         for row in result["rows"]
     ]
-    return "\n".join([*lines, "", f"`python -m benchmarks.subdivision` ({machine_line(result)})."])
+    head = ("drawings", "number", "right", "people found", "backgrounds found", "the larger class alone")
+    return section(
+        "Telling people from backgrounds with pocket's encoders",
+        "Zero-shot; the way prompts are averaged was chosen on these same drawings.",
+        table(head, rows),
+        command="subdivision",
+        result=result,
+    )
 
 
 def step_speed_section() -> str:
-    """Return the training step against the plain loop, and what each optimisation brings."""
-    speed, steps = read_result("step-speed"), read_result("step-ladder")
-    lines = [
-        "## A training step against the example scripts' loop",
-        "",
-        f"{speed['threads']} threads, float32 unless named otherwise, medians of {speed['rounds']} paired steps. The plain loop does what",
-        "diffusers' DreamBooth and LoRA scripts do in every step (`benchmarks/plain_loop.py`).",
-    ]
-    for case in speed["cases"]:
-        lines += [
-            "",
-            f"**{case['case']}**",
-            "",
-            "| | seconds a step | pictures a second | times as fast |",
-            "|---|---|---|---|",
-        ]
-        lines += [
-            f"| {row['contestant']} | {row['seconds_a_step']:.3f} | {row['pictures_a_second']:.1f} | {row['times_as_fast']:.2f} |"
+    """Return the training step against the plain loop."""
+    result = read_result("step-speed")
+    setting = (
+        f"{result['threads']} threads, float32 unless named otherwise, medians of {result['rounds']} paired steps. The plain loop does what\n"
+        "diffusers' DreamBooth and LoRA scripts do in every step (`benchmarks/plain_loop.py`)."
+    )
+    parts = []
+    for case in result["cases"]:
+        rows = [
+            (
+                row["contestant"],
+                f"{row['seconds_a_step']:.3f}",
+                f"{row['pictures_a_second']:.1f}",
+                f"{row['times_as_fast']:.2f}",
+            )
             for row in case["rows"]
         ]
-    lines += ["", f"`python -m benchmarks.step_speed --compile` ({machine_line(speed)})."]
-    lines += [
-        "",
-        "### One optimisation after the other",
-        "",
-        f"Pocket, rank {steps['rank']}, {steps['pictures']} pictures; each against the rung that it stands on. Predictions were written down before this",
-        "was measured; those that failed stay in the table.",
-        "",
-        "| change | onto | predicted | measured | seconds a step | in impasto | guess |",
-        "|---|---|---|---|---|---|---|",
+        parts += [f"**{case['case']}**", table(("", "seconds a step", "pictures a second", "times as fast"), rows)]
+    title = "A training step against the example scripts' loop"
+    return section(title, setting, *parts, command="step_speed --compile", result=result)
+
+
+def step_ladder_section() -> str:
+    """Return what each optimisation of a step brings."""
+    result = read_result("step-ladder")
+    setting = (
+        f"Pocket, rank {result['rank']}, {result['pictures']} pictures; each against the rung that it stands on. Predictions were "
+        "written down before this\nwas measured; those that failed stay in the table."
+    )
+    rows = [
+        (
+            row["rung"],
+            row["onto"],
+            f"{row['predicted']:.2f}",
+            f"{row['measured']:.2f}",
+            f"{row['seconds_a_step']:.3f}",
+            row["kept"],
+            row["why"],
+        )
+        for row in result["rows"]
     ]
-    lines += [
-        f"| {row['rung']} | {row['onto']} | {row['predicted']:.2f} | {row['measured']:.2f} | {row['seconds_a_step']:.3f} | {row['kept']} | {row['why']} |"
-        for row in steps["rows"]
-    ]
-    return "\n".join([*lines, "", f"`python -m benchmarks.step_ladder --compile` ({machine_line(steps)})."])
+    head = ("change", "onto", "predicted", "measured", "seconds a step", "in impasto", "guess")
+    title = "One optimisation after the other"
+    return section(title, setting, table(head, rows), command="step_ladder --compile", result=result)
 
 
 def memory_section() -> str:
     """Return expected and taken memory."""
     result = read_result("memory-plan")
-    lines = ["## Expected memory of a training", "", "| case | expected | taken | error |", "|---|---|---|---|"]
-    lines += [
-        f"| {row['case']} | {row['expected_gib']:.2f} GiB | {row['taken_gib']:.2f} GiB | {row['error']:+.0%} |"
+    rows = [
+        (row["case"], f"{row['expected_gib']:.2f} GiB", f"{row['taken_gib']:.2f} GiB", f"{row['error']:+.0%}")
         for row in result["rows"]
     ]
-    return "\n".join([*lines, "", f"`python -m benchmarks.memory_plan` ({machine_line(result)})."])
+    measured = table(("case", "expected", "taken", "error"), rows)
+    return section("Expected memory of a training", measured, command="memory_plan", result=result)
 
 
 def choice_section() -> str:
     """Return the table from which the recipe's settings were chosen."""
     result = read_result("styleforge-pocket-choice")
-    lines = [
-        "## StyleForge on pocket: choosing the settings",
-        "",
-        f"On the pack {result['pack']}, {result['pictures']} held-back subjects, {result['seeds']} training each.",
-        "",
-        "| settings | KID | change | match with the words |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['variant']} | {row['kid']:.3f} ± {row['kid_standard_error']:.3f} | "
-        f"{row['change']:+.3f} ± {row['change_standard_error']:.3f} | {row['text_similarity']:.3f} |"
+    setting = f"On the pack {result['pack']}, {result['pictures']} held-back subjects, {result['seeds']} training each."
+    rows = [
+        (
+            row["variant"],
+            with_error(row, "kid", "kid_standard_error"),
+            with_error(row, "change", "change_standard_error", "+"),
+            f"{row['text_similarity']:.3f}",
+        )
         for row in result["rows"]
     ]
-    command = f"python -m benchmarks.styleforge_pocket --choose{variants_of(result)}"
-    return "\n".join([*lines, "", f"`{command}` ({machine_line(result)})."])
+    return section(
+        "StyleForge on pocket: choosing the settings",
+        setting,
+        table(("settings", "KID", "change", "match with the words"), rows),
+        command=f"styleforge_pocket --choose{variants_of(result)}",
+        result=result,
+    )
 
 
 def measured_section() -> str:
@@ -231,33 +288,36 @@ def measured_section() -> str:
     )
 
 
-def with_section(readme: str, section: str) -> str:
-    """Return the README with `section` between the markers."""
+def with_section(readme: str, measured: str) -> str:
+    """Return the README with `measured` between the markers."""
     head, _, rest = readme.partition(START)
     _, _, tail = rest.partition(END)
-    return f"{head}{START}\n\n{section}\n\n{END}{tail}"
+    return f"{head}{START}\n\n{measured}\n\n{END}{tail}"
 
 
-OPTIONAL = {
+SECTIONS = {
+    "b-lora-speed": b_lora_speed_section,
+    "b-lora-pocket": b_lora_section,
+    "style-studio-cost": style_studio_cost_section,
+    "stylize-pocket": stylize_section,
+    "subdivision": subdivision_section,
     "styleforge-pocket-choice": choice_section,
-    "step-ladder": step_speed_section,
+    "step-speed": step_speed_section,
+    "step-ladder": step_ladder_section,
     "memory-plan": memory_section,
 }
-"""Sections whose measurement is not part of every checkout yet, by its result."""
+"""What the report tells of each result, if it has been measured."""
 
 
 def report() -> str:
     """Return `REPORT.md`."""
-    sections = [
+    parts = [
         "# Measured results",
         "Written by `python -m benchmarks.report` from `benchmarks/results/`.",
         measured_section(),
-        b_lora_speed_section(),
-        style_studio_cost_section(),
-        subdivision_section(),
-        *(section() for name, section in OPTIONAL.items() if (RESULTS / f"{name}.json").exists()),
+        *(of_result() for name, of_result in SECTIONS.items() if (RESULTS / f"{name}.json").exists()),
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:

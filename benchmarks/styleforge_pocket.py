@@ -48,21 +48,23 @@ Sheet: TypeAlias = dict[str, list[Image.Image]]
 WORDS = "zwx style"
 
 REPORT_PACK, CHOICE_PACK = "openmoji", "fluent-emoji-high-contrast"
-WITH_AUX: dict[str, object] = {"aux": "folder", "aux_images": f"pack:{REPORT_PACK}"}
-"""The packs have the same auxiliary pictures."""
+NO_AUX: dict[str, object] = {"aux": "none", "aux_images": None}
 
 VARIANTS: dict[str, dict[str, object]] = {
     "recipe": {},
-    "auxiliary pictures": WITH_AUX,
+    "without auxiliary pictures": NO_AUX,
+    "captions on auxiliary pictures": {"aux_captions": True},
     "identifier alone": {"captions": False},
-    "low rank": {"learn": "lora", "rank": 16, "learning_rate": 2e-3},
+    "low rank": {"learn": "lora", "rank": 16},
 }
 """What differs from the recipe."""
 
 CANDIDATES: dict[str, dict[str, object]] = {
-    "rate 1e-4, last weights, captions": WITH_AUX | {"learning_rate": 1e-4, "ema": None, "captions": True},
-    "rate 2e-4, averaged weights, captions": WITH_AUX | {"learning_rate": 2e-4, "ema": 0.99, "captions": True},
-    "rate 2e-4, averaged weights, identifier alone": WITH_AUX | {"learning_rate": 2e-4, "ema": 0.99, "captions": False},
+    "4 + 4 pictures a step, λ = 1": {"pairs": 4, "prior_weight": 1.0},
+    "4 + 4 pictures a step, λ = 0.3": {"pairs": 4, "prior_weight": 0.3},
+    "2 + 2 pictures a step, λ = 1": {"pairs": 2, "prior_weight": 1.0},
+    "4 pictures a step, no auxiliary ones": NO_AUX | {"pairs": 4},
+    "4 + 4 pictures a step, captions on auxiliary ones": {"pairs": 4, "aux_captions": True},
 }
 """Settings to choose from, on the pack `CHOICE_PACK`."""
 PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
@@ -147,19 +149,18 @@ def measure(
     """Return the judge, a row for every variant and the pictures of the first seed."""
     judge = Judge.of(pack)
     sheet: Sheet = {"real": [subject.picture for subject in judge.subjects]}
-    before: list[torch.Tensor] = []
-    for seed in range(seeds):
-        pictures = draw_all(judge.subjects, None, seed)
-        sheet.setdefault("before", pictures)
-        before.append(judge.features.extract(pictures))
-    rows = [judge.row("before", before, before)]
-    print(rows[-1], flush=True)
     context = get_context("spawn")  # one thread each: two trainings at once are quicker than one with two threads
     with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
+        plain = [pool.submit(draw_all, judge.subjects, None, seed) for seed in range(seeds)]
         runs = {
             name: [pool.submit(learn_and_draw, pack, variant, seed) for seed in range(seeds)]
             for name, variant in variants.items()
         }
+        drawn = [each.result() for each in plain]
+        before = [judge.features.extract(pictures) for pictures in drawn]
+        sheet["before"] = drawn[0]
+        rows = [judge.row("before", before, before)]
+        print(rows[-1], flush=True)
         for name, of_seeds in runs.items():
             drawn = [each.result() for each in of_seeds]
             sheet[name] = drawn[0]

@@ -190,7 +190,7 @@ def test_captions_of_auxiliary_pictures_are_part_of_a_cell(tiny_folders: dict[st
     def keys() -> list[str]:
         return [cell.key for cell in plan_of(read_recipe(path), CompareOptions(recipe=path, out=tmp_path)).cells({})]
 
-    methods = {"with": LORA | {"captions": True}, "without": LORA}
+    methods = {"with": LORA | {"aux_captions": True}, "without": LORA | {"captions": True}}
     path = recipe_file(tmp_path, tiny_folders["sdxl"], style_folders(tmp_path), methods=methods, seeds=[0])
     before = keys()
     picture = next((tmp_path / "aux").glob("*.png"))

@@ -189,6 +189,12 @@ def test_captions_come_before_the_style_words(learn: Run, style_images: Path) ->
     assert "style: 0 of 4 pictures have a caption" in learn("owl.safetensors", "--captions")
 
 
+def test_captions_stay_away_from_auxiliary_pictures_unless_asked_for(learn: Run, style_images: Path) -> None:
+    flags = ("--aux-images", style_images, "--captions", "--dry-run")
+    assert 'shown with "style"' in learn("fox.safetensors", *flags)
+    assert 'shown with "{caption}, style"' in learn("fox.safetensors", *flags, "--aux-captions")
+
+
 @pytest.mark.parametrize("flags", [(), FULL, (*FULL, "--learn-text")], ids=["lora", "full", "full with text"])
 def test_new_token(learn: Run, generate: Run, tmp_path: Path, flags: tuple[str, ...]) -> None:
     learn("fox.safetensors", "--new-token", "--identifier", "ukiyo", *flags)

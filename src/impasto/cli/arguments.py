@@ -37,10 +37,15 @@ def peek(arguments: Sequence[str], flag: str) -> str | None:
 
 def kind_of_base(arguments: Sequence[str]) -> str:
     """Return which recipes fit the base that raw arguments name: "pocket", or a family."""
-    named, config_file = peek(arguments, "--base"), peek(arguments, "--config")
-    if named is None and config_file is not None:
-        named = str(read_toml(Path(config_file)).get("base", POCKET))
-    return find_base(named or POCKET).recipe
+    return find_base(str(asked_for(arguments, "base") or POCKET)).recipe
+
+
+def asked_for(arguments: Sequence[str], option: str) -> object:
+    """Return what raw arguments, or the file that they name, say of a one-word option; None if nothing."""
+    flag, config_file = peek(arguments, f"--{option}"), peek(arguments, "--config")
+    if flag is None and config_file is not None:
+        return read_toml(Path(config_file)).get(option)
+    return flag
 
 
 def without(arguments: Sequence[str], flag: str) -> list[str]:

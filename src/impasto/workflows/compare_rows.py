@@ -97,7 +97,7 @@ def _row(recipe: Recipe, name: str, style: StyleSource, base_kind: str) -> Row:
     parts = {stream: values.pop(f"{stream}_part", None) for stream in (STYLE, AUX)}
     training = _part_of(style.style_images, parts[STYLE], f"methods.{name}: style_part")
     quiet: dict[str, object] = {"base": recipe.base, "style_images": training, "sample_every": 0}
-    stated = recipe_for(find_method(method).name, base_kind) | quiet | values
+    stated = recipe_for(find_method(method).name, base_kind, values.get("learn")) | quiet | values
     return _learning(Row(name, method, style, stated, training, "", _hashes(style, training), {}), parts[AUX])
 
 
@@ -136,13 +136,14 @@ def _settled(
     pictures = gather(options, method).pictures
     hashes = picture_hashes(pictures)
     _refuse_shown_reference(where, hashes, style)
-    captions = {stream: [caption_of(each.path) for each in found] for stream, found in pictures.items()}
+    captioned = {stream: found for stream, found in pictures.items() if options.shows_captions(stream)}
+    captions = {stream: [caption_of(each.path) for each in found] for stream, found in captioned.items()}
     kept = options.model_dump(mode="json", exclude={*_OURS, "aux_images", "sample_prompts", "sample_every", "base"})
     return {
         "training": kept,
         "method": method.settings.model_dump(mode="json"),
         "pictures": hashes,
-        "captions": captions if options.captions else {},
+        "captions": captions,
     }
 
 

@@ -62,12 +62,10 @@ class Drawn:
 
 
 def recipe_options(pack: str, out: Path, **changes: object) -> tuple[TrainOptions, Method]:
-    """Return the measured recipe for StyleForge on pocket, for a shipped pack, with `changes`.
-
-    Without auxiliary pictures: those of the packs are bound to nearly the same words and hold the style back.
-    """
+    """Return the measured recipe for StyleForge on pocket, for a shipped pack, with `changes`."""
     method_class = find_method(METHOD)
-    values = recipe_for(METHOD, BASE) | {"style_images": f"pack:{pack}", "aux": "none", "out": out} | changes
+    of_pack: dict[str, object] = {"style_images": f"pack:{pack}", "aux_images": f"pack:{pack}", "out": out}
+    values = recipe_for(METHOD, BASE, changes.get("learn")) | of_pack | changes
     own = {name: values.pop(name) for name in list(values) if name in method_class.Config.model_fields}
     settings = validated(method_class.Config, own, source="recipe")
     return validated(TrainOptions, values, source="recipe"), make_method(method_class, settings)

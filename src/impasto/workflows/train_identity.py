@@ -32,8 +32,8 @@ def identity_of(options: TrainOptions, method: Method, gathered: Gathered) -> di
     found["attach"] = [_content_of_style(each) for each in options.attach]
     for stream, hashes in picture_hashes(gathered.pictures).items():
         found[f"{stream} pictures"] = hashes
-    if options.captions:
-        for stream, pictures in gathered.pictures.items():
+    for stream, pictures in gathered.pictures.items():
+        if options.shows_captions(stream):
             words = [caption_of(picture.path) for picture in pictures]
             found[f"{stream} captions"] = digest_of_json(words)[:16]
     return found

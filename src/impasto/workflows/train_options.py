@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from impasto.core.config import Config
+from impasto.data.streams import AUX, kind_and_concept
 
 
 class TrainOptions(Config):
@@ -52,6 +53,8 @@ class TrainOptions(Config):
     """Style file to keep attached, unchanged, while learning: FILE, FILE@ROLE:SCALE; repeat the flag for several."""
     captions: bool = False
     """Put the caption in NAME.txt beside NAME.png before the style words."""
+    aux_captions: bool = False
+    """Put captions before the words of auxiliary pictures too; the paper shows them with "style" alone."""
     flips: bool = False
     """Show mirrored copies too; mirrors brush strokes and lettering as well."""
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
@@ -91,6 +94,10 @@ class TrainOptions(Config):
     def aux_count(self) -> int:
         """Return how many auxiliary pictures to draw."""
         return self.num_aux or 20
+
+    def shows_captions(self, stream: str) -> bool:
+        """Return whether pictures of a stream are shown with their captions."""
+        return self.aux_captions if kind_and_concept(stream)[0] == AUX else self.captions
 
     def run_folder(self) -> Path:
         """Return the run folder: the chosen one, or a new one named after style and time."""

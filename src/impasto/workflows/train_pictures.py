@@ -101,7 +101,7 @@ def encode_streams(
             each,
             cuts=cuts[stream],
             words=method.prompts()[stream],
-            with_captions=options.captions,
+            with_captions=options.shows_captions(stream),
             with_flips=options.flips,
         ):
             into[stream].append(example)

@@ -87,7 +87,7 @@ def gather(options: TrainOptions, method: Method) -> Gathered:
             pictures[stream] = tuple(read_picture(path) for path in paths)
             source[stream] = asked.label()
             notes += _notes_on(stream, pictures[stream], method.num_pictures)
-            if options.captions:
+            if options.shows_captions(stream):
                 notes += _notes_on_captions(stream, paths)
     if options.aux == "generate":
         source |= _drawn_by_the_base(streams)
@@ -180,7 +180,7 @@ def plan_of(
     for name, words in streams.items():
         is_drawn = name not in gathered.pictures
         count = options.aux_count() if is_drawn else len(gathered.pictures[name])
-        shown = f"{{caption}}, {words}" if options.captions and not is_drawn else words
+        shown = f"{{caption}}, {words}" if options.shows_captions(name) and not is_drawn else words
         rows.append((f"{name} pictures", f'{count} from {gathered.source[name]}, shown with "{shown}"'))
     rows += [
         ("steps", f"{options.steps} x {_spoken_batch(options)} of each stream, {side_of(options, base)} px"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import create_model
 
 from impasto.base.source import POCKET
-from impasto.cli.arguments import kind_of_base, parse
+from impasto.cli.arguments import asked_for, kind_of_base, parse
 from impasto.core.config import Config
 from impasto.core.plugins import plugin_names
 from impasto.workflows.recipes import recipe_for
@@ -43,7 +43,7 @@ def _options(method_class: type[Method], arguments: list[str]) -> tuple[TrainOpt
         arguments,
         command=f"train {method_class.name.replace('_', '-')}",
         description=f"{method_class.paper.title} (arXiv:{method_class.paper.arxiv}).",
-        recipe=recipe_for(method_class.name, kind_of_base(arguments)),
+        recipe=recipe_for(method_class.name, kind_of_base(arguments), asked_for(arguments, "learn")),
     )
     values = parsed.model_dump()
     shared = {name: value for name, value in values.items() if name in TrainOptions.model_fields}

@@ -1,0 +1,47 @@
+"""The shipped recipes: each is a full set of settings for each way to learn."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from impasto.cli.arguments import asked_for
+from impasto.core.config import read_toml, validated
+from impasto.workflows.choose_method import find_method
+from impasto.workflows.recipes import recipe_for
+from impasto.workflows.train_options import TrainOptions
+
+FOLDER = Path(str(files("impasto"))) / "recipes"
+OF_METHODS = [path.stem.rpartition("-") for path in sorted(FOLDER.glob("*.toml")) if not path.stem.startswith("draw-")]
+WAYS = [(method, base, learn) for method, _, base in OF_METHODS for learn in (None, "full", "lora")]
+
+
+@pytest.mark.parametrize(("method", "base", "learn"), WAYS)
+def test_every_recipe_is_valid_for_every_way_to_learn(method: str, base: str, learn: str | None) -> None:
+    values = recipe_for(method, base, learn)
+    own = {name: values.pop(name) for name in list(values) if name in find_method(method).Config.model_fields}
+    validated(find_method(method).Config, own, source="recipe")
+    validated(TrainOptions, values | {"style_images": "DIR", "out": "x.safetensors"}, source="recipe")
+
+
+@pytest.mark.parametrize(("method", "base"), [(method, base) for method, _, base in OF_METHODS])
+def test_low_rank_has_a_higher_rate_than_full(method: str, base: str) -> None:
+    stated = read_toml(FOLDER / f"{method}-{base}.toml")
+    if {"full", "lora"} & set(stated):
+        full, low_rank = (float(str(recipe_for(method, base, way)["learning_rate"])) for way in ("full", "lora"))
+        assert low_rank >= 10 * full
+
+
+def test_what_a_recipe_says_of_learn_holds_without_a_flag() -> None:
+    assert recipe_for("styleforge", "sdxl") == recipe_for("styleforge", "sdxl", "lora")
+    assert recipe_for("styleforge", "sd15") == recipe_for("styleforge", "sd15", "full")
+
+
+def test_flag_wins_over_file(tmp_path: Path) -> None:
+    path = tmp_path / "options.toml"
+    path.write_text('learn = "full"', "utf-8")
+    assert asked_for(["--config", str(path)], "learn") == "full"
+    assert asked_for(["--config", str(path), "--learn=lora"], "learn") == "lora"
+    assert asked_for([], "learn") is None
