@@ -192,7 +192,7 @@ def main() -> None:
             if strength == 1.0:
                 sheet[way] = pictures
     step = max(1, len(pairs) // 15)
-    grid = labelled_grid([(name.replace(" ", "\n"), each[::step][:15]) for name, each in sheet.items()], columns=15)
+    grid = labelled_grid([(name, each[::step][:15]) for name, each in sheet.items()], columns=15)
     grid.save("b-lora-pocket.png" if chosen.dry else RESULTS / "b-lora-pocket.png")
     if not chosen.dry:
         facts: dict[str, object] = {"seeds": chosen.seeds, "contents": len(contents), "packs": list(PACKS)}

@@ -69,7 +69,7 @@ def style_notes(result: dict[str, Any]) -> str:
     return (
         "KID: unbiased, on pocket's image features, lower is better, ± jackknife standard error over pictures. Change:\n"
         "after minus before, the same subjects and seeds, ± standard error over subjects and trainings. Match with the\n"
-        "words: cosine of picture and caption in pocket's shared space. Rate and captions were chosen on another pack.\n"
+        "words: cosine of picture and caption in pocket's shared space. The settings were chosen on another pack.\n"
         f"`python -m benchmarks.styleforge_pocket{variants_of(result)}` ({machine_line(result)})."
     )
 
@@ -85,6 +85,7 @@ def speed_table() -> str:
     result = read_result("speed-pocket")
     rows = [
         ("4 pictures, 20 steps", f"{result['seconds_for_four_pictures_of_20_steps']:.1f} s"),
+        ("`impasto train b-lora`, one picture", f"{result['seconds_for_b_lora']:.0f} s"),
         ("`impasto demo`: training and drawing", f"{result['demo_seconds'] / 60:.1f} min"),
         ("`impasto demo`: peak memory", f"{result['demo_peak_memory_gib']:.1f} GiB"),
         ("`impasto --help`", f"{result['seconds_for_help']:.2f} s"),

@@ -9,12 +9,14 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.machine import save_result
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.open_base import open_base
+from impasto.workflows.packs import find_pack
 from impasto.workflows.recipes import guidance_for
 
 
@@ -49,6 +51,16 @@ def demo_cost(out: Path) -> tuple[float, float]:
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
 
 
+def seconds_for_b_lora() -> float:
+    """Return the time of `impasto train b-lora` on one picture, samples and the start of Python included."""
+    picture = find_pack("openmoji").folder / "style" / "castle.png"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "impasto", "train", "b-lora", "--style-images", str(picture)]
+        started = time.perf_counter()
+        subprocess.run([*command, "--out", "castle.safetensors", "--run-dir", "run"], check=True, cwd=folder)
+        return time.perf_counter() - started
+
+
 def main() -> None:
     """Measure and write JSON."""
     drawing, helping = seconds_for_four_pictures(), seconds_for_help()
@@ -57,6 +69,7 @@ def main() -> None:
         "question": (__doc__ or "").splitlines()[0],
         "seconds_for_four_pictures_of_20_steps": round(statistics.median(drawing), 2),
         "seconds_for_help": round(statistics.median(helping), 3),
+        "seconds_for_b_lora": round(seconds_for_b_lora(), 1),
         "demo_seconds": round(demo_seconds, 1),
         "demo_peak_memory_gib": round(demo_memory, 2),
     }

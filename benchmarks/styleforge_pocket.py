@@ -52,7 +52,7 @@ NO_AUX: dict[str, object] = {"aux": "none", "aux_images": None}
 
 VARIANTS: dict[str, dict[str, object]] = {
     "recipe": {},
-    "without auxiliary pictures": NO_AUX,
+    "without auxiliary pictures": NO_AUX | {"pairs": 4},
     "captions on auxiliary pictures": {"aux_captions": True},
     "identifier alone": {"captions": False},
     "low rank": {"learn": "lora", "rank": 16},
@@ -60,9 +60,9 @@ VARIANTS: dict[str, dict[str, object]] = {
 """What differs from the recipe."""
 
 CANDIDATES: dict[str, dict[str, object]] = {
-    "4 + 4 pictures a step, λ = 1": {"pairs": 4, "prior_weight": 1.0},
-    "4 + 4 pictures a step, λ = 0.3": {"pairs": 4, "prior_weight": 0.3},
-    "2 + 2 pictures a step, λ = 1": {"pairs": 2, "prior_weight": 1.0},
+    "4 + 4 pictures a step, prior weight 1": {"pairs": 4, "prior_weight": 1.0},
+    "4 + 4 pictures a step, prior weight 0.3": {"pairs": 4, "prior_weight": 0.3},
+    "2 + 2 pictures a step, prior weight 1": {"pairs": 2, "prior_weight": 1.0},
     "4 pictures a step, no auxiliary ones": NO_AUX | {"pairs": 4},
     "4 + 4 pictures a step, captions on auxiliary ones": {"pairs": 4, "aux_captions": True},
 }
@@ -183,7 +183,7 @@ def main() -> None:
     seeds = chosen.seeds or (1 if chosen.choose else 3)
     judge, rows, sheet = measure(pack, variants, seeds, chosen.workers)
     name = "styleforge-pocket-choice" if chosen.choose else "styleforge-pocket"
-    grid = labelled_grid([(name.replace(" ", "\n"), each[::4]) for name, each in sheet.items()], columns=15)
+    grid = labelled_grid([(name, each[::4]) for name, each in sheet.items()], columns=15)
     grid.save(f"{name}.png" if chosen.dry else RESULTS / f"{name}.png")
     if not chosen.dry:
         result: dict[str, object] = {

@@ -4,7 +4,7 @@ Paper: StyleForge: Enhancing Text-to-Image Synthesis for Any Artistic Styles wit
 Official code: ION-dgu/StyleBoost.
 Differs from it: pairs of style and auxiliary pictures are drawn anew every step (the official script fixes each pairing
 and each crop once); the autoencoder's noise is drawn anew every step; the rare identifier may get an embedding of its
-own; low-rank adapters may stand in for full fine-tuning; captions may come before "[V] style".
+own; low-rank adapters may stand in for full fine-tuning; captions may come before "[V] style", not before "style".
 Notation: x_0 clean latents · ε noise · c encoded prompt · λ prior weight (`prior_weight`)
 Learns: UNet and text encoders, all weights ("full") or low-rank adapters on attention ("lora").
 Shows: StyleRef with "[V] style", Aux with "style".

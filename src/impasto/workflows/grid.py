@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 
 from PIL import Image, ImageDraw, ImageFont
 
 _INK, _PAPER = (60, 52, 46), (250, 247, 242)
 _GAP, _LABEL = 4, 150
+_CHARACTERS = 14
+"""In a line of a label."""
 
 
 def in_a_row(pictures: Sequence[Image.Image]) -> Image.Image:
@@ -24,7 +27,7 @@ def labelled_grid(rows: Sequence[tuple[str, Sequence[Image.Image]]], *, columns:
     """Return rows of pictures of one size, each row with its label, wrapped into blocks of `columns`.
 
     Args:
-        rows: (label, pictures); all rows hold the same number of pictures.
+        rows: (label, pictures); all rows hold the same number of pictures. Labels are wrapped.
         columns: Pictures side by side.
     """
     side = rows[0][1][0].width
@@ -34,9 +37,10 @@ def labelled_grid(rows: Sequence[tuple[str, Sequence[Image.Image]]], *, columns:
     height = len(blocks) * (len(rows) * (side + _GAP) + 3 * _GAP)
     sheet = Image.new("RGB", (width, height), _PAPER)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
+    labels = ["\n".join(fill(line, _CHARACTERS) for line in label.splitlines()) for label, _ in rows]
     top = _GAP
     for first in blocks:
-        for label, pictures in rows:
+        for label, (_, pictures) in zip(labels, rows, strict=True):
             pen.multiline_text((10, top + side // 2), label, fill=_INK, font=font, anchor="lm", spacing=6)
             for index, picture in enumerate(pictures[first : first + columns]):
                 sheet.paste(picture, (_LABEL + index * (side + _GAP), top))
