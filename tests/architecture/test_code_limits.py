@@ -13,6 +13,7 @@ import impasto
 from impasto.core.config import validated
 from impasto.core.plugins import load_plugin, plugin_names
 from impasto.workflows.generate_options import GenerateOptions
+from impasto.workflows.recipes import recipe_for
 from impasto.workflows.train_options import TrainOptions
 
 ROOT = Path(__file__).parents[2]
@@ -65,15 +66,16 @@ def test_public_names() -> None:
     assert impasto.__version__ == declared
 
 
+@pytest.mark.parametrize("learn", [None, "full", "lora"])
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
-def test_every_recipe_is_valid(path: Path) -> None:
+def test_every_recipe_is_valid(path: Path, learn: str | None) -> None:
     method_name, _, base = path.stem.rpartition("-")
     assert base in {"pocket", "sd15", "sdxl"}
     if method_name == "draw":
         validated(GenerateOptions, tomllib.loads(path.read_text("utf-8")) | {"prompt": ("a fox",)}, source=path.name)
         return
     method = load_plugin("impasto.methods", method_name, "Method")
-    values = tomllib.loads(path.read_text("utf-8"))
+    values = recipe_for(method_name, base, learn)
     own = {name: values.pop(name) for name in list(values) if name in method.Config.model_fields}
     validated(method.Config, own, source=path.name)
     validated(TrainOptions, values | {"style_images": "x", "out": "x.safetensors"}, source=path.name)
