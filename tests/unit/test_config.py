@@ -65,7 +65,7 @@ def test_toml_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"stepz": 3}, "unknown option 'stepz'; known: accumulate, attach, aux, aux_images, base"),
+        ({"stepz": 3}, "unknown option 'stepz'; known: accumulate, attach, aux, aux_captions, aux_images"),
         ({"steps": "many"}, "steps = 'many': input should be a valid integer"),
         ({"steps": 0}, "steps = 0: input should be greater than or equal to 1"),
         ({"aux": "often"}, "aux = 'often': input should be 'folder', 'generate' or 'none'"),
