@@ -28,6 +28,16 @@ def test_there_is_something_to_check() -> None:
     assert len(RECIPES) >= 3
 
 
+@pytest.mark.parametrize("package", ["families", "methods", "controls", "features", "metrics"])
+def test_plug_ins_do_not_know_each_other(package: str) -> None:
+    """What several share is in files that begin with an underscore: any plug-in can be taken out."""
+    names = set(plugin_names(f"impasto.{package}"))
+    for name in names:
+        tree = ast.parse((ROOT / "src/impasto" / package / f"{name}.py").read_text("utf-8"))
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not imported & {f"impasto.{package}.{other}" for other in names - {name}}, name
+
+
 @pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_file_and_function_sizes(path: Path) -> None:
     text = path.read_text("utf-8")

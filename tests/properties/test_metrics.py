@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from impasto.core.plugins import load_plugin, plugin_names
 from impasto.core.rng import generator
+from impasto.metrics._cosines import cosines
 from impasto.metrics._errors import grouped_mean, two_sample_mean
 from impasto.metrics._protocol import Measurement, Sets
 from impasto.metrics.cmmd import cmmd
@@ -19,7 +20,6 @@ from impasto.metrics.frechet import frechet_distance, frechet_error, too_few
 from impasto.metrics.gram import gram, gram_distance
 from impasto.metrics.kernel import kernel_distance, kernel_distance_of_subsets
 from impasto.metrics.nearest import nearer_than, nearest
-from impasto.metrics.style_similarity import cosines
 from impasto.metrics.text_alignment import text_alignment
 
 SEEDS = st.integers(0, 10_000)

@@ -6,6 +6,7 @@ import time
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -167,6 +168,15 @@ def test_16_bit_grey_keeps_the_whole_range(tmp_path: Path, suffix: str) -> None:
     picture = read_picture(tmp_path / f"scan.{suffix}")
     assert np.asarray(picture.image)[0].tolist() == [[v, v, v] for v in (0, 1, 128, 128, 255)]
     assert picture.notes == ("16-bit reduced to 8-bit",)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bit_colours_are_noted(tmp_path: Path, suffix: str, channels: int) -> None:
+    values = np.full((4, 4, channels), 200 * 257, dtype=np.uint16)
+    cv2.imwrite(str(tmp_path / f"scan.{suffix}"), values)
+    picture = read_picture(tmp_path / f"scan.{suffix}")
+    assert picture.notes[0] == "16-bit reduced to 8-bit"
 
 
 def test_dark_16_bit_grey_stays_dark(tmp_path: Path) -> None:

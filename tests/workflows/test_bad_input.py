@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -345,6 +346,18 @@ def test_style_that_is_a_pickle(refused: Refuse, drawing: tuple[object, ...], fo
 def test_style_cut_off(refused: Refuse, drawing: tuple[object, ...], folder: Path, style: Path) -> None:
     (folder / "cut.safetensors").write_bytes(style.read_bytes()[:-8])
     assert "style file cut.safetensors is damaged" in refused(*drawing, "--style", "cut.safetensors")
+
+
+def test_style_of_another_shape_is_named(
+    refused: Refuse, drawing: tuple[object, ...], folder: Path, style: Path
+) -> None:
+    loaded = load_style(style)
+    name = next(name for name in loaded.tensors if name.endswith("attn2.to_k.lora_A.weight"))
+    narrow = {key: value[:, :-1].contiguous() if key == name else value for key, value in loaded.tensors.items()}
+    style_file.save_style(folder / "narrow.safetensors", replace(loaded, tensors=narrow))
+    told = refused(*drawing, "--style", "narrow.safetensors")
+    assert told.startswith("style narrow.safetensors changes unet.")
+    assert "this base has" in told
 
 
 def test_low_rank_style_cannot_be_extracted(refused: Refuse, folder: Path, style: Path) -> None:

@@ -20,9 +20,11 @@ from impasto.core.events import Event
 from impasto.core.rng import generator
 from impasto.data.images import fit_square, read_picture, to_tensor
 from impasto.features.pocket import Features
-from impasto.workflows.demo import DemoOptions, demo
+from impasto.workflows.demo import DemoOptions, Drawn, demo, measured
 from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.held_back import read_held_back
 from impasto.workflows.open_base import open_base
+from impasto.workflows.packs import find_pack
 
 FOLDER = Path(find_base("pocket").location)
 GROUNDS = {"green": (46, 160, 87), "blue": (45, 110, 220), "white": (255, 255, 255), "red": (214, 48, 49)}
@@ -118,6 +120,17 @@ def test_demo_writes_its_page(tmp_path: Path) -> None:
     assert (options.out / "grid.png").is_file()
     assert (options.out / "openmoji.safetensors").is_file()
     assert len(list((options.out / "runs").glob("*/samples/step-000000.png"))) == 1
+
+
+def test_the_demonstration_measures_what_it_drew() -> None:
+    """Pictures that are the artist's own are nearer to the artist's own than any others."""
+    subjects = read_held_back(find_pack("openmoji"), demo_only=False)[:12]
+    others = [each.picture for each in read_held_back(find_pack("fluent-emoji-high-contrast"), demo_only=False)[:12]]
+    drawn = [Drawn(each, each.caption, other, each.picture) for each, other in zip(subjects, others, strict=True)]
+    before, after, change = measured(drawn)
+    assert after.value < 0.1 < before.value
+    assert change.value == pytest.approx(after.value - before.value)
+    assert [each.better for each in (before, after, change)] == ["lower"] * 3
 
 
 def test_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -339,6 +339,9 @@ def test_stylize_starts_from_the_picture(
 
 
 def test_extract_tells_its_error_and_its_file_draws(run: Run, generate: Run, trained: Path, tmp_path: Path) -> None:
+    told = run("extract", trained / "full.safetensors", "--out", "plan.safetensors", "--rank", 2, "--dry-run")
+    assert "would save  plan.safetensors, rank 2" in told
+    assert not (tmp_path / "plan.safetensors").exists()
     errors = []
     for rank in (2, 4096):
         told = run("extract", trained / "full.safetensors", "--out", f"rank-{rank}.safetensors", "--rank", rank)

@@ -38,8 +38,15 @@ def change_shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def locate(networks: Mapping[str, nn.Module], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, nn.Parameter]:
+def locate(
+    networks: Mapping[str, nn.Module], shapes: Mapping[str, tuple[int, ...]], style: str = "the style"
+) -> dict[str, nn.Parameter]:
     """Return the base's weight for each change, of which only the shape is needed.
+
+    Args:
+        networks: Of the base, by name.
+        shapes: Of the changes, by the weight's name.
+        style: What messages call it.
 
     Raises:
         BaseMismatch: A weight does not exist in this base or has another shape.
@@ -51,11 +58,11 @@ def locate(networks: Mapping[str, nn.Module], shapes: Mapping[str, tuple[int, ..
         weight = weights[place[0]].get(place[1]) if place else None
         if weight is None:
             raise BaseMismatch(
-                f"the style changes {name}, which this base does not have: it was trained for another base"
+                f"{style} changes {name}, which this base does not have: it was trained for another base"
             )
         if tuple(weight.shape) != shape:
             raise BaseMismatch(
-                f"the style's {name} has shape {shape}, this base's has {tuple(weight.shape)}: "
+                f"{style} changes {name} by {shape} numbers, this base has {tuple(weight.shape)} there: "
                 "it was trained for another base"
             )
         found[name] = weight

@@ -8,18 +8,28 @@ from types import FrameType
 
 
 class StopOnInterrupt:
-    """A stop request that SIGINT and SIGTERM set. Use as a context manager; call it to ask."""
+    """A stop request that SIGINT and SIGTERM set. Use as a context manager; call it to ask.
+
+    Nobody asks before there is something to save: until the first question, Ctrl+C raises `KeyboardInterrupt` as usual,
+    and so it does after `disarm`.
+    """
 
     def __init__(self) -> None:
         self._asked = False
         self._is_armed = False
 
-    def arm(self) -> None:
-        """From now on a first Ctrl+C asks for a stop; before, it raises `KeyboardInterrupt` as usual."""
-        self._is_armed = True
+    @property
+    def was_asked(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._asked
+
+    def disarm(self) -> None:
+        """Nobody will ask from now on: Ctrl+C raises `KeyboardInterrupt` again."""
+        self._is_armed = False
 
     def __call__(self) -> bool:
-        """Return whether a stop was asked for."""
+        """Return whether a stop was asked for; from the first question on, Ctrl+C is such a wish."""
+        self._is_armed = True
         return self._asked
 
     def __enter__(self) -> StopOnInterrupt:

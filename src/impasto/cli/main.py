@@ -15,6 +15,7 @@ from impasto.core.errors import ConfigError, ImpastoError
 from impasto.core.plugins import plugin_names
 
 _COMMANDS = "impasto.cli.commands"
+_INTERRUPTED = "interrupted; nothing that existed before was changed"
 _ORDER = (
     *("demo", "train", "generate", "mix", "stylize", "transfer", "negative-style", "probe", "evaluate", "compare"),
     *("extract", "convert", "aux", "subdivide", "styles", "cache", "doctor"),
@@ -90,8 +91,8 @@ def _run(command: str, rest: list[str]) -> int:
     except ImpastoError as error:
         print(f"impasto: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nimpasto: interrupted; nothing that existed before was changed", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"\nimpasto: {error if error.args else _INTERRUPTED}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,9 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 """What a file may hold, whatever its name says; other decoders of Pillow are never asked (some run programs)."""
 MAX_MEGAPIXELS = 64
 """Larger pictures are refused from their header, before any decoding."""
+
+
+_REDUCED = "16-bit reduced to 8-bit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def read_picture(path: Path) -> Picture:
         # Pillow's warnings are about large or sloppy files: the former are refused here, the latter read all the same.
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as opened:
             _refuse_unsuitable(path, opened)
+            is_16_bit = any(";16" in str(tile.args) for tile in opened.tile)
             opened.load()
             upright = ImageOps.exif_transpose(opened)
     except Image.DecompressionBombError as error:
@@ -87,7 +91,10 @@ def read_picture(path: Path) -> Picture:
         raise
     except Exception as error:  # decoders raise whatever they stumble over
         raise DataError(f"{path} is truncated or damaged ({error}): replace it") from error
-    return _opaque_rgb(path, upright)
+    read = _opaque_rgb(path, upright)
+    if is_16_bit and _REDUCED not in read.notes:  # Pillow drops the lower half of 16-bit colours by itself
+        return replace(read, notes=(_REDUCED, *read.notes))
+    return read
 
 
 def _refuse_unsuitable(path: Path, opened: Image.Image) -> None:
@@ -108,7 +115,7 @@ def _opaque_rgb(path: Path, image: Image.Image) -> Picture:
         is_16_bit = image.mode.startswith("I;16") or values.max() > 255
         peak = 65535.0 if is_16_bit else 255.0
         grey = Image.fromarray((values * (255 / peak)).clip(0, 255).round().astype(np.uint8))
-        return Picture(path, grey.convert("RGB"), ("16-bit reduced to 8-bit",))
+        return Picture(path, grey.convert("RGB"), (_REDUCED,))
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
         layered = image.convert("RGBA")
         ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.metrics._cosines import cosines
 from impasto.metrics._errors import grouped_mean, jackknife_variance
 from impasto.metrics._protocol import Measurement, Sets
-from impasto.metrics.style_similarity import cosines
 
 
 def diversity(features: Float[Tensor, "n dim"]) -> tuple[float, float]:

@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from impasto.metrics._cosines import cosines
 from impasto.metrics._errors import grouped_mean, two_sample_mean
 from impasto.metrics._protocol import Measurement, Sets
-from impasto.metrics.style_similarity import cosines
 
 
 def nearest(

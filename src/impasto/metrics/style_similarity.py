@@ -9,17 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jaxtyping import Float
-from torch import Tensor
-from torch.nn.functional import normalize
-
+from impasto.metrics._cosines import cosines
 from impasto.metrics._errors import two_sample_mean
 from impasto.metrics._protocol import Measurement, Sets
-
-
-def cosines(x: Float[Tensor, "m dim"], y: Float[Tensor, "n dim"]) -> Float[Tensor, "m n"]:
-    """Return the cosine of all pairs."""
-    return normalize(x.double(), dim=1) @ normalize(y.double(), dim=1).T
 
 
 def measure(sets: Sets) -> Iterator[Measurement]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from torch import Tensor
+
 from impasto.adapters.learnable import learning
 from impasto.adapters.new_tokens import TOKEN, NewTokens, learnt_words
-from impasto.adapters.patch import patched
+from impasto.adapters.patch import change_shapes, locate, patched
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import BaseMismatch, ConfigError
 from impasto.style.file import Style
 
 
 def verify(base: LatentDiffusion, style: Style, name: str) -> None:
-    """Raise `BaseMismatch` unless `style`, called `name` in messages, was trained for `base`."""
+    """Raise `BaseMismatch` unless `style`, called `name` in messages, was trained for `base` and fits it."""
     if style.card.family != base.family:
         raise BaseMismatch(
             f"style {name} was trained for a base of family {style.card.family} ({style.card.base}), this base is "
@@ -25,6 +27,12 @@ def verify(base: LatentDiffusion, style: Style, name: str) -> None:
             f"style {name} was trained for base {style.card.base} with other weights than this one: use that base, or "
             "train the style again"
         )
+    locate(base.networks(), change_shapes(_changes(style)), f"style {name}")
+
+
+def _changes(style: Style) -> dict[str, Tensor]:
+    """Return what is added to weights: all but the rows of new words."""
+    return {name: value for name, value in style.tensors.items() if not name.startswith(TOKEN)}
 
 
 @contextmanager
@@ -45,11 +53,7 @@ def attached(base: LatentDiffusion, styles: Sequence[tuple[Style, float]]) -> It
         raise ConfigError(f"two styles bring the same new token {twice!r}: attach one of them at a time")
     networks = base.networks()
     with ExitStack() as stack:
-        changes = [
-            ({name: value for name, value in style.tensors.items() if not name.startswith(TOKEN)}, scale)
-            for style, scale in styles
-        ]
-        stack.enter_context(patched(networks, changes))
+        stack.enter_context(patched(networks, [(_changes(style), scale) for style, scale in styles]))
         for style, _ in styles:
             if style.card.new_tokens:
                 stack.enter_context(learning(NewTokens(base, learnt_words(style.tensors))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,12 @@ class DemoOptions(Config):
     """How strictly to follow the words."""
     seed: int = Field(default=0, ge=0)
     """Same seed, same pictures."""
+    run_dir: Path | None = None
+    """Folder for the training's samples, log and loss plot; by default a new one in OUT/runs."""
+    resume: bool = False
+    """Go on with the training in --run-dir where it was stopped."""
+    dry_run: bool = False
+    """Print the plan and stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +77,27 @@ def recipe_options(pack: str, out: Path, **changes: object) -> tuple[TrainOption
     return validated(TrainOptions, values, source="recipe"), make_method(method_class, settings)
 
 
-def demo(options: DemoOptions) -> Generator[Event]:
-    """Yield the events of training, then of drawing; writes `index.html`, `grid.png` and the style file."""
+def demo(options: DemoOptions, *, stop: Callable[[], bool] = lambda: False) -> Generator[Event]:
+    """Yield the events of training, then of drawing; writes `index.html`, `grid.png` and the style file.
+
+    Args:
+        options: What to learn and to draw.
+        stop: Asked between training steps; when it says yes, the style so far is saved and nothing is drawn.
+    """
     started = time.monotonic()
     pack = find_pack(options.pack)
-    changes: dict[str, object] = {"seed": options.seed, "run_dir": _new_run_folder(options.out)}
+    changes: dict[str, object] = {"seed": options.seed, "resume": options.resume, "dry_run": options.dry_run}
+    changes["run_dir"] = options.run_dir or _new_run_folder(options.out)
     if options.steps is not None:
         changes["steps"] = options.steps
     train_options, method = recipe_options(options.pack, options.out / f"{options.pack}.safetensors", **changes)
-    yield from train(train_options, method)
-    subjects = read_held_back(pack, demo_only=True)[: options.num_images]
+    yield from train(train_options, method, stop=stop)
+    if options.dry_run:
+        return
     style = load_style(train_options.out)
+    if not style.card.is_complete:
+        return
+    subjects = read_held_back(pack, demo_only=True)[: options.num_images]
     before: list[Image.Image] = []
     after: list[Image.Image] = []
     base = open_base(BASE)
@@ -92,12 +108,12 @@ def demo(options: DemoOptions) -> Generator[Event]:
         for subject, one, two in zip(subjects, before, after, strict=True)
     ]
     if len(drawn) >= _FEWEST_TO_MEASURE:
-        yield from _measure(drawn)
+        yield from measured(drawn)
     yield from _write(options.out, pack, drawn, style, time.monotonic() - started)
 
 
-def _measure(drawn: Sequence[Drawn]) -> Iterator[Event]:
-    """Measure how far the pictures before and after are from the artist's own."""
+def measured(drawn: Sequence[Drawn]) -> Iterator[Measured]:
+    """Yield how far the pictures before and after are from the artist's own."""
     features = Features()
     real = features.extract([each.subject.picture for each in drawn])
     before = features.extract([each.before for each in drawn])

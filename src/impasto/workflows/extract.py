@@ -22,10 +22,12 @@ class ExtractOptions(Config):
     """The file to write, ending in .safetensors."""
     rank: int = Field(default=16, ge=1, le=4096)
     """Rank of every pair; layers with a smaller side get that."""
+    dry_run: bool = False
+    """Print what would be kept and stop."""
 
 
 def extract(options: ExtractOptions) -> Extracted:
-    """Write the low-rank style and return it with its reconstruction error."""
+    """Return the low-rank style with its reconstruction error; writes it, unless it is a dry run."""
     refuse_folder(options.out, "--out")
     if options.out.suffix != ".safetensors":
         raise ConfigError(f"--out {options.out} must end in .safetensors")
@@ -35,6 +37,8 @@ def extract(options: ExtractOptions) -> Extracted:
             f"style file {options.source} is of kind {style.card.kind} already: extract needs a full one"
         )
     extracted = extract_low_rank(style.tensors, options.rank)
+    if options.dry_run:
+        return extracted
     card = style.card.model_copy(
         update={"kind": "lora", "config": style.card.config | {"extracted_rank": options.rank}}
     )

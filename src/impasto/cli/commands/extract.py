@@ -23,8 +23,11 @@ def run(arguments: list[str]) -> int:
 
     before = options.source.stat().st_size / 2**20 if options.source.is_file() else 0.0
     extracted = extract(options)
-    after = options.out.stat().st_size / 2**20
-    print(f"saved  {options.out}  ({after:.1f} MiB, was {before:.1f} MiB), rank {options.rank}")
+    if options.dry_run:
+        print(f"would save  {options.out}, rank {options.rank} (now {before:.1f} MiB)")
+    else:
+        after = options.out.stat().st_size / 2**20
+        print(f"saved  {options.out}  ({after:.1f} MiB, was {before:.1f} MiB), rank {options.rank}")
     print(f"reconstruction error  {extracted.error:.1%}  (||ΔW - BA|| / ||ΔW||, linear layers and convolutions)")
     print(f"not representable     {extracted.dropped:.1%}  of the squared differences (biases, norms, embeddings)")
     return 0

@@ -16,8 +16,8 @@ from impasto.workflows.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from impasto.cli.interrupt import StopOnInterrupt
     from impasto.core.events import Event
     from impasto.methods._protocol import Method
 
@@ -60,14 +60,18 @@ def _train(options: TrainOptions, method: Method) -> int:
     from impasto.workflows.train import train
 
     console = Console(quiet=not is_first_process())
-    with StopOnInterrupt() as stop, closing(train(options, method, stop=stop)) as stream:
-        show(console, _armed_from_first_step(stream, stop))
+    bundles: list[Path] = []
+    try:
+        with StopOnInterrupt() as stop, closing(train(options, method, stop=stop)) as stream:
+            show(console, _noting_bundles(stream, bundles))
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(*map(_left_by, bundles[-1:])) from error
     if options.dry_run:
         return 0
     for drawing in _ways_to_draw(options, method):
         console.print(f"\ndraw with it:  {drawing}", highlight=False, markup=False, soft_wrap=True, end="")
     console.print()
-    return 130 if stop() else 0
+    return 130 if stop.was_asked else 0
 
 
 def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
@@ -83,10 +87,15 @@ def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
     return [mixing, f'impasto mix {base}--style {options.out} --subject "A fox"']
 
 
-def _armed_from_first_step(stream: Iterator[Event], stop: StopOnInterrupt) -> Iterator[Event]:
-    from impasto.core.events import TrainStep
+def _noting_bundles(stream: Iterator[Event], bundles: list[Path]) -> Iterator[Event]:
+    from impasto.core.events import Checkpointed
 
     for event in stream:
-        if isinstance(event, TrainStep):
-            stop.arm()
+        if isinstance(event, Checkpointed):
+            bundles.append(event.path)
         yield event
+
+
+def _left_by(bundle: Path) -> str:
+    where = f"--resume --run-dir {bundle.parents[1]}"
+    return f"interrupted; to go on from {bundle.name}, give the same command with {where}"
