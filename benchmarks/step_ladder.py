@@ -22,6 +22,7 @@ from benchmarks.machine import save_result
 from benchmarks.plain_loop import Habits, PlainLoop
 from benchmarks.step_speed import THREADS, WARM_UP, shown
 from impasto.base.compiling import Compiled
+from impasto.core.precision import is_slow_in_bfloat16
 from impasto.workflows.open_base import open_base
 
 ROWS, RANK = 8, 16
@@ -51,7 +52,7 @@ class Rung:
 
 
 def ladder(*, with_compile: bool) -> list[Rung]:
-    """Return all rungs, from the plain loop up."""
+    """Return all rungs, from the plain loop up; those in bf16 only where the processor has instructions for it."""
     plain = Habits()
     latents = replace(plain, encodes_pictures=False)
     prompts = replace(latents, encodes_prompts=False)
@@ -71,11 +72,14 @@ def ladder(*, with_compile: bool) -> list[Rung]:
         Rung("bf16", 1.0, "fused attention is slow backwards in bf16", half, "fused AdamW", "option"),
         Rung("bf16, attention written out", 1.3, "without that", half, "bf16", "with bf16 on CPUs", ("written out",)),
     ]
-    if not with_compile:
-        return rungs
+    if with_compile:
+        rungs += _compiled(fused, half)
+    return [rung for rung in rungs if not (rung.habits.half_precision and is_slow_in_bfloat16(torch.device("cpu")))]
+
+
+def _compiled(single: Habits, half: Habits) -> list[Rung]:
     return [
-        *rungs,
-        Rung("repeated blocks compiled", 1.1, "fused pointwise work", fused, "fused AdamW", "option", ("compiled",)),
+        Rung("repeated blocks compiled", 1.1, "fused pointwise work", single, "fused AdamW", "option", ("compiled",)),
         Rung(
             "bf16, written out, compiled",
             1.3,

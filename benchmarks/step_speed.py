@@ -25,6 +25,7 @@ from benchmarks.machine import save_result
 from benchmarks.mid_sdxl import SIDE, build
 from benchmarks.plain_loop import Habits, PlainLoop, Shown
 from impasto.core.events import TrainStep
+from impasto.core.precision import is_slow_in_bfloat16
 from impasto.data.captions import caption_of, styled_prompt
 from impasto.methods.styleforge import Method, Settings
 from impasto.workflows.open_base import open_base
@@ -130,9 +131,16 @@ def measure(case: Case, rounds: int) -> list[dict[str, object]]:
 
 
 def cases(*, with_compile: bool) -> list[Case]:
-    """Return what is compared; "middle" stands for the random SDXL, which is built when it is needed."""
-    half: dict[str, dict[str, object]] = {"impasto, bf16": {"precision": "bf16"}}
-    both = {**half, "impasto, bf16, compile": {"precision": "bf16", "compile": True}} if with_compile else half
+    """Return what is compared; "middle" stands for the random SDXL, which is built when it is needed.
+
+    bf16 takes part only where the processor has instructions for it.
+    """
+    is_slow = is_slow_in_bfloat16(torch.device("cpu"))
+    half: dict[str, dict[str, object]] = {} if is_slow else {"impasto, bf16": {"precision": "bf16"}}
+    both = dict(half)
+    if with_compile:
+        name, precision = ("impasto, compile", "fp32") if is_slow else ("impasto, bf16, compile", "bf16")
+        both[name] = {"precision": precision, "compile": True}
     middle = "middle"
     return [
         Case("pocket, StyleForge in full against DreamBooth, 4 + 4 pictures", "pocket", 4, None, True),

@@ -169,8 +169,9 @@ def judge_loss(logits: tuple[Tensor, Tensor], subjects: Tensor, style: Tensor) -
 
 def main() -> None:
     """Train for a number of minutes; say how well held-back renders are judged at every save and at the end."""
-    chosen = read_options(__doc__ or "", minutes=30, batch=128, rate=3e-3)
-    pictures, rows = read_pictures(), read_rows()
+    chosen = read_options(__doc__ or "", minutes=30, batch=128, rate=3e-3, many_sets=True)
+    pictures = torch.cat([read_pictures(folder) for folder in chosen.built])
+    rows = [row for folder in chosen.built for row in read_rows(folder)]
     classes = classes_of(rows)
     remember(classes)
     subjects, style = classes.labels(rows)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import torch
 
+from pretraining.data.build import BUILT
 
-def read_options(about: str, *, minutes: float, batch: int, rate: float) -> argparse.Namespace:
-    """Return the options of the command line; these are the defaults."""
+
+def read_options(about: str, *, minutes: float, batch: int, rate: float, many_sets: bool = False) -> argparse.Namespace:
+    """Return the options of the command line; these are the defaults.
+
+    Args:
+        about: What the stage is, for its help.
+        minutes: Length of the run.
+        batch: Rows of a step.
+        rate: Learning rate at its highest.
+        many_sets: Whether the stage can learn from several built data sets at once.
+    """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--minutes", type=float, default=minutes)
     parser.add_argument("--batch", type=int, default=batch)
@@ -17,4 +28,6 @@ def read_options(about: str, *, minutes: float, batch: int, rate: float) -> argp
     parser.add_argument("--anew", action="store_true", help="keep the weights, let the rate start again")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"), help="cpu or cuda")
     parser.add_argument("--compile", action="store_true", help="compile the networks: slow to start, quicker after")
+    if many_sets:
+        parser.add_argument("--built", type=Path, nargs="+", default=[BUILT], help="folders of built pictures")
     return parser.parse_args()

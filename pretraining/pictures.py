@@ -14,15 +14,15 @@ from torch import Tensor
 from pretraining.data.build import BUILT
 
 
-def read_pictures() -> Tensor:
-    """Return the built pictures, uint8, shape (count, 3, 128, 128), memory-mapped."""
-    array = np.load(BUILT / "pictures.npy", mmap_mode="c", allow_pickle=False)
+def read_pictures(folder: Path = BUILT) -> Tensor:
+    """Return the pictures built into `folder`, uint8, shape (count, 3, 128, 128), memory-mapped."""
+    array = np.load(folder / "pictures.npy", mmap_mode="c", allow_pickle=False)
     return torch.from_numpy(array).permute(0, 3, 1, 2)
 
 
-def read_rows() -> list[dict[str, Any]]:
-    """Return subject, hand, ground and captions of each picture."""
-    rows: list[dict[str, Any]] = json.loads((BUILT / "rows.json").read_text("utf-8"))
+def read_rows(folder: Path = BUILT) -> list[dict[str, Any]]:
+    """Return subject, hand, ground and captions of each picture built into `folder`."""
+    rows: list[dict[str, Any]] = json.loads((folder / "rows.json").read_text("utf-8"))
     return rows
 
 
