@@ -19,7 +19,7 @@ from diffusers.models.attention_processor import (
     IPAdapterAttnProcessor2_0,
 )
 from diffusers.models.embeddings import IPAdapterPlusImageProjection, MultiIPAdapterImageProjection
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import CLIPVisionModelWithProjection
 
@@ -127,6 +127,24 @@ def write_checkpoint(adapter: nn.ModuleDict, folder: Path, dtype: torch.dtype = 
     tensors = {name: value.detach().cpu().to(dtype).contiguous() for name, value in checkpoint_tensors(adapter).items()}
     save_file(tensors, path, metadata={"format": "pt"})
     return path
+
+
+def read_checkpoint(adapter: nn.ModuleDict, folder: Path) -> None:
+    """Load what `write_checkpoint` wrote into `folder`: the inverse of `checkpoint_tensors`."""
+    published = load_file(folder / FOLDER / FILE)
+    state = {}
+    for name in adapter["image_proj"].state_dict():
+        is_key, is_value = ".attn.to_k." in name, ".attn.to_v." in name
+        if is_key or is_value:
+            joined = published["image_proj." + _published_name(name.replace("to_k", "to_kv").replace("to_v", "to_kv"))]
+            state[f"image_proj.{name}"] = joined.chunk(2)[int(is_value)]
+        else:
+            state[f"image_proj.{name}"] = published[f"image_proj.{_published_name(name)}"]
+    for place, _ in enumerate(adapter["ip_adapter"].children()):
+        for part in ("to_k_ip", "to_v_ip"):
+            weight = published[f"ip_adapter.{2 * place + 1}.{part}.weight"]
+            state[f"ip_adapter.{place}.{part}.0.weight"] = weight
+    adapter.load_state_dict({name: value.float() for name, value in state.items()})
 
 
 @torch.no_grad()

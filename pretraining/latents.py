@@ -45,19 +45,31 @@ def encode(model: AutoencoderKL, pictures: Tensor, batch: int = 32) -> Tensor:
     return torch.cat(parts).contiguous()
 
 
+def normalised_marker() -> Path:
+    """Return the file that says, by being there, that the stage's autoencoder has normalised latents already.
+
+    `pretraining.restore` makes it; the next save of the stage replaces its folder, and the marker is gone.
+    """
+    return STAGES / STAGE / "normalised"
+
+
 def load_latents() -> tuple[AutoencoderKL, Tensor]:
     """Return the normalised autoencoder and the latents of the whole data set.
 
     Latents and their statistics are kept together and made anew only when data or autoencoder changed: the denoiser and
-    the packaged autoencoder must agree on them.
+    the packaged autoencoder must agree on them. A restored autoencoder is left as it is, since the restored denoiser
+    knows these latents.
     """
     model = make_autoencoder().eval().requires_grad_(False)
     weights, cached = STAGES / STAGE / "vae.safetensors", STAGES / "latents.safetensors"
     model.load_state_dict(load_file(weights))
-    of = hashlib.sha256(read_digest().encode() + weights.read_bytes()).hexdigest()
+    is_normalised = normalised_marker().exists()
+    of = hashlib.sha256(read_digest().encode() + weights.read_bytes() + b"normalised" * is_normalised).hexdigest()
     if not cached.exists() or _made_of(cached) != of:
         latents = encode(model, read_pictures())
-        mean, std = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
+        mean, std = torch.zeros(4), torch.ones(4)
+        if not is_normalised:
+            mean, std = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
         normalised = ((latents - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)).contiguous()
         save_file({"latents": normalised, "mean": mean, "std": std}, cached, metadata={"of": of})
     stored = load_file(cached)

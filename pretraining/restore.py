@@ -1,7 +1,8 @@
 """Make the stages' folders again from the packaged model, so that training can go on from published weights.
 
 Moments of the optimisers are not published: the first steps after a restore are a little rougher. The published
-autoencoder has its latents normalised already; normalising it again changes next to nothing.
+autoencoder has its latents normalised already, and is not normalised again on the data set that is built here: the
+published denoiser knows these latents.
 
 Run: `python -m pretraining.restore`, then any stage with `--minutes`.
 """
@@ -12,12 +13,14 @@ import json
 import shutil
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer, CLIPVisionModelWithProjection
 
+from pretraining import controlnet, image_prompt
 from pretraining.checkpoint import FORMER, STAGES
+from pretraining.latents import normalised_marker
 from pretraining.package import PACKAGED
 from pretraining.towers import Towers
 
@@ -45,16 +48,31 @@ def packaged_towers() -> Towers:
     return towers
 
 
+def restore_parts(unet: UNet2DConditionModel) -> None:
+    """Restore what is published beside the base; `unet` is used up."""
+    if (PACKAGED / controlnet.FOLDER).exists():
+        control = ControlNetModel.from_pretrained(PACKAGED / controlnet.FOLDER, torch_dtype=torch.float32)
+        write_stage(controlnet.STAGE, {"controlnet": control})
+    if (PACKAGED / image_prompt.FOLDER).exists():
+        width = packaged_towers().image_encoder.config.hidden_size
+        adapter = image_prompt.attach_image_prompt(unet, width, device=torch.device("cpu"))
+        image_prompt.read_checkpoint(adapter, PACKAGED)
+        write_stage(image_prompt.STAGE, {"adapter": adapter})
+
+
 def main() -> None:
-    """Restore all three stages; refuses to replace any that exists."""
-    existing = [name for name in ("autoencoder", "towers", "denoiser") if (STAGES / name).exists()]
+    """Restore all stages that are published; refuses to replace any that exists."""
+    stages = ("autoencoder", "towers", "denoiser", controlnet.STAGE, image_prompt.STAGE)
+    existing = [name for name in stages if (STAGES / name).exists()]
     if existing:
         raise SystemExit(f"{STAGES / existing[0]} exists: remove it first if it is not needed")
     shutil.copytree(PACKAGED / "tokenizer", STAGES / "tokenizer", dirs_exist_ok=True)
     write_stage("autoencoder", {"vae": AutoencoderKL.from_pretrained(PACKAGED / "vae")})
+    normalised_marker().touch()
     write_stage("towers", {"towers": packaged_towers()})
     unet = UNet2DConditionModel.from_pretrained(PACKAGED / "unet")
     write_stage("denoiser", {"unet": unet, "ema": unet})
+    restore_parts(unet)
     if (PACKAGED / "measured.json").is_file():
         shutil.copy(PACKAGED / "measured.json", FORMER)  # counters begin at 0 here; the card adds what was before
     print(f"restored {', '.join(sorted(path.name for path in STAGES.iterdir()))}")

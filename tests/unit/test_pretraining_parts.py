@@ -15,7 +15,7 @@ from diffusers import (
 from PIL import Image
 from pretraining import checkpoint, package
 from pretraining.controlnet import edges_of, make_controlnet
-from pretraining.image_prompt import FILE, FOLDER, attach_image_prompt, image_states, write_checkpoint
+from pretraining.image_prompt import FILE, FOLDER, attach_image_prompt, image_states, read_checkpoint, write_checkpoint
 from pretraining.package import refuse_too_large, sizes, write_parts
 from safetensors.torch import load_file
 from tests import tiny
@@ -100,6 +100,17 @@ def test_stock_loader_reads_the_image_prompt_as_it_was_trained(tmp_path: Path) -
     stock.set_progress_bar_config(disable=True)
     picture = Image.fromarray(np.full((32, 32, 3), 200, np.uint8))
     assert draw(stock, ip_adapter_image=picture).shape == (64, 64, 3)
+
+
+def test_the_written_image_prompt_can_be_trained_on(tmp_path: Path) -> None:
+    pipe = tiny_pocket()
+    adapter = trained_adapter(pipe)
+    write_checkpoint(adapter, tmp_path, torch.float32)
+    again = attach_image_prompt(tiny_pocket().unet, 24, device=torch.device("cpu"))
+    read_checkpoint(again, tmp_path)
+    assert {name: value.tolist() for name, value in again.state_dict().items()} == {
+        name: value.tolist() for name, value in adapter.state_dict().items()
+    }
 
 
 def test_image_prompt_without_an_encoder_in_the_pipeline(tmp_path: Path) -> None:
