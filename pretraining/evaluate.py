@@ -20,6 +20,7 @@ from pretraining.checkpoint import FORMER, STAGES
 from pretraining.data.compose import GROUNDS
 from pretraining.data.sets import KEYWORDS_PACKAGE, KEYWORDS_VERSION, TRAINED
 from pretraining.data.treatments import load_treatments
+from pretraining.evaluate_blocks import block_numbers, block_section
 from pretraining.evaluate_parts import MISSING, image_prompt_numbers, judge_numbers
 from pretraining.fresh import is_full_grammar
 from pretraining.package import PACKAGED
@@ -69,6 +70,7 @@ def measure() -> dict[str, object]:
         "controlnet": "trained" if (PACKAGED / controlnet.FOLDER).exists() else MISSING,
         "seconds_for_four_pictures_of_20_steps": round(measures.seconds_for_four(base), 2),
         "bytes_of_all_files": measures.total_bytes(PACKAGED.parent),
+        "blocks": block_numbers(base.fingerprint()),
         "steps": steps_of_stages(),
         "machine": describe_machine(),
     }
@@ -168,7 +170,7 @@ FxEmoji, Streamline or any blob set: these are the styles to be learnt later. Th
 | what | value |
 |---|---|
 {table}
-
+{block_section(numbers["blocks"])}
 ## Limits
 
 Trained for hours, not days: fine features (eyes, windows, lettering) come out soft or misplaced, some subjects are hard to

@@ -13,6 +13,7 @@ import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from transformers import CLIPImageProcessor, CLIPTokenizer
 
+from impasto.base.roles import ROLES_FILE
 from pretraining.towers import Towers
 
 PACKAGED = Path("src/impasto/pocket/model")
@@ -111,6 +112,13 @@ def write_parts(pipe: StableDiffusionXLPipeline, folder: Path) -> list[str]:
     return missing
 
 
+def keep_roles(staging: Path, packaged: Path) -> None:
+    """Take over the measured roles of blocks if the UNet is still the one that they were measured on."""
+    unet, roles = Path("unet") / "diffusion_pytorch_model.safetensors", packaged / ROLES_FILE
+    if roles.exists() and (staging / unet).read_bytes() == (packaged / unet).read_bytes():
+        shutil.copy(roles, staging / ROLES_FILE)
+
+
 def sizes(folder: Path) -> dict[str, int]:
     """Return the bytes of each part of `folder`: of each folder and each file in it."""
     return {
@@ -143,6 +151,7 @@ def main() -> None:
     pipe.save_pretrained(staging, safe_serialization=True)
     ask_for_single_precision(staging)
     missing = write_parts(pipe, staging)
+    keep_roles(staging, PACKAGED)
     total = refuse_too_large(staging, PACKAGED.parent)
     shutil.rmtree(PACKAGED, ignore_errors=True)  # a folder cannot be renamed onto another
     staging.rename(PACKAGED)

@@ -10,8 +10,11 @@ from PIL import Image
 from pretraining import checkpoint, evaluate, evaluate_parts
 from pretraining.data.compose import GROUNDS
 from pretraining.data.subjects import with_article
+from pretraining.evaluate_blocks import block_numbers, block_section
 from pretraining.evaluate_parts import MISSING
 from pretraining.measures import ask, edge_error, named_ground_right, psnr, seen_pairs
+
+from impasto.base.fingerprint import Fingerprint
 
 
 def test_edge_error_and_psnr_of_known_pictures() -> None:
@@ -52,6 +55,7 @@ def test_what_is_not_trained_is_said_and_not_in_the_card(tmp_path: Path, monkeyp
         "grammar": "full",
         "seconds_for_four_pictures_of_20_steps": 5.5,
         "bytes_of_all_files": 50_000_000,
+        "blocks": None,
         "steps": evaluate.steps_of_stages() | {"towers": {"step": 3, "seconds": 60}},
     }
     assert numbers["judge"] == numbers["ground_with_image_prompt"] == MISSING
@@ -63,6 +67,25 @@ def test_what_is_not_trained_is_said_and_not_in_the_card(tmp_path: Path, monkeyp
     by_judge = {"judge": found, "subject_in_top_5_by_judge": 0.81, "style_right_by_judge": 0.86, "unseen_pairs": unseen}
     text = evaluate.card(numbers | by_judge)
     assert all(each in text for each in ("0.97; 0.8", "0.81", "0.86", "0.61"))
+
+
+def test_blocks_are_told_of_the_probed_weights_only(tmp_path: Path) -> None:
+    mine = Fingerprint(architecture="a", signature=(0.5, 0.25))
+    effect = {"mean": 0.81, "low": 0.7, "high": 0.9, "score": 0.1}
+    found = {
+        "fingerprint": mine.model_dump(),
+        "pairs": 60,
+        "blocks": ["mid_block.attentions.0"],
+        "families": {"subject": {"span": {}, "blocks": {"mid_block.attentions.0": effect}}},
+        "roles": {"content": ["mid_block.attentions.0"]},
+    }
+    (tmp_path / "probe.json").write_text(json.dumps(found), "utf-8")
+    told = block_section(block_numbers(mine, tmp_path / "probe.json"))
+    assert "| mid_block.attentions.0 | 0.81 (0.70 to 0.90) |" in told
+    assert "content: mid_block.attentions.0." in told
+    other = mine.model_copy(update={"signature": (0.5, 0.3)})
+    assert block_section(block_numbers(other, tmp_path / "probe.json")) == ""
+    assert block_section(block_numbers(mine, tmp_path / "none.json")) == ""
 
 
 def test_counters_go_on_from_those_of_the_published_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

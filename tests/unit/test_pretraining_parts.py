@@ -16,7 +16,7 @@ from PIL import Image
 from pretraining import checkpoint, package
 from pretraining.controlnet import edges_of, make_controlnet
 from pretraining.image_prompt import FILE, FOLDER, attach_image_prompt, image_states, read_checkpoint, write_checkpoint
-from pretraining.package import refuse_too_large, sizes, write_parts
+from pretraining.package import keep_roles, refuse_too_large, sizes, write_parts
 from safetensors.torch import load_file
 from tests import tiny
 from torch import Tensor, nn
@@ -201,3 +201,14 @@ def test_too_large_a_package_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(package, "LIMIT", 89)
     with pytest.raises(SystemExit, match="nothing was replaced"):
         refuse_too_large(tmp_path / ".model.new", tmp_path)
+
+
+def test_roles_stay_with_the_unet_that_they_were_measured_on(tmp_path: Path) -> None:
+    for name, weights in (("packaged", b"one"), ("same", b"one"), ("other", b"two")):
+        (tmp_path / name / "unet").mkdir(parents=True)
+        (tmp_path / name / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(weights)
+    keep_roles(tmp_path / "same", tmp_path / "packaged")  # none are known yet
+    (tmp_path / "packaged" / "roles.json").write_text("{}")
+    keep_roles(tmp_path / "same", tmp_path / "packaged")
+    keep_roles(tmp_path / "other", tmp_path / "packaged")
+    assert [(tmp_path / name / "roles.json").exists() for name in ("same", "other")] == [True, False]
