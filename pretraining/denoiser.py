@@ -2,14 +2,15 @@
 
 v-prediction on SDXL's noise levels rescaled to zero terminal signal (arXiv 2305.08891), so that plain grounds come out
 in the colour that the words ask for. Weight of each noise level: min(SNR + 1, 5) / (SNR + 1), the truncated form of
-min-SNR (arXiv 2303.09556) for v. AdamW, exponential moving average, 10 % empty captions.
+min-SNR (arXiv 2303.09556) for v. AdamW, exponential moving average, 10 % empty captions. In half of the steps what is
+drawn and how are read by a block each, see `block_captions.py`.
 
 Run: `python -m pretraining.denoiser --minutes 100`; run it again to go on where it stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -17,7 +18,10 @@ from diffusers import DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionM
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor
+from transformers import CLIPTokenizer
 
+from impasto.base.block_prompts import block_prompts
+from pretraining.block_captions import CONTENT, DIVIDED, STYLE, divided_all
 from pretraining.checkpoint import STAGES, load_stage
 from pretraining.latents import load_latents
 from pretraining.options import read_options
@@ -75,6 +79,19 @@ def encode_captions(towers: Towers, ids: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds
 
 
+def caption_ids(tokenizer: CLIPTokenizer, rows: Sequence[Mapping[str, str]]) -> Tensor:
+    """Return tokens of all captions, whole and in parts, shape (whole what how, 3, rows, tokens)."""
+    captions = [[row[f"caption_{index}"] for row in rows] for index in range(3)]
+    parts = [(each, *divided_all(each)) for each in captions]
+    return torch.stack([torch.stack([tokenize(tokenizer, part) for part in each]) for each in parts], dim=1)
+
+
+@torch.no_grad()
+def by_block(towers: Towers, ids: Tensor) -> dict[str, Tensor]:
+    """Return what the two blocks read of captions, shape (whole what how, batch, tokens)."""
+    return {block: encode_captions(towers, part)[0] for block, part in ((CONTENT, ids[1]), (STYLE, ids[2]))}
+
+
 def attention_for(device: torch.device) -> type[AttnProcessor] | type[AttnProcessor2_0]:
     """Return how to attend while training: torch's fused attention is slow backwards in bfloat16 on CPUs."""
     chosen: type[AttnProcessor] | type[AttnProcessor2_0] = AttnProcessor if device.type == "cpu" else AttnProcessor2_0
@@ -118,7 +135,7 @@ def main() -> None:
     device = chosen.device
     vae, latents = load_latents()
     tokenizer, rows = load_tokenizer(), read_rows()
-    ids = torch.stack([tokenize(tokenizer, [row[f"caption_{index}"] for row in rows]) for index in range(3)]).to(device)
+    ids = caption_ids(tokenizer, rows).to(device)
     empty = tokenize(tokenizer, [""])[0].to(device)
     towers = Towers(tokenizer).eval().requires_grad_(False)
     load_stage("towers", {"towers": towers}, None)
@@ -137,16 +154,19 @@ def main() -> None:
     size = torch.tensor([128.0, 128, 0, 0, 128, 128], device=device).expand(chosen.batch, 6)
     for _ in stage.steps():
         index = torch.randint(len(latents), (chosen.batch,), generator=rng, device=device)
-        shown = ids[torch.randint(3, (chosen.batch,), generator=rng, device=device), index]
-        shown[torch.rand(chosen.batch, generator=rng, device=device) < 0.1] = empty
+        shown = ids[:, torch.randint(3, (chosen.batch,), generator=rng, device=device), index]
+        shown[:, torch.rand(chosen.batch, generator=rng, device=device) < 0.1] = empty
+        is_divided = float(torch.rand((), generator=rng, device=device)) < DIVIDED
         x_0 = latents[index]
         noise = torch.randn(x_0.shape, generator=rng, device=device)
         timesteps = torch.randint(1000, (chosen.batch,), generator=rng, device=device)
         x_t = schedule.add_noise(x_0, noise, timesteps)
         with half_where_quick(device):
-            states, pooled = encode_captions(towers, shown)
+            states, pooled = encode_captions(towers, empty.expand_as(shown[0]) if is_divided else shown[0])
             added = {"text_embeds": pooled, "time_ids": size}
-            predicted = predict(x_t, timesteps, states, added_cond_kwargs=added).sample.float()
+            with block_prompts(model, by_block(towers, shown) if is_divided else {}):
+                network = model if is_divided else predict  # a compiled one would be compiled anew for every hook
+                predicted = network(x_t, timesteps, states, added_cond_kwargs=added).sample.float()
         v = schedule.get_velocity(x_0, noise, timesteps)
         stage.learn(weighted_loss(predicted, v, alphas_cumprod[timesteps]))
         average(shadow, model, stage.step)
