@@ -49,7 +49,7 @@ from impasto.workflows.open_base import open_base
 from impasto.workflows.packs import find_pack
 from impasto.workflows.recipes import guidance_for
 from impasto.workflows.subject_words import SUBJECTS, SubjectJudge
-from impasto.workflows.transfer_presets import PRESETS
+from impasto.workflows.transfer_presets import PRESETS, preset
 
 PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
 STYLE_LAYER, PLACES_LAYER = 1, -2
@@ -107,7 +107,8 @@ def ways() -> dict[str, Way]:
         "+ both": Way(studio(teacher=0.4)),
         "+ negative style": Way(studio(teacher=0.4), negative="auto"),
     }
-    for name, values in PRESETS.items():
+    for name in PRESETS:
+        values = preset(name, "pocket")
         control = studio(strength=values["adain"], teacher=values["teacher"])
         found[f"preset {name}"] = Way(control, negative=str(values.get("negative_style", "")))
     return found

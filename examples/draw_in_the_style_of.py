@@ -22,7 +22,7 @@ control: Control
 if adapter == "none":
     control = style_aligned.Control(style_aligned.Settings())
 else:
-    control = style_studio.Control(style_studio.Settings(strength=1.0, teacher=0.4))
+    control = style_studio.Control(style_studio.Settings(strength=0.6, teacher=0.4))
 
 options = impasto.TransferOptions(
     reference=(reference,),

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 import impasto
+from impasto.cli.commands.transfer import read_options
 from impasto.core.config import validated
 from impasto.core.plugins import load_plugin, plugin_names
 from impasto.workflows.generate_options import GenerateOptions
 from impasto.workflows.recipes import recipe_for
 from impasto.workflows.train_options import TrainOptions
+from impasto.workflows.transfer_presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -83,6 +85,11 @@ def test_every_recipe_is_valid(path: Path, learn: str | None) -> None:
     assert base in {"pocket", "sd15", "sdxl"}
     if method_name == "draw":
         validated(GenerateOptions, tomllib.loads(path.read_text("utf-8")) | {"prompt": ("a fox",)}, source=path.name)
+        return
+    if method_name == "transfer":
+        assert set(tomllib.loads(path.read_text("utf-8"))) == set(PRESETS)
+        for name in PRESETS:
+            read_options(["a.png", "--prompt", "a fox", "--preset", name, "--base", base])
         return
     method = load_plugin("impasto.methods", method_name, "Method")
     values = recipe_for(method_name, base, learn)

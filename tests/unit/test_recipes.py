@@ -12,7 +12,8 @@ from impasto.core.config import read_toml
 from impasto.workflows.recipes import recipe_for
 
 FOLDER = Path(str(files("impasto"))) / "recipes"
-OF_METHODS = [path.stem.rpartition("-") for path in sorted(FOLDER.glob("*.toml")) if not path.stem.startswith("draw-")]
+NAMED = [path.stem.rpartition("-") for path in sorted(FOLDER.glob("*.toml"))]
+OF_METHODS = [each for each in NAMED if each[0] not in {"draw", "transfer"}]
 
 
 @pytest.mark.parametrize(("method", "base"), [(method, base) for method, _, base in OF_METHODS])

@@ -14,7 +14,7 @@ import small_adapters
 from conftest import write_pictures
 from impasto.cli.commands.transfer import read_options
 from impasto.cli.main import main
-from impasto.workflows.transfer_presets import PRESETS
+from impasto.workflows.transfer_presets import PRESETS, preset
 
 Call = Callable[..., str]
 
@@ -195,9 +195,10 @@ def test_bad_input_is_one_line(call, tmp_path: Path, name: str) -> None:
     assert not list((tmp_path / "out").glob("*"))
 
 
-def test_presets_are_defaults_that_flags_win_over(tmp_path: Path) -> None:
-    given = ["a.png", "--prompt", "a fox"]
+def test_presets_are_defaults_that_flags_win_over(tmp_path: Path, tiny_folders: dict[str, Path]) -> None:
+    given = ["a.png", "--prompt", "a fox", "--base", str(tiny_folders["sdxl"])]
     for name, values in PRESETS.items():
+        assert preset(name, "sdxl") == values
         options, control = read_options([*given, "--preset", name])
         assert control.settings.strength == values["adain"]
         assert control.settings.teacher == values["teacher"]
@@ -206,8 +207,13 @@ def test_presets_are_defaults_that_flags_win_over(tmp_path: Path) -> None:
     assert (control.settings.strength, control.settings.teacher) == (0.1, 0.4)
     assert control.settings.window == (0.2, 0.9)
     file = tmp_path / "t.toml"
-    file.write_text('preset = "bold"\nteacher = 0.3\nprompt = ["x"]\nreference = ["r.png"]\n')
+    base = json.dumps(str(tiny_folders["sdxl"]))
+    file.write_text(f'preset = "bold"\nteacher = 0.3\nprompt = ["x"]\nreference = ["r.png"]\nbase = {base}\n')
     options, control = read_options(["--config", str(file)])
     assert (control.settings.teacher, options.negative_style, options.reference) == (0.3, "auto", ("r.png",))
+    options, control = read_options(["a.png", "--prompt", "a fox", "--preset", "faithful"])
+    of_pocket = preset("faithful", "pocket")  # has presets of its own
+    assert (control.settings.strength, options.negative_style) == (of_pocket["adain"], "")
+    assert of_pocket != PRESETS["faithful"]
     assert read_options([*given, "--control", "instant-style", "--roles", "style"])[1].name == "instant_style"
     assert torch.is_grad_enabled()

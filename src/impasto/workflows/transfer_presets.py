@@ -6,8 +6,8 @@ They go from words to style, and differ only in settings of StyleStudio and in t
 - "balanced": the paper's own settings.
 - "bold": style first. No teacher, the whole style, and steering away from what is no style in the reference.
 
-What each costs in words and gains in style is measured by `benchmarks/style_studio_pocket.py`, one row for each. Until
-pocket's own adapter is trained these numbers do not exist, and the names say what is intended.
+A base may have presets of its own, in `recipes/transfer-BASE.toml`; pocket has. What each costs in words and gains in
+style is measured on pocket by `benchmarks/style_studio_pocket.py`, one row for each.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from impasto.core.errors import ConfigError
+from impasto.workflows.recipes import recipe_for
 from impasto.workflows.transfer_options import AUTO
 
 BALANCED = "balanced"
@@ -26,8 +27,9 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
 """By name: values of flags."""
 
 
-def preset(name: str) -> Mapping[str, object]:
-    """Return the settings called `name`; raises `ConfigError` that lists the known ones."""
+def preset(name: str, base: str) -> Mapping[str, object]:
+    """Return the settings called `name` for a kind of base; raises `ConfigError` that lists the known ones."""
     if name not in PRESETS:
         raise ConfigError(f"preset {name!r} is unknown: choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    stated = recipe_for("transfer", base).get(name)
+    return stated if isinstance(stated, dict) else PRESETS[name]

@@ -58,7 +58,7 @@ def read_options(arguments: list[str]) -> tuple[TransferOptions, Control]:
         )
     recipe = recipe_for("draw", kind_of_base(arguments))
     if name == DEFAULT_CONTROL:
-        recipe = recipe | dict(preset(chosen or BALANCED))
+        recipe = recipe | dict(preset(chosen or BALANCED, kind_of_base(arguments)))
     from impasto.base import control
     from impasto.workflows.choose_control import find_control, make_control
 
