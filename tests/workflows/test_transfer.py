@@ -170,6 +170,12 @@ BAD = {
     "strength": (("a.png", *PLUS, "--start", "b.png", "--strength", 1.5), "strength = 1.5"),
     "no start": (("a.png", *PLUS, "--strength", 0.5), "--strength has no effect without --start"),
     "adain": (("a.png", *PLUS, "--adain", 1.2), "adain = 1.2"),
+    "more than all": (
+        ("a.png", *PLUS, "--adapter-scale", 2),
+        "--adain 1 x --adapter-scale 2 x weight 1 = 2: ",
+    ),
+    "heavy mask": (("a.png:1.5", *PLUS, "--mask", "left.png"), "--adain 1 x --adapter-scale 1 x weight 1.5 = 1.5"),
+    "one weight": (("a.png:0.5", *PLUS), "weight 0.5 has no effect on a single reference"),
     "mask size": (("a.png", *PLUS, "--mask", "small.png"), "mask small.png has 16x32 pixels"),
     "masks": (("a.png", "b.png", *PLUS, "--mask", "left.png"), "--mask is given 1 times for 2 references"),
     "equal": (("a.png", *PLUS, "--negative-style", "a.png"), "--negative-style a.png equals reference a.png"),
@@ -211,6 +217,7 @@ def test_presets_are_defaults_that_flags_win_over(tmp_path: Path, tiny_folders: 
     file.write_text(f'preset = "bold"\nteacher = 0.3\nprompt = ["x"]\nreference = ["r.png"]\nbase = {base}\n')
     options, control = read_options(["--config", str(file)])
     assert (control.settings.teacher, options.negative_style, options.reference) == (0.3, "auto", ("r.png",))
+    assert read_options([*given, "--preset", "bold", "--guidance-scale", "1"])[0].negative_style == ""
     options, control = read_options(["a.png", "--prompt", "a fox", "--preset", "faithful"])
     of_pocket = preset("faithful", "pocket")  # has presets of its own
     assert (control.settings.strength, options.negative_style) == (of_pocket["adain"], "")

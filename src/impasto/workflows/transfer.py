@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from impasto.adapters.image_prompt import ImagePromptAdapter
 from impasto.base.control import Control
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.controls.style_studio import Control as StyleStudio
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated
@@ -29,6 +30,7 @@ from impasto.workflows.styles import NamedStyle, fit_to, load_styles, notes_on, 
 from impasto.workflows.transfer_options import (
     DEFAULT_STRENGTH,
     TransferOptions,
+    check_shares,
     check_transfer,
     is_sheet,
     read_references,
@@ -57,6 +59,7 @@ def transfer(options: TransferOptions, control: Control) -> Generator[Event]:
     """
     groups = read_all(read_references(options))
     check_transfer(options, control.name, len(groups[0]))
+    check_shares(options, _adain(control), [each.weight for each in groups[0]])
     styles = load_styles(options.style)
     start = None if options.start is None else read_picture(options.start)
     base = open_base(options.base, device=options.device, precision=options.precision)
@@ -88,6 +91,11 @@ def _look(options: TransferOptions, base: LatentDiffusion) -> Look:
     made = look_of(options, options.height or base.resolution, options.width or base.resolution, strength)
     base.latent_shape(made.height, made.width)
     return replace(made, style_guidance_scale=options.style_guidance_scale)
+
+
+def _adain(control: Control) -> float:
+    """Return the share of the words' statistics that `control` replaces by the style's."""
+    return control.settings.strength if isinstance(control, StyleStudio) and control.settings.mix == "adain" else 0.0
 
 
 def _covering(image: Image.Image, look: Look) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -106,6 +107,27 @@ def _parsed(given: str) -> NamedReference:
     if not math.isfinite(weight) or weight < 0:
         raise ConfigError(f"reference {given}: weight {number!r} is no number of at least 0, write FILE or {path}:0.5")
     return NamedReference(Path(path), weight)
+
+
+def check_shares(options: TransferOptions, adain: float, weights: Sequence[float | None]) -> None:
+    """Raise `ConfigError` where the shares of words and style are not between none and all.
+
+    Args:
+        options: Of the command.
+        adain: Strength of cross-modal AdaIN, 0 where there is none.
+        weights: Of the pictures that make one style; None where the user gave none.
+    """
+    if len(weights) == 1 and weights[0] is not None and not options.mask:
+        raise ConfigError(
+            f"weight {weights[0]:g} has no effect on a single reference: weights are shares among several; "
+            f"leave it out, or use --adapter-scale {weights[0]:g}"
+        )
+    heaviest = max(1.0 if each is None or not options.mask else each for each in weights)
+    if (share := adain * options.adapter_scale * heaviest) > 1:
+        raise ConfigError(
+            f"--adain {adain:g} x --adapter-scale {options.adapter_scale:g} x weight {heaviest:g} = {share:g}: "
+            "more than all of the words' statistics cannot be replaced; lower one of them, or use --mix sum"
+        )
 
 
 def check_transfer(options: TransferOptions, control: str, references: int) -> None:

@@ -59,6 +59,8 @@ def read_options(arguments: list[str]) -> tuple[TransferOptions, Control]:
     recipe = recipe_for("draw", kind_of_base(arguments))
     if name == DEFAULT_CONTROL:
         recipe = recipe | dict(preset(chosen or BALANCED, kind_of_base(arguments)))
+        if _given(arguments, "guidance_scale") in {"1", "1.0"}:
+            recipe.pop("negative_style", None)  # nothing steers without guidance
     from impasto.base import control
     from impasto.workflows.choose_control import find_control, make_control
 
@@ -87,7 +89,7 @@ def _model(found: type[ControlClass] | None) -> type[_Options]:
 def _given(arguments: list[str], name: str) -> str | None:
     """Return what flags or a TOML file say of an option that decides which others there are."""
     config_file = peek(arguments, "--config")
-    told = peek(arguments, f"--{name}")
+    told = peek(arguments, f"--{name.replace('_', '-')}")
     if told is None and config_file is not None:
         found = read_toml(Path(config_file)).get(name)
         told = None if found is None else str(found)
