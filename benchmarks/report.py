@@ -174,6 +174,36 @@ def style_studio_cost_section() -> str:
     return section("StyleStudio: what control costs", setting, measured, command=command, result=result)
 
 
+def style_studio_section() -> str:
+    """Return whether AdaIN, teacher and negative style let the words win."""
+    result = read_result("style-studio-pocket")
+    setting = (
+        f"{result['references']} references of three hands that no training saw, {result['prompts']} prompts of other subjects "
+        "on grounds that\nthe reference does not have, 95 % intervals over prompts. Each way at the strength that gave it, on other "
+        "prompts,\nas much style as the plain image prompt has; presets as they are. Style: cosine of Gram matrices with other "
+        "drawings of\nthe same hand. Words won: text alignment against the plain image prompt, paired."
+    )
+    columns = (
+        *("text_alignment", "text_alignment_difference", "style_similarity", "named_colour", "subject_right"),
+        *("content_leak", "layout_edges", "layout_self_similarity"),
+    )
+    rows = [
+        (
+            row["way"],
+            "" if row["strength"] is None else f"{row['strength']:g}",
+            *(f"{row[name]['mean']:.3f} ({row[name]['low']:.3f} to {row[name]['high']:.3f})" for name in columns),
+        )
+        for row in result["rows"]
+    ]
+    spoken = {"text_alignment_difference": "words won", "layout_edges": "layout: edges"}
+    head = ("drawn with", "strength", *(spoken.get(name, name.replace("_", " ")) for name in columns))
+    curve = "![What each strength costs in words and gives in style](results/style-studio-pocket-curve.png)"
+    sheet = "![References, and what each way draws](results/style-studio-pocket.png)"
+    return section(
+        "StyleStudio on pocket", setting, table(head, rows), curve, sheet, command="style_studio_pocket", result=result
+    )
+
+
 def subdivision_section() -> str:
     """Return how well pocket tells people from backgrounds."""
     result = read_result("subdivision")
@@ -300,6 +330,7 @@ SECTIONS = {
     "b-lora-speed": b_lora_speed_section,
     "b-lora-pocket": b_lora_section,
     "style-studio-cost": style_studio_cost_section,
+    "style-studio-pocket": style_studio_section,
     "stylize-pocket": stylize_section,
     "subdivision": subdivision_section,
     "styleforge-pocket-choice": choice_section,

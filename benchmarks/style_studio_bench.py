@@ -1,0 +1,263 @@
+"""References, prompts, ways to draw and the judge of `style_studio_pocket`: what is drawn and how it is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from benchmarks.gram_judge import PACKS, Judge, make_judge
+from impasto.adapters.automatic_negative import automatic_negative
+from impasto.adapters.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
+from impasto.base.control import Control
+from impasto.base.image_tokens import ImageTokens
+from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.source import find_base
+from impasto.controls.instant_style import Control as InstantStyle
+from impasto.controls.instant_style import Settings as InstantSettings
+from impasto.controls.style_aligned import Control as StyleAligned
+from impasto.controls.style_aligned import Settings as AlignedSettings
+from impasto.controls.style_studio import Control as StyleStudio
+from impasto.controls.style_studio import Settings as StudioSettings
+from impasto.core.rng import generator
+from impasto.data.images import fit_square, to_tensor
+from impasto.metrics.content_leak import content_leaks
+from impasto.metrics.gram import gram
+from impasto.metrics.layout import edge_similarity, layout_stability, self_similarity_agreement
+from impasto.metrics.named_colour import GROUNDS, ground_of, named_colour_obeyed
+from impasto.workflows.companions import Reference
+from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.held_back import read_held_back
+from impasto.workflows.open_base import open_base
+from impasto.workflows.packs import find_pack
+from impasto.workflows.subject_words import SUBJECTS, SubjectJudge, with_article
+
+PLACES_LAYER = -2
+RESAMPLES = 2000
+WORDS_ALONE, IMAGE_PROMPT = "words alone", "image prompt"
+
+Pairs = Sequence[tuple[int, int]]
+"""(prompt, reference)."""
+
+Scores = Mapping[str, Mapping[int, float]]
+"""By the name of what was measured: the mean over references, by prompt."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A reference with what is known of it."""
+
+    pack: str
+    name: str
+    subject: int
+    ground: str
+    picture: Image.Image
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A prompt."""
+
+    text: str
+    subject: int
+    ground: str
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to draw.
+
+    Attributes:
+        mix: "adain" or "sum" by StyleStudio at some strength, or "instant", "aligned" or "none", which have none.
+        teacher: Share of the steps with a teacher.
+        negative: "auto" to steer away from what is no style in the reference, or "".
+    """
+
+    mix: str
+    teacher: float = 0.0
+    negative: str = ""
+
+    @property
+    def has_strength(self) -> bool:
+        """Whether a strength can be chosen."""
+        return self.mix in {"adain", "sum"}
+
+    def control(self, strength: float) -> Control | None:
+        """Return what joins words and style."""
+        if self.mix == "none":
+            return None
+        if self.mix == "instant":
+            return InstantStyle(InstantSettings())
+        if self.mix == "aligned":
+            return StyleAligned(AlignedSettings())
+        values = {"mix": self.mix, "teacher": self.teacher, "strength": strength}
+        return StyleStudio(StudioSettings.model_validate(values))
+
+
+WAYS: Mapping[str, Way] = {
+    WORDS_ALONE: Way("none"),
+    IMAGE_PROMPT: Way("sum"),
+    "InstantStyle": Way("instant"),
+    "StyleAligned": Way("aligned"),
+    "+ AdaIN": Way("adain"),
+    "+ teacher": Way("sum", teacher=0.4),
+    "+ both": Way("adain", teacher=0.4),
+    "+ negative style": Way("adain", teacher=0.4, negative="auto"),
+}
+"""The ways of the table."""
+
+
+def read_references(per_pack: int) -> list[Shown]:
+    """Return held-back drawings of subjects that the judge knows, evenly spaced, of every pack."""
+    found = []
+    for pack in PACKS:
+        known = [each for each in read_held_back(find_pack(pack), demo_only=False) if _spoken(each.name) in SUBJECTS]
+        chosen = [known[index] for index in np.linspace(0, len(known) - 1, min(per_pack, len(known))).astype(int)]
+        for each in chosen:
+            subject = SUBJECTS.index(_spoken(each.name))
+            found.append(Shown(pack, each.name, subject, ground_of(each.picture), each.picture))
+    return found
+
+
+def _spoken(name: str) -> str:
+    return name.replace("-", " ")
+
+
+def make_prompts(count: int) -> list[Wanted]:
+    """Return prompts that go through subjects and grounds at their own paces."""
+    grounds = [name for name in GROUNDS if name not in {"black", "gray"}]
+    order = torch.randperm(len(SUBJECTS), generator=generator(11)).tolist()
+    made = []
+    for index in range(count):
+        subject, ground = order[index % len(order)], grounds[(5 * index + index // len(grounds)) % len(grounds)]
+        text = f"{with_article(SUBJECTS[subject])} on {with_article(ground)} background"
+        made.append(Wanted(text, subject, ground))
+    return made
+
+
+def pairs_of(prompts: Sequence[Wanted], references: Sequence[Shown]) -> list[tuple[int, int]]:
+    """Return (prompt, reference) for all that differ in subject and ground."""
+    return [
+        (p, r)
+        for p, wanted in enumerate(prompts)
+        for r, shown in enumerate(references)
+        if wanted.subject != shown.subject and wanted.ground != shown.ground
+    ]
+
+
+def hands(judge: Judge) -> dict[str, tuple[Tensor, int]]:
+    """Return for every pack the sum of the directions of its held-back drawings' Gram matrices, and their number."""
+    found = {}
+    for pack in PACKS:
+        drawings = [each.picture for each in read_held_back(find_pack(pack), demo_only=False)]
+        directions = _directions(judge, drawings)
+        found[pack] = directions.sum(dim=0), len(directions)
+    return found
+
+
+def _directions(judge: Judge, pictures: Sequence[Image.Image]) -> Tensor:
+    centred = (gram(judge.features.places(list(pictures), judge.layer)) - judge.centre).flatten(1)
+    return torch.nn.functional.normalize(centred, dim=1)
+
+
+class Bench:
+    """Base, adapter and judge.
+
+    Style is judged by the hand, not by the reference: cosine to the mean of all other held-back drawings of its pack,
+    so that neither the reference's subject nor its ground counts.
+    """
+
+    def __init__(self, references: Sequence[Shown], look: Look) -> None:
+        self.base: LatentDiffusion = open_base("pocket", device="cpu")
+        self.adapter: ImagePromptAdapter = open_image_prompt(_own_adapter(), self.base)
+        self.look, self.references, self.judge = look, references, make_judge()
+        self.tokens = [self.adapter.tokens([each.picture]) for each in references]
+        self.automatic = [automatic_negative(each) for each in self.tokens]
+        self.null: ImageTokens = self.adapter.null()
+        self.subjects = SubjectJudge(self.judge.features)
+        sums, own = hands(self.judge), _directions(self.judge, [each.picture for each in references])
+        others = [
+            (sums[each.pack][0] - mine) / (sums[each.pack][1] - 1) for each, mine in zip(references, own, strict=True)
+        ]
+        self.hands = torch.nn.functional.normalize(torch.stack(others), dim=1)
+
+    def draw(self, way: Way, strength: float, prompts: Sequence[Wanted], pairs: Pairs, seed: int) -> list[Image.Image]:
+        """Return a picture for every pair; without a reference, the same one for all pairs of a prompt."""
+        if way.mix == "none":
+            asked = list(dict.fromkeys(p for p, _ in pairs))
+            requests = [Request(prompts[p].text, seed) for p in asked]
+            plain = dict(zip(asked, (image for _, image in draw(self.base, requests, self.look)), strict=True))
+            return [plain[p] for p, _ in pairs]
+        if way.mix == "aligned":
+            return self._beside(way, prompts, pairs, seed)
+        requests = [self._request(way, prompts[p].text, r, seed) for p, r in pairs]
+        return [image for _, image in draw(self.base, requests, self.look, way.control(strength))]
+
+    def _request(self, way: Way, prompt: str, reference: int, seed: int) -> Request:
+        negative = self.automatic[reference] if way.negative else self.null
+        return Request(prompt, seed, images=(self.tokens[reference],), negative_images=(negative,))
+
+    def _beside(self, way: Way, prompts: Sequence[Wanted], pairs: Pairs, seed: int) -> list[Image.Image]:
+        drawn: dict[tuple[int, int], Image.Image] = {}
+        for r, shown in enumerate(self.references):
+            if own := [pair for pair in pairs if pair[1] == r]:
+                square = fit_square(shown.picture, self.look.width)[0]
+                words = f"{with_article(SUBJECTS[shown.subject])} on {with_article(shown.ground)} background"
+                requests = [Request(prompts[p].text, seed) for p, _ in own]
+                beside = draw(self.base, requests, self.look, way.control(1.0), reference=Reference(square, words))
+                drawn |= dict(zip(own, (image for _, image in beside), strict=True))
+        return [drawn[pair] for pair in pairs]
+
+    def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[Wanted], pairs: Pairs) -> Scores:
+        """Return all numbers by prompt."""
+        features, found = self.judge.features.extract(pictures), torch.tensor(self.subjects.found(pictures))
+        asked = torch.tensor([prompts[p].subject for p, _ in pairs])
+        of_reference = torch.tensor([self.references[r].subject for _, r in pairs])
+        texts = self.judge.features.text([prompts[p].text for p, _ in pairs])
+        own = torch.stack([self.hands[r] for _, r in pairs])
+        each = {
+            "text_alignment": (features * texts).sum(dim=1).numpy(),
+            "named_colour": named_colour_obeyed(pictures, [prompts[p].ground for p, _ in pairs]).astype(float),
+            "subject_right": (found == asked).double().numpy(),
+            "style_similarity": (_directions(self.judge, pictures) * own).sum(dim=1).numpy(),
+            "content_leak": content_leaks(found, of_reference, asked).double().numpy(),
+        }
+        return {name: by_prompt(values, pairs) for name, values in each.items()} | self._stability(pictures, pairs)
+
+    def _stability(self, pictures: Sequence[Image.Image], pairs: Pairs) -> dict[str, dict[int, float]]:
+        """Return both measures of layout for each prompt: the mean over all pairs of its pictures, of one seed."""
+        pixels = torch.stack([to_tensor(picture) for picture in pictures])
+        places = self.judge.features.places(pictures, PLACES_LAYER)
+        found: dict[str, dict[int, float]] = {"layout_edges": {}, "layout_self_similarity": {}}
+        for prompt in dict.fromkeys(p for p, _ in pairs):
+            rows = [index for index, (p, _) in enumerate(pairs) if p == prompt]
+            if len(rows) > 1:
+                found["layout_edges"][prompt] = layout_stability(pixels[rows], edge_similarity)
+                found["layout_self_similarity"][prompt] = layout_stability(places[rows], self_similarity_agreement)
+        return found
+
+
+def _own_adapter() -> Path:
+    return Path(find_base("pocket").location) / OWN
+
+
+def by_prompt(values: np.ndarray[Any, Any], pairs: Pairs) -> dict[int, float]:
+    """Return the mean over references for each prompt: pictures of one prompt are not independent."""
+    prompts = np.array([p for p, _ in pairs])
+    return {int(p): float(values[prompts == p].mean()) for p in dict.fromkeys(prompts.tolist())}
+
+
+def interval(values: Sequence[float]) -> dict[str, float]:
+    """Return the mean over prompts with its 95 % interval, by the bootstrap over prompts."""
+    each = np.array(values)
+    if not len(each):
+        return {}
+    drawn = np.random.default_rng(0).integers(0, len(each), (RESAMPLES, len(each)))
+    low, high = np.quantile(each[drawn].mean(axis=1), [0.025, 0.975])
+    return {"mean": round(float(each.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
