@@ -14,13 +14,12 @@ from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.loading import quiet_loading
 from impasto.data.images import to_tensor
 from impasto.metrics.named_colour import ground_of
-from pretraining import checkpoint
 from pretraining.data.compose import GROUNDS, on_ground
 from pretraining.data.render import render_set
 from pretraining.data.sets import TRAINED
 from pretraining.data.split import unseen_pairs
 from pretraining.image_prompt import FILE, FOLDER
-from pretraining.judge import STAGE, Judge, held_back_accuracies, load_judge
+from pretraining.judge import Judge, held_back_accuracies, load_judge
 from pretraining.measures import GUIDANCE, SIDE, STEPS, Asked, ask, draw_prompts, words_for
 from pretraining.package import PACKAGED
 
@@ -62,9 +61,10 @@ def judge_numbers(
         asked: What they should show.
         is_full: Whether the base was trained with the full grammar, which holds pairs out.
     """
-    if not (checkpoint.STAGES / STAGE).exists():
+    try:
+        judge = load_judge()
+    except FileNotFoundError:
         return {"judge": MISSING}
-    judge = load_judge()
     itself = held_back_accuracies(judge, 4000)
     shown = judged(judge, pictures, asked)
     numbers: dict[str, object] = {

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
@@ -30,6 +32,8 @@ from pretraining.precision import half_where_quick
 from pretraining.stage import Stage
 
 STAGE = "judge"
+PUBLISHED = Path("pretraining/published/judge.safetensors")
+"""The judge that the numbers of the model card come from."""
 HELD_BACK = 0.05
 """Share of compositions that the judge is never trained on."""
 
@@ -136,16 +140,42 @@ def remember(classes: Classes) -> None:
 
 
 def load_judge() -> Judge:
-    """Return the trained judge.
+    """Return the judge of the stages' folder, or the published one if none was trained here.
 
     Raises:
-        FileNotFoundError: It is not trained yet.
+        FileNotFoundError: There is neither.
     """
+    if not (checkpoint.STAGES / STAGE).exists():
+        return _load_published(PUBLISHED)
     stored = json.loads(_classes_file().read_text("utf-8"))
     classes = Classes(tuple(stored["subjects"]), tuple(stored["styles"]))
     network = JudgeNetwork(len(classes.subjects), len(classes.styles))
-    if not checkpoint.load_stage(STAGE, {"judge": network}, None):
+    checkpoint.load_stage(STAGE, {"judge": network}, None)
+    return Judge(classes, network.eval())
+
+
+def publish(judge: Judge, path: Path) -> None:
+    """Write the judge in half precision, with its classes in the header: whoever measures pocket has the same one."""
+    state = {
+        name: value.half() if value.is_floating_point() else value for name, value in judge.network.state_dict().items()
+    }
+    save_file(
+        {name: value.contiguous() for name, value in state.items()},
+        path,
+        {"classes": json.dumps(asdict(judge.classes))},
+    )
+
+
+def _load_published(path: Path) -> Judge:
+    if not path.exists():
         raise FileNotFoundError(f"{checkpoint.STAGES / STAGE} does not exist: run pretraining.judge first")
+    with safe_open(path, framework="pt") as opened:
+        stored = json.loads(opened.metadata()["classes"])
+    classes = Classes(tuple(stored["subjects"]), tuple(stored["styles"]))
+    network = JudgeNetwork(len(classes.subjects), len(classes.styles))
+    network.load_state_dict(
+        {name: value.to(network.state_dict()[name].dtype) for name, value in load_file(path).items()}
+    )
     return Judge(classes, network.eval())
 
 
@@ -169,7 +199,7 @@ def judge_loss(logits: tuple[Tensor, Tensor], subjects: Tensor, style: Tensor) -
 
 def main() -> None:
     """Train for a number of minutes; say how well held-back renders are judged at every save and at the end."""
-    chosen = read_options(__doc__ or "", minutes=30, batch=128, rate=3e-3, many_sets=True)
+    chosen = read_options(__doc__ or "", minutes=30, batch=128, rate=3e-3, judges=True)
     pictures = torch.cat([read_pictures(folder) for folder in chosen.built])
     rows = [row for folder in chosen.built for row in read_rows(folder)]
     classes = classes_of(rows)
@@ -194,6 +224,8 @@ def main() -> None:
             print({name: str(found) for name, found in held_back_accuracies(judge, 500).items()}, flush=True)
     for name, found in held_back_accuracies(judge, 4000).items():
         print(f"{name}: {found}")
+    if chosen.publish:
+        publish(judge, PUBLISHED)
 
 
 if __name__ == "__main__":

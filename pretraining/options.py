@@ -10,7 +10,7 @@ import torch
 from pretraining.data.build import BUILT
 
 
-def read_options(about: str, *, minutes: float, batch: int, rate: float, many_sets: bool = False) -> argparse.Namespace:
+def read_options(about: str, *, minutes: float, batch: int, rate: float, judges: bool = False) -> argparse.Namespace:
     """Return the options of the command line; these are the defaults.
 
     Args:
@@ -18,7 +18,7 @@ def read_options(about: str, *, minutes: float, batch: int, rate: float, many_se
         minutes: Length of the run.
         batch: Rows of a step.
         rate: Learning rate at its highest.
-        many_sets: Whether the stage can learn from several built data sets at once.
+        judges: Whether the stage is the judge, which can learn from several built data sets and is published alone.
     """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--minutes", type=float, default=minutes)
@@ -28,6 +28,7 @@ def read_options(about: str, *, minutes: float, batch: int, rate: float, many_se
     parser.add_argument("--anew", action="store_true", help="keep the weights, let the rate start again")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"), help="cpu or cuda")
     parser.add_argument("--compile", action="store_true", help="compile the networks: slow to start, quicker after")
-    if many_sets:
+    if judges:
+        parser.add_argument("--publish", action="store_true", help="at the end, write what is under version control")
         parser.add_argument("--built", type=Path, nargs="+", default=[BUILT], help="folders of built pictures")
     return parser.parse_args()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pretraining import checkpoint, evaluate, evaluate_parts
+from pretraining import checkpoint, evaluate, evaluate_parts, judge
 from pretraining.data.compose import GROUNDS
 from pretraining.data.subjects import with_article
 from pretraining.evaluate_blocks import block_numbers, block_section
@@ -37,6 +37,7 @@ def test_prompts_name_grounds_that_are_kept_and_pairs_that_are_seen() -> None:
 
 def test_what_is_not_trained_is_said_and_not_in_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "STAGES", tmp_path)
+    monkeypatch.setattr(judge, "PUBLISHED", tmp_path / "judge.safetensors")
     monkeypatch.setattr(evaluate, "STAGES", tmp_path)
     monkeypatch.setattr(evaluate, "FORMER", tmp_path / "former.json")
     monkeypatch.setattr(evaluate, "PACKAGED", tmp_path)

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 from pretraining import checkpoint
-from pretraining.judge import Classes, Judge, classes_of, is_held_back, judge_loss, load_judge, remember
+from pretraining import judge as judge_stage
+from pretraining.judge import Classes, Judge, classes_of, is_held_back, judge_loss, load_judge, publish, remember
 from pretraining.judge_network import JudgeNetwork, disturbed, shrunk
 from tests import tiny
+
+from impasto.data.images import read_picture, to_tensor
+from impasto.workflows.packs import find_pack
 
 ROWS = [
     {"subject": "owl", "hand": "noto", "ground": "red"},
@@ -58,6 +62,7 @@ def test_judge_learns_and_takes_bytes_or_floats() -> None:
 
 def test_judge_comes_back_with_its_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "STAGES", tmp_path)
+    monkeypatch.setattr(judge_stage, "PUBLISHED", tmp_path / "judge.safetensors")
     with pytest.raises(FileNotFoundError):
         load_judge()
     judge = Judge(classes_of(ROWS), JudgeNetwork(2, 3))
@@ -70,6 +75,28 @@ def test_judge_comes_back_with_its_classes(tmp_path: Path, monkeypatch: pytest.M
     remember(judge.classes)
     with pytest.raises(SystemExit, match="other subjects or styles"):
         remember(Classes(("fox",), ("noto",)))
+
+
+def test_the_published_judge_judges_where_none_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "STAGES", tmp_path)
+    monkeypatch.setattr(judge_stage, "PUBLISHED", tmp_path / "judge.safetensors")
+    judge = Judge(classes_of(ROWS), JudgeNetwork(2, 3))
+    publish(judge, tmp_path / "judge.safetensors")
+    pictures = torch.rand((2, 3, 128, 128), generator=rng()) * 2 - 1
+    loaded = load_judge()
+    assert loaded.classes == judge.classes
+    for mine, theirs in zip(loaded.judge_pictures(pictures), judge.judge_pictures(pictures), strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-2, rtol=1e-2)
+
+
+def test_the_judge_that_is_published_knows_real_drawings() -> None:
+    judge, folder = load_judge(), find_pack("openmoji").folder / "auxiliary"  # drawn by a hand that it knows, Twemoji
+    paths = [path for path in sorted(folder.glob("*.png")) if path.stem in judge.classes.subjects]
+    pictures = torch.stack([to_tensor(read_picture(path).image) for path in paths])
+    top = judge.judge_pictures(pictures)[0].topk(5, dim=1).indices.tolist()
+    right = [judge.classes.subjects.index(path.stem) in found for path, found in zip(paths, top, strict=True)]
+    assert len(paths) >= 15
+    assert sum(right) / len(right) >= 0.9
 
 
 def test_disturbed_pictures_keep_their_shape_and_are_not_mirrored() -> None:
