@@ -226,6 +226,10 @@ def subdivision_section() -> str:
     )
 
 
+def _compiled(result: Mapping[str, Any]) -> str:
+    return " --compile" if result.get("compile") else ""
+
+
 def step_speed_section() -> str:
     """Return the training step against the plain loop."""
     result = read_result("step-speed")
@@ -246,7 +250,7 @@ def step_speed_section() -> str:
         ]
         parts += [f"**{case['case']}**", table(("", "seconds a step", "pictures a second", "times as fast"), rows)]
     title = "A training step against the example scripts' loop"
-    return section(title, setting, *parts, command="step_speed --compile", result=result)
+    return section(title, setting, *parts, command=f"step_speed{_compiled(result)}", result=result)
 
 
 def step_ladder_section() -> str:
@@ -270,7 +274,7 @@ def step_ladder_section() -> str:
     ]
     head = ("change", "onto", "predicted", "measured", "seconds a step", "in impasto", "guess")
     title = "One optimisation after the other"
-    return section(title, setting, table(head, rows), command="step_ladder --compile", result=result)
+    return section(title, setting, table(head, rows), command=f"step_ladder{_compiled(result)}", result=result)
 
 
 def memory_section() -> str:

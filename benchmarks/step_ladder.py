@@ -147,7 +147,14 @@ def main() -> None:
     rows = measure(ladder(with_compile=chosen.compile), chosen.rounds)
     print(*rows, sep="\n")
     if not chosen.dry:
-        facts = {"threads": THREADS, "rounds": chosen.rounds, "pictures": ROWS, "rank": RANK, "rows": rows}
+        facts = {
+            "threads": THREADS,
+            "rounds": chosen.rounds,
+            "compile": chosen.compile,
+            "pictures": ROWS,
+            "rank": RANK,
+            "rows": rows,
+        }
         print(save_result("step-ladder", {"question": (__doc__ or "").splitlines()[0], **facts}))
 
 

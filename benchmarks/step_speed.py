@@ -170,12 +170,8 @@ def main() -> None:
                 compared.append({"case": case.name, "rows": rows})
                 print(case.name, *rows, sep="\n  ", flush=True)
     if not chosen.dry:
-        question = (__doc__ or "").splitlines()[0]
-        print(
-            save_result(
-                "step-speed", {"question": question, "threads": THREADS, "rounds": chosen.rounds, "cases": compared}
-            )
-        )
+        facts = {"threads": THREADS, "rounds": chosen.rounds, "compile": chosen.compile, "cases": compared}
+        print(save_result("step-speed", {"question": (__doc__ or "").splitlines()[0], **facts}))
 
 
 if __name__ == "__main__":
