@@ -157,6 +157,10 @@ def test_style_words_follow_the_prompt_once(files: dict[str, str]) -> None:
         (["--style", "{monet}", "--subject", "A fox", "--keep-colour", "0.4"], "no effect without --content"),
         (["--style", "{monet}", "--subject", "A fox", "--strip", "4"], "give two --style files, not 1"),
         (
+            ["--style", "{monet}", "--style", "{cat}", "--subject", "A fox", "--strip", "4", "--out", "x.png"],
+            "--out x.png is one picture, --strip makes several: name a folder",
+        ),
+        (
             ["--style", "{monet}", "--style", "{cat}", "--subject", "A fox", "--strip", "4", "--num-images", "2"],
             "--num-images 2 has no effect with --strip",
         ),

@@ -60,7 +60,8 @@ def requests_of(
     options: MixOptions, base: LatentDiffusion, contents: Sequence[NamedStyle], styles: Sequence[NamedStyle]
 ) -> list[Request]:
     """Return one request for every seed, with the content block's own words where that is asked for."""
-    content = " and ".join(dict.fromkeys(_content_words(named) for named in contents))
+    are_needed = not options.prompt or options.prompts_per_role
+    content = " and ".join(dict.fromkeys(_content_words(named) for named in contents)) if are_needed else ""
     prompt = options.prompt or _prompt(content or options.subject, options.words, styles)
     per_block: Mapping[str, str] = {}
     if options.prompts_per_role:

@@ -60,6 +60,9 @@ def check_parts(options: MixOptions) -> None:
         f"--strip goes from one style to another: give two --style files, not {len(options.style)}": bool(
             options.strip and len(options.style) != 2
         ),
+        f"--out {options.out} is one picture, --strip makes several: name a folder": bool(
+            options.strip and options.out.suffix
+        ),
         f"--num-images {options.num_images} has no effect with --strip: leave it out": bool(
             options.strip and options.num_images > 1
         ),
