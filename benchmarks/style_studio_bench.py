@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import ControlNetModel
 from PIL import Image
 from torch import Tensor
 
 from benchmarks.gram_judge import PACKS, Judge, make_judge
 from impasto.adapters.automatic_negative import automatic_negative
 from impasto.adapters.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
+from impasto.adapters.reference_squares import squares
 from impasto.base.control import Control
+from impasto.base.controlnet import FOLDER as CONTROLNET
+from impasto.base.controlnet import Structure, open_controlnet
 from impasto.base.image_tokens import ImageTokens
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.source import find_base
@@ -26,6 +30,7 @@ from impasto.controls.style_aligned import Settings as AlignedSettings
 from impasto.controls.style_studio import Control as StyleStudio
 from impasto.controls.style_studio import Settings as StudioSettings
 from impasto.core.rng import generator
+from impasto.data.edges import CANNY, canny_edges
 from impasto.data.images import fit_square, to_tensor
 from impasto.metrics.content_leak import content_leaks
 from impasto.metrics.gram import gram
@@ -39,6 +44,7 @@ from impasto.workflows.packs import find_pack
 from impasto.workflows.subject_words import SUBJECTS, SubjectJudge, with_article
 
 PLACES_LAYER = -2
+EDGES_SCALE = 0.5
 RESAMPLES = 2000
 WORDS_ALONE, IMAGE_PROMPT = "words alone", "image prompt"
 
@@ -76,7 +82,8 @@ class Way:
     Attributes:
         mix: "adain" or "sum" by StyleStudio at some strength, or "instant", "aligned" or "none", which have none.
         teacher: Share of the steps with a teacher.
-        negative: "auto" to steer away from what is no style in the reference, or "".
+        negative: "auto" to steer away from what is no style in the reference by its tokens, "picture" from what the
+            Canny ControlNet draws of it without its style, or "".
     """
 
     mix: str
@@ -109,6 +116,7 @@ WAYS: Mapping[str, Way] = {
     "+ teacher": Way("sum", teacher=0.4),
     "+ both": Way("adain", teacher=0.4),
     "+ negative style": Way("adain", teacher=0.4, negative="auto"),
+    "+ negative picture": Way("adain", teacher=0.4, negative="picture"),
 }
 """The ways of the table."""
 
@@ -136,19 +144,34 @@ def make_prompts(count: int) -> list[Wanted]:
     made = []
     for index in range(count):
         subject, ground = order[index % len(order)], grounds[(5 * index + index // len(grounds)) % len(grounds)]
-        text = f"{with_article(SUBJECTS[subject])} on {with_article(ground)} background"
-        made.append(Wanted(text, subject, ground))
+        made.append(Wanted(_words(subject, ground), subject, ground))
     return made
 
 
-def pairs_of(prompts: Sequence[Wanted], references: Sequence[Shown]) -> list[tuple[int, int]]:
-    """Return (prompt, reference) for all that differ in subject and ground."""
-    return [
-        (p, r)
-        for p, wanted in enumerate(prompts)
-        for r, shown in enumerate(references)
-        if wanted.subject != shown.subject and wanted.ground != shown.ground
-    ]
+def words_for(shown: Shown) -> str:
+    """Return what a reference shows, without its style."""
+    return _words(shown.subject, shown.ground)
+
+
+def _words(subject: int, ground: str) -> str:
+    return f"{with_article(SUBJECTS[subject])} on {with_article(ground)} background"
+
+
+def pairs_of(prompts: Sequence[Wanted], references: Sequence[Shown], per_pack: int) -> list[tuple[int, int]]:
+    """Return (prompt, reference), up to `per_pack` for each prompt, that differ in subject and ground.
+
+    Every prompt begins where the one before stopped, so that all references have their turns.
+    """
+    pairs = []
+    for pack in PACKS:
+        own = [r for r, shown in enumerate(references) if shown.pack == pack]
+        for p, wanted in enumerate(prompts):
+            turns = [own[(p * per_pack + turn) % len(own)] for turn in range(len(own))]
+            fitting = [
+                r for r in turns if references[r].subject != wanted.subject and references[r].ground != wanted.ground
+            ]
+            pairs += [(p, r) for r in fitting[:per_pack]]
+    return sorted(pairs)
 
 
 def hands(judge: Judge) -> dict[str, tuple[Tensor, int]]:
@@ -179,6 +202,8 @@ class Bench:
         self.look, self.references, self.judge = look, references, make_judge()
         self.tokens = [self.adapter.tokens([each.picture]) for each in references]
         self.automatic = [automatic_negative(each) for each in self.tokens]
+        self._controlnet: ControlNetModel | None = None
+        self._from_pictures: dict[int, ImageTokens] = {}
         self.null: ImageTokens = self.adapter.null()
         self.subjects = SubjectJudge(self.judge.features)
         sums, own = hands(self.judge), _directions(self.judge, [each.picture for each in references])
@@ -200,17 +225,30 @@ class Bench:
         return [image for _, image in draw(self.base, requests, self.look, way.control(strength))]
 
     def _request(self, way: Way, prompt: str, reference: int, seed: int) -> Request:
-        negative = self.automatic[reference] if way.negative else self.null
+        negatives = {"": lambda _: self.null, "auto": self.automatic.__getitem__, "picture": self._from_picture}
+        negative = negatives[way.negative](reference)
         return Request(prompt, seed, images=(self.tokens[reference],), negative_images=(negative,))
+
+    def _from_picture(self, reference: int) -> ImageTokens:
+        """Return the tokens of what `impasto negative-style` draws of a reference whose words are known."""
+        if reference not in self._from_pictures:
+            if self._controlnet is None:
+                self._controlnet = open_controlnet(str(_own_adapter().parents[1] / CONTROLNET), self.base)
+            shown = self.references[reference]
+            square = squares(shown.picture, "pad")[0].resize((self.look.width,) * 2, Image.Resampling.LANCZOS)
+            hook = Structure(self._controlnet, canny_edges(square, *CANNY, in_colour=True), EDGES_SCALE)
+            drawn = draw(self.base, [Request(words_for(shown), seed=0)], self.look, hook=hook)
+            self._from_pictures[reference] = self.adapter.tokens([image for _, image in drawn])
+        return self._from_pictures[reference]
 
     def _beside(self, way: Way, prompts: Sequence[Wanted], pairs: Pairs, seed: int) -> list[Image.Image]:
         drawn: dict[tuple[int, int], Image.Image] = {}
         for r, shown in enumerate(self.references):
             if own := [pair for pair in pairs if pair[1] == r]:
                 square = fit_square(shown.picture, self.look.width)[0]
-                words = f"{with_article(SUBJECTS[shown.subject])} on {with_article(shown.ground)} background"
                 requests = [Request(prompts[p].text, seed) for p, _ in own]
-                beside = draw(self.base, requests, self.look, way.control(1.0), reference=Reference(square, words))
+                reference = Reference(square, words_for(shown))
+                beside = draw(self.base, requests, self.look, way.control(1.0), reference=reference)
                 drawn |= dict(zip(own, (image for _, image in beside), strict=True))
         return [drawn[pair] for pair in pairs]
 

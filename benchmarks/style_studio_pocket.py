@@ -1,11 +1,12 @@
 """Do AdaIN, teacher and negative style let the words win, at no loss of style? Ways to draw, on pocket.
 
 References are held-back drawings of the three packs, which no training saw. Prompts ask for another subject than the
-reference shows, on a ground that it does not have. Half of the prompts are for choosing: on them every way is drawn at
-several strengths (the curve), and each is given the strength at which it has as much style as the plain image prompt
-at full strength. The table is of the other half, at these strengths: where style is equal, words can be compared.
-Beside the ways stand the base without any reference, and the presets of `impasto transfer`. Intervals are percentiles
-of the bootstrap over prompts; differences to the plain image prompt are paired by prompt.
+reference shows, on a ground that it does not have; every prompt meets some of the references, and all have their turns.
+Half of the prompts are for choosing: on them every way is drawn at several strengths (the curve), and each is given the
+strength at which it has as much style as the plain image prompt at full strength. The table is of the other half, at
+these strengths: where style is equal, words can be compared. Beside the ways stand the base without any reference, and
+the presets of `impasto transfer`. Intervals are percentiles of the bootstrap over prompts; differences to the plain
+image prompt are paired by prompt.
 
 Run: `python -m benchmarks.style_studio_pocket`; run again to go on, for every row is kept in `runs/` once it is there.
 """
@@ -49,6 +50,7 @@ from impasto.workflows.open_base import open_base
 from impasto.workflows.recipes import guidance_for
 from impasto.workflows.transfer_presets import PRESETS, preset
 
+ACROSS = 12
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 KEPT = Path("runs") / "style-studio-pocket"
 
@@ -62,6 +64,7 @@ class Task:
     strength: float
     is_for_choosing: bool
     references: int
+    per_prompt: int
     prompts: int
     seeds: int
     steps: int
@@ -98,7 +101,7 @@ def _draw_and_score(task: Task, folder: Path) -> None:
     torch.set_num_threads(1)
     bench = bench_of(task)
     prompts = make_prompts(task.prompts)[0 if task.is_for_choosing else 1 :: 2]
-    pairs = pairs_of(prompts, bench.references)
+    pairs = pairs_of(prompts, bench.references, task.per_prompt)
     runs: list[Scores] = []
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(task.seeds):
@@ -169,20 +172,22 @@ def draw_curve(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def sheet(tasks: Sequence[Task], known: str) -> Image.Image:
-    """Return the first prompt of every reference, a row for each way, below the references."""
+    """Return the first prompt of some references, a row for each way, below the references."""
     references = read_references(tasks[0].references)
-    shown = [each for each in range(len(references)) if (tasks[0].folder(known) / f"{each}.png").exists()]
+    there = [each for each in range(len(references)) if (tasks[0].folder(known) / f"{each}.png").exists()]
+    shown = [there[index] for index in np.linspace(0, len(there) - 1, min(ACROSS, len(there))).astype(int)]
     rows = [("reference", [references[each].picture.convert("RGB").resize((128, 128)) for each in shown])]
     rows += [
         (task.name, [Image.open(task.folder(known) / f"{each}.png").convert("RGB") for each in shown]) for task in tasks
     ]
-    return labelled_grid(rows, columns=min(len(shown), 12))
+    return labelled_grid(rows, columns=len(shown))
 
 
 def main() -> None:
     """Measure, and write JSON, curve and sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--references", type=int, default=4, help="of each pack; half as many for choosing")
+    parser.add_argument("--references", type=int, default=30, help="of each pack")
+    parser.add_argument("--per-prompt", type=int, default=4, help="of each pack; half as many for choosing")
     parser.add_argument("--prompts", type=int, default=40, help="half of them for choosing, half for the table")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=20)
@@ -192,8 +197,9 @@ def main() -> None:
     base = open_base("pocket", device="cpu")
     adapter = (Path(find_base("pocket").location) / OWN).read_bytes()
     known = f"{base.fingerprint()} {hashlib.sha256(adapter).hexdigest()}"
-    table = Task("", WAYS[WORDS_ALONE], 1.0, False, chosen.references, chosen.prompts, chosen.seeds, chosen.steps)
-    choosing = replace(table, is_for_choosing=True, references=max(1, chosen.references // 2))
+    numbers = chosen.references, chosen.per_prompt, chosen.prompts, chosen.seeds, chosen.steps
+    table = Task("", WAYS[WORDS_ALONE], 1.0, False, *numbers)
+    choosing = replace(table, is_for_choosing=True, per_prompt=max(1, chosen.per_prompt // 2))
     with ProcessPoolExecutor(chosen.workers, get_context("spawn")) as pool:
         measure = _measuring(pool, known)
         with_strength = {name: way for name, way in WAYS.items() if way.has_strength}
@@ -227,6 +233,7 @@ def main() -> None:
         sheet(rows_of, known).save(RESULTS / "style-studio-pocket.png")
         facts = {
             "references": 3 * chosen.references,
+            "references_for_each_prompt": 3 * chosen.per_prompt,
             "prompts": len(range(1, chosen.prompts, 2)),
             "seeds": chosen.seeds,
         }

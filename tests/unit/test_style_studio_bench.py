@@ -17,11 +17,13 @@ def test_strengths_are_found_between_measured_ones() -> None:
 
 def test_words_never_ask_for_what_the_reference_shows() -> None:
     references, prompts = read_references(3), make_prompts(20)
-    pairs = pairs_of(prompts, references)
+    pairs = pairs_of(prompts, references, 2)
     assert len({each.pack for each in references}) == 3
     assert all(prompts[p].subject != references[r].subject for p, r in pairs)
     assert all(prompts[p].ground != references[r].ground for p, r in pairs)
     assert {p for p, _ in pairs} == set(range(20))
+    assert {r for _, r in pairs} == set(range(len(references)))  # all have their turns
+    assert max(sum(p == each for p, _ in pairs) for each in range(20)) <= 3 * 2
 
 
 def test_intervals_hold_the_mean() -> None:
