@@ -1,23 +1,56 @@
-"""Captions in two parts, what and how, for two blocks of the UNet: so that pocket has a block for each, as SDXL does.
+"""Captions that only one block can trust: so that pocket has a block for content and one for style, as SDXL has.
 
 The first stretches of training left one block that decided on everything (`impasto probe`); nothing in them asked for
-more. In a share of the steps now one block reads what is drawn and where, another reads ground and style, and all
-others read nothing: each of the two learns to do its part alone. In the other steps all blocks read the whole caption,
-as they do when pictures are drawn.
+more. In most steps now every block is told something true and something false: one block reads what is drawn with the
+ground and style of another picture, one reads the ground and style with the subject of another, and all others, the
+pooled embedding included, read the caption of another picture. What a block is told wrongly it learns not to heed. In
+the other steps all read the whole caption, as they do when pictures are drawn.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-CONTENT, STYLE = "up_blocks.1.attentions.0", "up_blocks.1.attentions.1"
-"""The blocks: those of the level that words act on most, the coarser in front."""
+CONTENT, STYLE = "up_blocks.1.attentions.1", "up_blocks.1.attentions.0"
+"""The blocks: those of the level that words act on. The first decided on everything; colours and treatments are easier
+to move to its neighbour than subjects are."""
 
-DIVIDED = 0.5
-"""Share of steps with divided captions."""
+SHUFFLED = 0.7
+"""Share of steps with such captions."""
 
 _GROUND = re.compile(r"(?:^|,? )((?:on an? .+ (?:background|gradient)|in front of .+))$")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the blocks read of one batch, a caption for each row.
+
+    Attributes:
+        content: Read by the block of content.
+        style: Read by the block of style.
+        others: Read by all other blocks, and pooled.
+    """
+
+    content: list[str]
+    style: list[str]
+    others: list[str]
+
+
+def shuffled(captions: Sequence[str], others: Sequence[int]) -> Told:
+    """Return what is told of each caption where `others` says from which rows the false parts are taken.
+
+    An empty caption stays empty everywhere: it is for guidance.
+    """
+    parts = [divided(caption) for caption in captions]
+    told = Told([], [], [])
+    for row, other in enumerate(others):
+        is_empty = not captions[row]
+        told.content.append("" if is_empty else joined(parts[row][0], parts[other][1]))
+        told.style.append("" if is_empty else joined(parts[other][0], parts[row][1]))
+        told.others.append("" if is_empty else captions[other])
+    return told
 
 
 def divided(caption: str) -> tuple[str, str]:
@@ -34,7 +67,8 @@ def divided(caption: str) -> tuple[str, str]:
     return what, ", ".join([*ground, *styles])
 
 
-def divided_all(captions: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return both parts of all captions."""
-    parts = [divided(each) for each in captions]
-    return [what for what, _ in parts], [how for _, how in parts]
+def joined(what: str, how: str) -> str:
+    """Return the caption that has both parts, as the grammar writes it."""
+    is_ground = how.startswith(("on ", "in front of "))
+    link = " " if is_ground and " on the " not in what else ", "
+    return link.join(part for part in (what, how) if part)

@@ -2,8 +2,8 @@
 
 v-prediction on SDXL's noise levels rescaled to zero terminal signal (arXiv 2305.08891), so that plain grounds come out
 in the colour that the words ask for. Weight of each noise level: min(SNR + 1, 5) / (SNR + 1), the truncated form of
-min-SNR (arXiv 2303.09556) for v. AdamW, exponential moving average, 10 % empty captions. In half of the steps what is
-drawn and how are read by a block each, see `block_captions.py`.
+min-SNR (arXiv 2303.09556) for v. AdamW, exponential moving average, 10 % empty captions. In most steps one block alone
+is told what is drawn, and another how, see `block_captions.py`.
 
 Run: `python -m pretraining.denoiser --minutes 100`; run it again to go on where it stopped.
 """
@@ -21,7 +21,7 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from impasto.base.block_prompts import block_prompts
-from pretraining.block_captions import CONTENT, DIVIDED, STYLE, divided_all
+from pretraining.block_captions import CONTENT, SHUFFLED, STYLE, Told, shuffled
 from pretraining.checkpoint import STAGES, load_stage
 from pretraining.latents import load_latents
 from pretraining.options import read_options
@@ -79,17 +79,31 @@ def encode_captions(towers: Towers, ids: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds
 
 
-def caption_ids(tokenizer: CLIPTokenizer, rows: Sequence[Mapping[str, str]]) -> Tensor:
-    """Return tokens of all captions, whole and in parts, shape (whole what how, 3, rows, tokens)."""
-    captions = [[row[f"caption_{index}"] for row in rows] for index in range(3)]
-    parts = [(each, *divided_all(each)) for each in captions]
-    return torch.stack([torch.stack([tokenize(tokenizer, part) for part in each]) for each in parts], dim=1)
+def drawn_captions(rows: Sequence[Mapping[str, str]], index: Tensor, rng: torch.Generator) -> list[str]:
+    """Return one of the three captions of each row; a tenth is empty."""
+    which = torch.randint(3, (len(index),), generator=rng, device=rng.device).tolist()
+    is_empty = (torch.rand(len(index), generator=rng, device=rng.device) < 0.1).tolist()
+    return [
+        "" if empty else rows[row][f"caption_{caption}"]
+        for row, caption, empty in zip(index.tolist(), which, is_empty, strict=True)
+    ]
 
 
-@torch.no_grad()
-def by_block(towers: Towers, ids: Tensor) -> dict[str, Tensor]:
-    """Return what the two blocks read of captions, shape (whole what how, batch, tokens)."""
-    return {block: encode_captions(towers, part)[0] for block, part in ((CONTENT, ids[1]), (STYLE, ids[2]))}
+def told_to_blocks(captions: Sequence[str], rng: torch.Generator) -> Told:
+    """Return what the blocks read of a batch: in most steps but one of them is told the truth."""
+    if float(torch.rand((), generator=rng, device=rng.device)) >= SHUFFLED:
+        return Told(*[list(captions)] * 3)
+    return shuffled(captions, torch.randperm(len(captions), generator=rng, device=rng.device).tolist())
+
+
+def states_by_block(towers: Towers, tokenizer: CLIPTokenizer, told: Told, device: torch.device) -> dict[str, Tensor]:
+    """Return what single blocks read where it is not what all others read."""
+    own = {CONTENT: told.content, STYLE: told.style}
+    return {
+        block: encode_captions(towers, tokenize(tokenizer, captions).to(device))[0]
+        for block, captions in own.items()
+        if captions != told.others
+    }
 
 
 def attention_for(device: torch.device) -> type[AttnProcessor] | type[AttnProcessor2_0]:
@@ -135,8 +149,6 @@ def main() -> None:
     device = chosen.device
     vae, latents = load_latents()
     tokenizer, rows = load_tokenizer(), read_rows()
-    ids = caption_ids(tokenizer, rows).to(device)
-    empty = tokenize(tokenizer, [""])[0].to(device)
     towers = Towers(tokenizer).eval().requires_grad_(False)
     load_stage("towers", {"towers": towers}, None)
     vae, towers, latents = vae.to(device), towers.to(device), latents.to(device)
@@ -154,21 +166,19 @@ def main() -> None:
     size = torch.tensor([128.0, 128, 0, 0, 128, 128], device=device).expand(chosen.batch, 6)
     for _ in stage.steps():
         index = torch.randint(len(latents), (chosen.batch,), generator=rng, device=device)
-        shown = ids[:, torch.randint(3, (chosen.batch,), generator=rng, device=device), index]
-        shown[:, torch.rand(chosen.batch, generator=rng, device=device) < 0.1] = empty
-        is_divided = float(torch.rand((), generator=rng, device=device)) < DIVIDED
+        told = told_to_blocks(drawn_captions(rows, index, rng), rng)
         x_0 = latents[index]
         noise = torch.randn(x_0.shape, generator=rng, device=device)
         timesteps = torch.randint(1000, (chosen.batch,), generator=rng, device=device)
         x_t = schedule.add_noise(x_0, noise, timesteps)
         with half_where_quick(device):
-            states, pooled = encode_captions(towers, empty.expand_as(shown[0]) if is_divided else shown[0])
-            added = {"text_embeds": pooled, "time_ids": size}
-            with block_prompts(model, by_block(towers, shown) if is_divided else {}):
-                network = model if is_divided else predict  # a compiled one would be compiled anew for every hook
-                predicted = network(x_t, timesteps, states, added_cond_kwargs=added).sample.float()
+            states, pooled = encode_captions(towers, tokenize(tokenizer, told.others).to(device))
+            by_block = states_by_block(towers, tokenizer, told, device)
+            network = model if by_block else predict  # a compiled one would be compiled anew for every hook
+            with block_prompts(model, by_block):
+                predicted = network(x_t, timesteps, states, added_cond_kwargs={"text_embeds": pooled, "time_ids": size})
         v = schedule.get_velocity(x_0, noise, timesteps)
-        stage.learn(weighted_loss(predicted, v, alphas_cumprod[timesteps]))
+        stage.learn(weighted_loss(predicted.sample.float(), v, alphas_cumprod[timesteps]))
         average(shadow, model, stage.step)
         if stage.save_if_due(chosen.save_every):
             draw_sheet(assemble(vae, towers, tokenizer, shadow), STAGES / f"denoiser-{stage.step:06d}.png")

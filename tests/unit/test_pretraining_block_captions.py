@@ -1,8 +1,8 @@
-"""Captions in two parts: nothing is lost, nothing is in both."""
+"""Captions in two parts: nothing is lost, nothing is in both, and every block hears the truth about its own part."""
 
 import pytest
 import torch
-from pretraining.block_captions import CONTENT, STYLE, divided
+from pretraining.block_captions import CONTENT, STYLE, divided, joined, shuffled
 from pretraining.denoiser import make_denoiser
 
 from impasto.base.block_prompts import attention_blocks
@@ -21,7 +21,17 @@ from impasto.base.block_prompts import attention_blocks
     ],
 )
 def test_parts_of_a_caption(what: str, link: str, how: str) -> None:
-    assert divided(f"{what}{link}{how}") == (what, how)
+    caption = f"{what}{link}{how}"
+    assert divided(caption) == (what, how)
+    assert joined(what, how) == caption
+
+
+def test_a_block_is_told_the_truth_about_its_own_part_alone() -> None:
+    captions = ["a fox on a green background, noto style", "a desert island, mosaic style", "", "an owl"]
+    told = shuffled(captions, [1, 0, 3, 2])
+    assert told.content == ["a fox, mosaic style", "a desert island on a green background, noto style", "", "an owl"]
+    assert told.style == ["a desert island on a green background, noto style", "a fox, mosaic style", "", ""]
+    assert told.others == ["a desert island, mosaic style", "a fox on a green background, noto style", "", ""]
 
 
 def test_the_blocks_exist() -> None:

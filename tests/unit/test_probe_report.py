@@ -50,6 +50,11 @@ def test_no_block_gets_two_roles() -> None:
     assert style.doubts == (f"{BLOCKS[1]} is the best for style as well, but has a role already",)
 
 
+def test_an_effect_that_may_be_none_is_not_clear() -> None:
+    _, style = propose({"subject": measured(0.1, 0.6, 0.2), "style": measured(0.0, 0.8, 0.01, noise=0.3)}, BLOCKS)
+    assert "its interval includes 0, it may decide on nothing" in style.doubts
+
+
 def test_colour_stands_for_style_where_style_was_not_measured() -> None:
     both = {"style": measured(0.1, 0.2, 0.5), "colour": measured(0.7, 0.2, 0.1)}
     assert [proposal.block for proposal in propose(both, BLOCKS)] == [BLOCKS[2]]

@@ -233,7 +233,8 @@ def test_impossible_tensors(path: Path, entry: object) -> None:
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}], ids=["none", "others"])
 def test_style_of_another_tool(path: Path, metadata: dict[str, str] | None) -> None:
     save_file(pair(), path, metadata=metadata)
-    assert "has no impasto card: it was made by another tool" in refusal(path, StyleFileError)
+    assert "has no impasto card: it was made by another tool" in refusal(path, StyleFileError, read=read_card)
+    assert "is not part of a plain LoRA for SD 1.5 or SDXL" in refusal(path, StyleFileError)
 
 
 @pytest.mark.parametrize("metadata", ["words", ["impasto"], {CARD_KEY: 7}, {CARD_KEY: None}])

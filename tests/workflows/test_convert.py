@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import DiffusionPipeline, UNet2DConditionModel
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -30,6 +30,7 @@ from impasto.style.formats.pairs import FORMATS as KNOWN
 from impasto.workflows.convert import ConvertOptions, convert
 from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.open_base import open_base
+from impasto.workflows.styles import fit_to, load_styles
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
 ROLES = {"content": ["up_blocks.0.attentions.0"], "style": ["up_blocks.0.attentions.1"]}
@@ -150,17 +151,42 @@ def test_stock_load_lora_weights_does_the_same(shaped: Path, folder: Path, name:
 
 @pytest.mark.parametrize("family", ["sd15", "sdxl"])
 @pytest.mark.parametrize("name", ["diffusers", "kohya"])
-def test_stock_pipelines_draw_the_same(tiny_folders: dict[str, Path], folder: Path, family: str, name: str) -> None:
+def test_stock_pipelines_draw_the_same(
+    tiny_folders: dict[str, Path], folder: Path, monkeypatch: pytest.MonkeyPatch, family: str, name: str
+) -> None:
+    monkeypatch.setattr("impasto.workflows.draw.to_image", lambda pixels: pixels)  # before they become bytes
     base = open_base(str(tiny_folders[family]))
     style = style_for(base)
     save_style(folder / "in.safetensors", style)
     assert main(["convert", "in.safetensors", "out.safetensors", "--format", name]) == 0
-    with attached(base, [(style, 1.1)]):
-        (_, ours), *_ = draw(base, [Request("a fox", 3)], Look(3, 5.0, 32, 32, sampler="base"))
     stock = open_base(str(tiny_folders[family])).pipe
-    stock.set_progress_bar_config(disable=True)
     stock.load_lora_weights(str(folder / "out.safetensors"), adapter_name="style")
-    stock.set_adapters("style", 1.1)
+    for scale in (0.5, 1.0, 1.1):
+        with attached(base, [(style, scale)]):
+            assert_drawn_alike(base, stock, {"style": scale})
+
+
+def test_content_and_style_files_work_as_two_stock_adapters(
+    tiny_folders: dict[str, Path], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.workflows.draw.to_image", lambda pixels: pixels)
+    base = open_base(str(tiny_folders["sdxl"]))
+    whole = style_for(base, below="unet.up_blocks.0.attentions", roles=ROLES)
+    save_style(folder / "in.safetensors", whole)
+    assert main(["convert", "in.safetensors", "out.safetensors", "--format", "diffusers", "--split"]) == 0
+    stock, strengths = open_base(str(tiny_folders["sdxl"])).pipe, {"content": 1.0, "style": 1.1}
+    for role in strengths:
+        stock.load_lora_weights(str(folder / f"out-{role}.safetensors"), adapter_name=role)
+    parts = fit_to(base, load_styles([f"in.safetensors@{role}:{scale}" for role, scale in strengths.items()]))
+    with attached(base, [(part.style, part.scale) for part in parts]):
+        assert_drawn_alike(base, stock, strengths)
+
+
+def assert_drawn_alike(base: LatentDiffusion, stock: DiffusionPipeline, strengths: dict[str, float]) -> None:
+    """Assert that stock adapters draw what is attached to `base` draws, pixel by pixel from 0 to 1."""
+    (_, ours), *_ = draw(base, [Request("a fox", 3)], Look(3, 5.0, 32, 32, sampler="base"))
+    stock.set_progress_bar_config(disable=True)
+    stock.set_adapters(list(strengths), list(strengths.values()))
     drawn = stock(
         prompt="a fox",
         height=32,
@@ -170,7 +196,9 @@ def test_stock_pipelines_draw_the_same(tiny_folders: dict[str, Path], folder: Pa
         generator=[generator(3)],
         output_type="np",
     ).images[0]
-    assert np.abs(np.asarray(ours).astype(int) - (drawn * 255).round().astype(int)).max() <= 1
+    wanted = (ours / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy()
+    assert wanted.std() > 0.05
+    assert np.abs(wanted - drawn).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", ["diffusers", "kohya"])

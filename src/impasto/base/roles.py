@@ -35,8 +35,13 @@ def read_roles(folder: Path) -> Roles | None:
         ConfigError: The file is damaged.
     """
     path = folder / ROLES_FILE
+    return roles_in(path) if path.is_file() else None
+
+
+def roles_in(path: Path) -> Roles:
+    """Return the roles that a file states; raises `ConfigError` if it is missing or damaged."""
     if not path.is_file():
-        return None
+        raise ConfigError(f"{path} does not exist: name a roles.json that impasto probe wrote")
     try:
         stated = json.loads(path.read_text("utf-8"))["roles"]
         return {str(role): tuple(str(block) for block in blocks) for role, blocks in stated.items()}

@@ -17,6 +17,7 @@ Minimises: E ||ε - ε_θ(x_t, c("A [v]"))||² (v in place of ε for bases that 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
@@ -28,7 +29,7 @@ from impasto.adapters.learnable import Learnable
 from impasto.adapters.low_rank import LowRank
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.model import BaseModel
-from impasto.base.roles import blocks_of
+from impasto.base.roles import blocks_of, roles_in
 from impasto.core import config
 from impasto.core.errors import ConfigError
 from impasto.core.paper import Paper
@@ -47,6 +48,8 @@ class Settings(config.Config):
     """Rank of the adapters."""
     roles: tuple[str, ...] = ("content", "style")
     """Which blocks learn; repeat the flag, e.g. --roles style to learn the style alone."""
+    roles_file: Path | None = None
+    """roles.json of impasto probe, for bases that do not bring one: which block plays which role."""
     placeholder: str = Field(default="[v]", pattern=r"^\S+$")
     """The word that names the picture in prompts."""
     training_prompt: str = Field(default="A {v}", pattern=r"\{v\}")
@@ -94,11 +97,12 @@ class Method:
         """Return the blocks that learn, by role.
 
         Raises:
-            ConfigError: No role is chosen, or the base does not know one.
+            ConfigError: No role is chosen, the file of roles cannot be read, or the base does not know one.
         """
         if not self.settings.roles:
             raise ConfigError(f"roles = []: name at least one; this base knows {', '.join(base.roles) or 'none'}")
-        return blocks_of(base.roles, self.settings.roles, base.unet)
+        file = self.settings.roles_file
+        return blocks_of(base.roles if file is None else roles_in(file), self.settings.roles, base.unet)
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
         """Return low-rank adapters on the blocks of the chosen roles."""

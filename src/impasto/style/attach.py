@@ -17,17 +17,28 @@ from impasto.style.file import Style
 
 def verify(base: LatentDiffusion, style: Style, name: str) -> None:
     """Raise `BaseMismatch` unless `style`, called `name` in messages, was trained for `base` and fits it."""
-    if style.card.family != base.family:
+    if style.card.fingerprint is None:
+        _verify_foreign(base, style, name)
+    elif style.card.family != base.family:
         raise BaseMismatch(
             f"style {name} was trained for a base of family {style.card.family} ({style.card.base}), this base is "
             f"{base.family}: use --base {style.card.base}"
         )
-    if not style.card.fingerprint.matches(base.fingerprint()):
+    elif not style.card.fingerprint.matches(base.fingerprint()):
         raise BaseMismatch(
             f"style {name} was trained for base {style.card.base} with other weights than this one: use that base, or "
             "train the style again"
         )
     locate(base.networks(), change_shapes(_changes(style)), f"style {name}")
+
+
+def _verify_foreign(base: LatentDiffusion, style: Style, name: str) -> None:
+    """Raise `BaseMismatch` if the names in a file without a card are those of another family than the base's."""
+    if style.card.family not in {"", base.family}:
+        raise BaseMismatch(
+            f"style {name} is a LoRA for a base of family {style.card.family}, this base is {base.family}: use a base "
+            "of that family"
+        )
 
 
 def _changes(style: Style) -> dict[str, Tensor]:
@@ -46,7 +57,7 @@ def attached(base: LatentDiffusion, styles: Sequence[tuple[Style, float]]) -> It
         ConfigError: Two styles bring the same new token.
     """
     for style, _ in styles:
-        verify(base, style, style.card.style_words)
+        verify(base, style, style.card.style_words or style.card.method)
     words = [word for style, _ in styles for word in style.card.new_tokens]
     if len(words) != len(set(words)):
         twice = next(word for word in words if words.count(word) > 1)

@@ -20,8 +20,8 @@ class Card(BaseModel):
         kind: "lora" loads in `load_lora_weights` of diffusers as it is, unless it brings a new token; "full" holds
             weight differences; "embeddings" loads in `load_textual_inversion` of diffusers.
         family: Family of the base.
-        base: The base as the user named it, without folders.
-        fingerprint: Tells the base from others.
+        base: The base as the user named it, without folders; empty when another tool made the file.
+        fingerprint: Tells the base from others; None when another tool made the file.
         style_words: What to write in prompts, e.g. "zwx style".
         content_words: What to write in prompts to get the content of the picture, e.g. "A [v]", or empty.
         new_tokens: The words with embeddings of their own.
@@ -43,7 +43,7 @@ class Card(BaseModel):
     kind: str
     family: str
     base: str
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | None
     style_words: str
     content_words: str = ""
     new_tokens: tuple[str, ...] = ()
@@ -55,3 +55,25 @@ class Card(BaseModel):
     config: dict[str, str | int | float | bool | None]
     versions: dict[str, str]
     pictures: dict[str, list[str]]
+
+
+def foreign_card(family: str) -> Card:
+    """Return what is known of a low-rank file that another tool made.
+
+    Args:
+        family: Of its base as told by the names of its tensors, or empty where they do not tell.
+    """
+    return Card(
+        method="another tool",
+        paper="",
+        kind="lora",
+        family=family,
+        base="",
+        fingerprint=None,
+        style_words="",
+        steps=0,
+        loss=0.0,
+        config={},
+        versions={},
+        pictures={},
+    )

@@ -17,9 +17,10 @@ from impasto.adapters.full_weights import DELTA
 from impasto.adapters.new_tokens import TOKEN
 from impasto.core.errors import StyleFileError, UnsafeFile
 from impasto.core.files import is_file, is_folder, staged
-from impasto.style.card import CARD_KEY, Card
+from impasto.style.card import CARD_KEY, Card, foreign_card
 from impasto.style.embeddings import EMBEDDINGS, from_stock, to_stock
 from impasto.style.formats.pairs import is_foreign, read_pairs
+from impasto.style.formats.vocabulary import family_of
 
 _MAX_HEADER = 64 * 2**20
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
@@ -80,14 +81,23 @@ def read_card(path: Path) -> Card:
     card = _card_in(_metadata_of(path), path)
     if card is None:
         raise StyleFileError(
-            f"style file {path} has no impasto card: it was made by another tool; load it with that tool instead"
+            f"style file {path} has no impasto card: it was made by another tool; a plain LoRA works as --style "
+            "all the same"
         )
     return card
 
 
 def load_style(path: Path) -> Style:
-    """Return a style, also one that was converted for another tool; see `read_card` for errors."""
-    card = read_card(path)
+    """Return a style, also one that was converted for another tool, or a LoRA that another tool made.
+
+    Raises:
+        UnsafeFile: The file is a pickle or no safetensors file.
+        StyleFileError: It is missing, damaged, or has no card and is no plain low-rank file; see `load_low_rank`.
+    """
+    card = _card_in(_metadata_of(path), path)
+    if card is None:
+        pairs = load_low_rank(path).tensors
+        return Style(foreign_card(family_of(pairs) or ""), pairs)
     tensors = _read_tensors(path)
     if card.kind == EMBEDDINGS and card.new_tokens:
         tensors = from_stock(tensors, card.new_tokens[0])

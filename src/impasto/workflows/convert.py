@@ -11,7 +11,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from impasto.adapters.low_rank import DOWN
 from impasto.base.roles import SDXL_ROLES
 from impasto.base.source import POCKET
 from impasto.core.config import Config
@@ -20,7 +19,7 @@ from impasto.core.files import refuse_folder
 from impasto.style.file import LowRankFile, load_low_rank, save_tensors
 from impasto.style.formats.header import card_fields, header_of
 from impasto.style.formats.pairs import FORMATS, write_pairs
-from impasto.style.formats.vocabulary import families_with
+from impasto.style.formats.vocabulary import family_of
 from impasto.style.select import split_by_role
 from impasto.workflows.export_custom import WEIGHTS, export_custom
 
@@ -119,12 +118,7 @@ def _refuse_pocket(source: LowRankFile, name: str) -> None:
 def _family_of(source: LowRankFile) -> str | None:
     if source.card is not None:
         return source.card.family
-    fitting = families_with(_modules(source.tensors))
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _modules(tensors: Mapping[str, Tensor]) -> list[str]:
-    return [name.removesuffix(DOWN) for name in tensors if name.endswith(DOWN)]
+    return family_of(source.tensors)
 
 
 def _cast(tensors: Mapping[str, Tensor], dtype: str | None) -> dict[str, Tensor]:

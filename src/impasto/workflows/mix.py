@@ -32,7 +32,7 @@ def mix(options: MixOptions) -> Generator[Event]:
     finish = partial(match_colours, source=read_picture(options.colour_of).image) if options.colour_of else None
     base = open_base(options.base, device=options.device, precision=options.precision)
     look = look_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
-    notes = tuple(notes_on(styles))
+    notes = tuple(notes_on([*contents, *styles]))
     requests = requests_of(options, base, contents, styles)
     if options.strip is None:
         attached = scaled(fit_to(base, [*contents, *_own_colours(contents, options.keep_colour), *styles]), options)
@@ -79,13 +79,19 @@ def _prompt(head: str, words: str, styles: Sequence[NamedStyle]) -> str:
 
 
 def _content_words(named: NamedStyle) -> str:
-    words = named.style.card.content_words
-    if not words:
-        raise ConfigError(
-            f"--content {named.path} was trained with {named.style.card.method}, which learns no content: "
-            "use a file trained with impasto train b-lora, or give the whole --prompt"
+    card = named.style.card
+    if card.content_words:
+        return card.content_words
+    if card.fingerprint is None:
+        why = "was made by another tool and does not tell the words of its content: give the whole --prompt"
+    elif card.roles:
+        why = f"has nothing for the role 'content' (it has: {', '.join(card.roles)}): use a file that has"
+    else:
+        why = (
+            f"was trained with {card.method}, which learns no content: use a file trained with impasto train b-lora, "
+            "or give the whole --prompt"
         )
-    return words
+    raise ConfigError(f"--content {named.path} {why}")
 
 
 def _own_colours(contents: Sequence[NamedStyle], keep: float) -> list[NamedStyle]:

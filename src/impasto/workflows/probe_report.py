@@ -84,6 +84,8 @@ def propose(measured: Mapping[str, Measurement], blocks: Sequence[str]) -> list[
         if best in {proposal.block for proposal in proposals}:
             doubts = (f"{best} is the best for {family} as well, but has a role already", *doubts)
             best, second = second, best
+        if effects.blocks[blocks.index(best)].low <= 0:
+            doubts = (*doubts, "its interval includes 0, it may decide on nothing")
         proposals.append(Proposal(role, family, best, second, doubts))
     return proposals
 

@@ -54,6 +54,10 @@ class NamedStyle:
             "method": self.style.card.method,
         }
 
+    def called(self) -> str:
+        """Return the words that call what is used of it, content or style."""
+        return self.style.card.content_words if self.role == _CONTENT else self.words()
+
     def words(self) -> str:
         """Return what calls it at the end of a prompt; content is called in the prompt's own words instead."""
         if self.role not in {None, _STYLE}:
@@ -143,12 +147,18 @@ def with_style_words(prompt: str, styles: Sequence[NamedStyle], *, decompose: bo
 
 
 def notes_on(styles: Sequence[NamedStyle]) -> list[str]:
-    """Return a note for styles that are called by the same words: a prompt cannot tell them apart."""
+    """Return notes on styles that are called by the same words, and on those whose words nobody knows."""
     paths: dict[str, list[str]] = {}
     for named in styles:
-        if named.words():
-            paths.setdefault(named.words(), []).append(str(named.path))
-    return [
+        if words := named.called():
+            paths.setdefault(words, []).append(str(named.path))
+    unknown = [
+        f"{named.path} was made by another tool: that it is for this base is told from names and shapes alone, and the "
+        "prompt has to say the words that it was trained with"
+        for named in styles
+        if named.style.card.fingerprint is None
+    ]
+    return unknown + [
         f"{' and '.join(each)} are called by the same words {words!r}: both act wherever the prompt says them; train "
         "one with another --placeholder or --identifier to tell them apart"
         for words, each in paths.items()

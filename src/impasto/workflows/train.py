@@ -90,7 +90,7 @@ def _train(options: TrainOptions, method: Method, processes: Processes, stop: Ca
 
 def _new_state(options: TrainOptions, learnable: Learnable, device: torch.device) -> TrainState:
     parameters = learnable.parameters()
-    optimizer = new_optimizer(options.optimizer, parameters, options.learning_rate, device)
+    optimizer = new_optimizer(options.optimizer, parameters, options.learning_rate, device, options.weight_decay)
     average = None if options.ema is None else Average(parameters, options.ema)
     return TrainState(learnable, optimizer, generator(options.seed), device, average=average)
 

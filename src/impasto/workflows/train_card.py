@@ -34,8 +34,7 @@ def card_of(
         pictures: By stream.
     """
     config = options.model_dump(mode="json", exclude=_NOT_TOLD) | method.settings.model_dump(mode="json")
-    for name in ("base", "style_images", "aux_images"):
-        config[name] = without_folders(config[name])
+    config |= {name: without_folders(value) for name, value in config.items() if isinstance(value, str)}
     config |= {name: " ".join(map(str, value)) for name, value in config.items() if isinstance(value, list)}
     return Card(
         method=method.name,

@@ -16,11 +16,14 @@ OptimizerName: TypeAlias = Literal["adamw", "adamw-8bit"]
 
 MOMENT_BYTES = {"adamw": 8, "adamw-8bit": 2}
 """Both moments of one weight, in bytes."""
-_WEIGHT_DECAY = 1e-2
 
 
 def new_optimizer(
-    name: OptimizerName, parameters: Sequence[nn.Parameter], rate: float, device: torch.device
+    name: OptimizerName,
+    parameters: Sequence[nn.Parameter],
+    rate: float,
+    device: torch.device,
+    weight_decay: float = 1e-2,
 ) -> torch.optim.Optimizer:
     """Return an optimiser over `parameters`.
 
@@ -31,12 +34,12 @@ def new_optimizer(
         ConfigError: The 8-bit one cannot work here.
     """
     if name == "adamw":
-        return torch.optim.AdamW(list(parameters), lr=rate, weight_decay=_WEIGHT_DECAY, fused=True)
+        return torch.optim.AdamW(list(parameters), lr=rate, weight_decay=weight_decay, fused=True)
     why_not = why_not_8bit(device)
     if why_not:
         raise ConfigError(f"--optimizer {name} {why_not}")
     maker = cast("type[torch.optim.AdamW]", import_module("bitsandbytes.optim").AdamW8bit)
-    return maker(list(parameters), lr=rate, weight_decay=_WEIGHT_DECAY)
+    return maker(list(parameters), lr=rate, weight_decay=weight_decay)
 
 
 def why_not_8bit(device: torch.device) -> str:

@@ -37,6 +37,8 @@ class TrainOptions(Config):
     """Batches whose gradients make one step; several processes take as many each."""
     learning_rate: float = Field(default=1e-6, gt=0)
     """Of AdamW."""
+    weight_decay: float = Field(default=1e-2, ge=0)
+    """Of AdamW."""
     optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
     """adamw, or adamw-8bit (bitsandbytes, CUDA): a quarter of the memory for moments, slightly other numbers."""
     ema: float | None = Field(default=None, gt=0, lt=1)

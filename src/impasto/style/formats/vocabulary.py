@@ -102,6 +102,12 @@ def is_module(name: str) -> bool:
     return network in NETWORKS and path in (UNET_PATHS if network == "unet" else TEXT_PATHS)
 
 
+def family_of(tensors: Iterable[str]) -> str | None:
+    """Return the only family that has all modules of a low-rank file, or None when several or none do."""
+    fitting = families_with({name.rpartition(".lora_")[0] for name in tensors})
+    return fitting[0] if len(fitting) == 1 else None
+
+
 def families_with(modules: Iterable[str]) -> list[str]:
     """Return the families that have all of `modules` ("unet.…", "text_encoder.…")."""
     names = list(modules)
