@@ -72,7 +72,7 @@ def refusal(path: Path, kind: type[StyleFileError], *, read: Callable[[Path], ob
     assert type(refused.value) is kind
     assert message.startswith(f"style file {path} ")
     assert "\n" not in message
-    assert re.search(r"train|download|with that tool|ask for|name a", message), f"no way out: {message}"
+    assert re.search(r"train|download|works as --style|ask for|name a", message), f"no way out: {message}"
     return message
 
 
