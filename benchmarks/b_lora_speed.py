@@ -1,10 +1,11 @@
 """What does training two blocks cost, against training all of them?
 
-A random UNet of SDXL's topology and middle size. Three ways to train are timed in one process, step by step in turn
-(so that a slow moment of the machine hits all three), medians of paired ratios: B-LoRA (low-rank adapters on two
-blocks; autograd records nothing before the first of them), low-rank adapters on all attention layers, and B-LoRA with
-an input that asks for gradients, as gradient checkpointing in the official script needs it. Activation memory is what
-autograd keeps for the backward pass, counted once per storage, weights not counted.
+A random UNet of SDXL's topology and middle size. Ways to train are timed in one process, step by step in turn (so that
+a slow moment of the machine hits all of them), medians of paired ratios: B-LoRA (low-rank adapters on two blocks;
+autograd records nothing before the first of them), low-rank adapters on all attention layers, B-LoRA with an input that
+asks for gradients, and the same with gradient checkpointing, as the official script does it. Activation memory is what
+autograd keeps for the backward pass, counted once per storage, weights not counted; with checkpointing much of it is
+computed again during the backward pass, which the peak of all tensors in a step shows.
 
 Run: `python -m benchmarks.b_lora_speed`
 """
@@ -14,12 +15,14 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
+from benchmarks.live_memory import LiveMemory
 from benchmarks.machine import save_result
 from impasto.adapters.learnable import learning
 from impasto.adapters.low_rank import LowRank
@@ -52,13 +55,33 @@ def middle_sized_unet() -> UNet2DConditionModel:
     return unet
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way to train: which blocks learn, whether the graph begins at them, and whether activations are kept."""
+
+    blocks: Sequence[str] | None
+    is_cut: bool = True
+    is_checkpointed: bool = False
+
+
+REFERENCE = "all attention layers"
+WAYS = {
+    "B-LoRA": Way(BLOCKS),
+    REFERENCE: Way(None),
+    "B-LoRA, checkpointed": Way(BLOCKS, is_checkpointed=True),
+    "B-LoRA, graph not cut": Way(BLOCKS, is_cut=False),
+    "B-LoRA, graph not cut, checkpointed": Way(BLOCKS, is_cut=False, is_checkpointed=True),
+}
+
+
 class Step:
     """One way to train, ready to do a step."""
 
-    def __init__(self, unet: UNet2DConditionModel, side: int, *, is_cut: bool) -> None:
+    def __init__(self, unet: UNet2DConditionModel, side: int, way: Way) -> None:
         rng = generator(0)
         self._unet = unet
-        self._x_t = torch.randn((1, 4, side, side), generator=rng).requires_grad_(not is_cut)
+        (unet.enable_gradient_checkpointing if way.is_checkpointed else unet.disable_gradient_checkpointing)()
+        self._x_t = torch.randn((1, 4, side, side), generator=rng).requires_grad_(not way.is_cut)
         self._target = torch.randn((1, 4, side, side), generator=rng)
         self._states = torch.randn((1, 77, 512), generator=rng)
         self._added = {"text_embeds": torch.randn((1, 512), generator=rng), "time_ids": torch.full((1, 6), 256.0)}
@@ -94,36 +117,39 @@ def kept_bytes(loss: Callable[[], Tensor], weights: set[int]) -> int:
 def measure(side: int, rounds: int) -> list[dict[str, object]]:
     """Return seconds a step, activation memory and both relative to adapters on all layers."""
     unet = middle_sized_unet()
-    ways = {"B-LoRA": (BLOCKS, True), "all attention layers": (None, True), "B-LoRA, graph not cut": (BLOCKS, False)}
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     memory: dict[str, int] = {}
+    peaks: dict[str, int] = {}
     learnt: dict[str, int] = {}
     for turn in range(rounds + 1):
-        for name, (blocks, is_cut) in ways.items():
-            with learning(LowRank({"unet": unet}, ["unet"], RANK, generator(0), blocks)) as adapters:
-                step = Step(unet, side, is_cut=is_cut)
+        for name, way in WAYS.items():
+            with learning(LowRank({"unet": unet}, ["unet"], RANK, generator(0), way.blocks)) as adapters:
+                step = Step(unet, side, way)
                 learnt[name] = sum(parameter.numel() for parameter in adapters.parameters())
                 if turn == 0:  # warms up, and is counted instead of timed
                     weights = {parameter.untyped_storage().data_ptr() for parameter in unet.parameters()}
                     memory[name] = kept_bytes(step.loss, weights)
-                    step.run()
+                    with LiveMemory() as live:
+                        step.run()
+                    peaks[name] = live.peak
                     continue
                 started = time.perf_counter()
                 step.run()
                 seconds[name].append(time.perf_counter() - started)
-    reference = "all attention layers"
     return [
         {
             "way": name,
             "parameters_millions": round(learnt[name] / 1e6, 2),
             "seconds_a_step": round(statistics.median(seconds[name]), 3),
             "time_against_all": round(
-                statistics.median(a / b for a, b in zip(seconds[name], seconds[reference], strict=True)), 3
+                statistics.median(a / b for a, b in zip(seconds[name], seconds[REFERENCE], strict=True)), 3
             ),
             "activations_mib": round(memory[name] / 2**20, 1),
-            "activations_against_all": round(memory[name] / memory[reference], 3),
+            "activations_against_all": round(memory[name] / memory[REFERENCE], 3),
+            "peak_mib": round(peaks[name] / 2**20, 1),
+            "peak_against_all": round(peaks[name] / peaks[REFERENCE], 3),
         }
-        for name in ways
+        for name in WAYS
     ]
 
 

@@ -105,7 +105,7 @@ def b_lora_speed_section() -> str:
         f"A random UNet of SDXL's topology, {result['unet_parameters_millions']:.0f} M parameters, latents of "
         f"{result['latents']}x{result['latents']}, rank {result['rank']}; medians of paired steps."
     )
-    columns = ("seconds a step", "time against all", "kept for the backward pass", "memory against all")
+    columns = ("seconds a step", "time against all", "kept for the backward pass", "against all", "peak", "against all")
     rows = [
         (
             row["way"],
@@ -114,6 +114,8 @@ def b_lora_speed_section() -> str:
             f"{row['time_against_all']:.2f}",
             f"{row['activations_mib']:.0f} MiB",
             f"{row['activations_against_all']:.2f}",
+            f"{row['peak_mib']:.0f} MiB",
+            f"{row['peak_against_all']:.2f}",
         )
         for row in result["rows"]
     ]
