@@ -100,10 +100,10 @@ def resampler(
     return {prefix + name: value for name, value in found.items()}
 
 
-def ip_adapter(unet: UNet2DConditionModel, seed: int = 0) -> Tensors:
+def ip_adapter(unet: UNet2DConditionModel, seed: int = 0, embeds: int = EMBEDS) -> Tensors:
     random, width = Random(seed), unet.config.cross_attention_dim
     return {
-        "image_proj.proj.weight": random(4 * width, EMBEDS),
+        "image_proj.proj.weight": random(4 * width, embeds),
         "image_proj.proj.bias": random(4 * width),
         "image_proj.norm.weight": 1 + random(width),
         "image_proj.norm.bias": random(width),

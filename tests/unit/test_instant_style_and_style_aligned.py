@@ -5,13 +5,13 @@ import torch
 from PIL import Image
 
 from image_prompts import double, image, latents_of, projections
+from impasto.adapters.content_subtraction import without_content
 from impasto.base.control import Pass
 from impasto.base.controlled import controlled
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.sites import Site, sites_of
 from impasto.controls.instant_style import Control as InstantStyle
 from impasto.controls.instant_style import Settings as InstantSettings
-from impasto.controls.instant_style import without_content
 from impasto.controls.style_aligned import Control as StyleAligned
 from impasto.controls.style_aligned import Settings as AlignedSettings
 from impasto.core.errors import ConfigError
@@ -66,11 +66,13 @@ def test_instant_style_refuses_a_base_without_the_role(sdxl: LatentDiffusion) ->
 
 
 def test_content_is_subtracted_where_spaces_agree() -> None:
-    vectors, words = torch.randn((2, 8), generator=generator(0)), torch.randn((2, 8), generator=generator(1))
+    vectors, words = torch.randn((2, 8), generator=generator(0)), torch.randn((1, 8), generator=generator(1))
     torch.testing.assert_close(without_content(vectors, words, 0.5), vectors - 0.5 * words)
     for wrong in (torch.zeros((2, 6)), torch.zeros((2, 257, 8))):
-        with pytest.raises(ConfigError, match="cannot be subtracted"):
+        with pytest.raises(ConfigError, match="cannot be taken off"):
             without_content(wrong, words)
+    with pytest.raises(ConfigError, match="the words are nothing"):
+        without_content(vectors, None)  # SD 1.5 pools none
 
 
 def test_shared_attention_by_hand() -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
+from diffusers import StableDiffusionXLControlNetPipeline
 from PIL import Image
 
-import tiny
 from image_prompts import latents_of
 from impasto.base.controlnet import Structure, open_controlnet
 from impasto.base.latent_diffusion import LatentDiffusion
@@ -19,16 +18,7 @@ from impasto.cli.main import main
 from impasto.core.rng import generator
 from impasto.data.edges import canny_edges
 from impasto.workflows.draw import Look, Request
-
-
-def network_for(unet) -> ControlNetModel:
-    tiny.seeded(2)
-    made = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(16, 32)).requires_grad_(False)
-    rng = generator(3)
-    for parameter in made.parameters():
-        if not parameter.abs().sum():  # zero convolutions would hide everything
-            parameter.copy_(torch.randn(parameter.shape, generator=rng) * 0.1)
-    return made
+from small_controlnet import network_for
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from conftest import write_pictures
 from impasto.cli.commands.transfer import read_options
 from impasto.cli.main import main
 from impasto.workflows.transfer_presets import PRESETS, preset
+from small_controlnet import network_for
 
 Call = Callable[..., str]
 
@@ -31,6 +32,10 @@ def folder(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
     (root / "crafter").mkdir()
     small_adapters.encoder_folder(root / "crafter" / "image_encoder", states=64)
     small_adapters.save(small_adapters.stylecrafter(unet), root / "crafter" / "crafter.safetensors")
+    (root / "global").mkdir()
+    small_adapters.encoder_folder(root / "global" / "image_encoder", embeds=24)
+    small_adapters.save(small_adapters.ip_adapter(unet, embeds=24), root / "global" / "global.safetensors")
+    network_for(unet).save_pretrained(root / "canny")
     foreign = open_base(str(tiny_folders["sd15"]), device="cpu").unet
     small_adapters.save(small_adapters.ip_adapter_plus(foreign), root / "foreign.safetensors")
     small_adapters.picture(1).save(root / "a.png")
@@ -155,6 +160,49 @@ def test_trained_styles_are_attached_at_the_same_time(drawn, tiny_folders, folde
     assert not np.array_equal(pixels(same_words), pixels(plain))
 
 
+def test_content_is_taken_off_and_edges_are_followed(drawn) -> None:
+    whole = ("a.png", "--adapter", "global/global.safetensors", "--control", "instant_style")
+    (plain,), _ = drawn(*whole)
+    (less,), out = drawn(*whole, "--without", "a red apple")
+    assert re.search(r"without\s+a red apple", out)
+    assert not np.array_equal(pixels(plain), pixels(less))
+    along = ("--structure", "b.png", "--controlnet", "canny")
+    for studio in (("--teacher", 0.5), ("--teacher", 0.5, "--sampler", "lcm", "--guidance-scale", 1)):
+        (free,), _ = drawn("a.png", *PLUS, *studio)
+        (followed,), out = drawn("a.png", *PLUS, *studio, *along)
+        assert re.search(r"ControlNet\s+canny x 0.5", out)
+        assert "structure: cut to its middle" in out
+        facts = json.loads(followed.with_suffix(".json").read_text())
+        assert (facts["structure"], facts["conditioning_scale"]) == ("b.png", 0.5)
+        assert not np.array_equal(pixels(free), pixels(followed))
+
+
+EFFECTS = {
+    "teacher, D1": (("a.png", *PLUS, "--teacher", 0.5), ("a.png", *PLUS, "--teacher", 0)),
+    "window": (("a.png", *PLUS, "--window", 0, 0.5), ("a.png", *PLUS, "--window", 0, 1)),
+    "mix": (("a.png", *PLUS, "--mix", "sum"), ("a.png", *PLUS, "--mix", "adain")),
+    "scale, D3": (("a.png", *PLUS, "--adapter-scale", 0.5), ("a.png", *PLUS, "--adapter-scale", 1)),
+    "fit": (("b.png", *PLUS, "--fit", "tile"), ("b.png", *PLUS, "--fit", "pad")),
+    "join": (("a.png", "b.png", *PLUS, "--join", "concat"), ("a.png", "b.png", *PLUS, "--join", "mean")),
+    "two scales": (("a.png", *PLUS, "--style-guidance-scale", 1), ("a.png", *PLUS)),
+    "roles": (
+        ("a.png", *PLUS, "--control", "instant_style", "--roles", "content"),
+        ("a.png", *PLUS, "--control", "instant_style", "--roles", "style"),
+    ),
+    "teacher, few steps": (
+        ("a.png", *PLUS, "--sampler", "lightning", "--guidance-scale", 1, "--teacher", 0.5),
+        ("a.png", *PLUS, "--sampler", "lightning", "--guidance-scale", 1, "--teacher", 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_no_setting_is_silently_ignored(drawn, name: str) -> None:
+    """In the official code --end_fusion and the style's scale had no effect."""
+    (one,), (other,) = (drawn(*given)[0] for given in EFFECTS[name])
+    assert not np.array_equal(pixels(one), pixels(other))
+
+
 def test_dry_run_writes_nothing(drawn) -> None:
     paths, out = drawn("a.png", *PLUS, "--dry-run")
     assert paths == []
@@ -170,6 +218,15 @@ BAD = {
     "strength": (("a.png", *PLUS, "--start", "b.png", "--strength", 1.5), "strength = 1.5"),
     "no start": (("a.png", *PLUS, "--strength", 0.5), "--strength has no effect without --start"),
     "adain": (("a.png", *PLUS, "--adain", 1.2), "adain = 1.2"),
+    "without, elsewhere": (("a.png", *PLUS, "--without", "an apple"), "content cannot be taken off"),
+    "without, gated": (
+        ("a.png", "--adapter", "crafter/crafter.safetensors", "--without", "an apple"),
+        "--without has no effect with StyleCrafter",
+    ),
+    "controlnet": (("a.png", *PLUS, "--controlnet", "canny"), "--controlnet canny has no effect without --structure"),
+    "conditioning": (("a.png", *PLUS, "--conditioning-scale", 1), "has no effect without --structure"),
+    "no controlnet": (("a.png", *PLUS, "--structure", "b.png"), "has no ControlNet of its own"),
+    "no structure": (("a.png", *PLUS, "--structure", "c.png", "--controlnet", "canny"), "c.png does not exist"),
     "more than all": (
         ("a.png", *PLUS, "--adapter-scale", 2),
         "--adain 1 x --adapter-scale 2 x weight 1 = 2: ",

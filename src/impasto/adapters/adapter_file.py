@@ -71,7 +71,10 @@ def read_adapter_file(path: Path) -> AdapterFile:
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise ConfigError(f"adapter {path} {what}: name the .safetensors file of an image prompt adapter")
+        raise ConfigError(
+            f"adapter {path} {what}: name the .safetensors file of an image prompt adapter or a "
+            "published one, see --help"
+        )
     if path.suffix.lower() in _PICKLES:
         raise _pickle(path)
     try:

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.adapters.adapter_file import read_adapter_file
+from impasto.adapters.content_subtraction import without_content
 from impasto.adapters.find_encoder import find_encoder
 from impasto.adapters.image_encoder import ImageEncoder, describe
 from impasto.adapters.image_prompt_formats._format import AdapterFormat, Contents, Features
@@ -87,15 +88,22 @@ class ImagePromptAdapter:
         tokens: Tensor = self.contents.projection(features)
         return tokens
 
-    def tokens(self, pictures: Sequence[Image.Image], weights: Sequence[float] | None = None) -> ImageTokens:
+    def tokens(
+        self,
+        pictures: Sequence[Image.Image],
+        weights: Sequence[float] | None = None,
+        without: Float[Tensor, "1 width"] | None = None,
+    ) -> ImageTokens:
         """Return one row of tokens that all references make together.
 
         Args:
             pictures: At least one; any mode and shape.
             weights: Of the references in the mean, at least 0; all equal when None.
+            without: Pooled words for what the pictures show, to be taken off, see `content_subtraction`.
 
         Raises:
-            ConfigError: The weights do not fit, or the adapter weighs its layers by the words.
+            ConfigError: The weights do not fit, the adapter weighs its layers by the words, or `without` is of another
+                space than what the adapter reads.
             DataError: There is no reference.
         """
         if self.contents.gates is not None:
@@ -103,7 +111,7 @@ class ImagePromptAdapter:
                 f"{self.contents.title} weighs its layers by the words of each prompt, which plain image tokens do not "
                 "hold: use gated_tokens with the encoded prompts"
             )
-        return self._plain(self._joined(pictures, weights))
+        return self._plain(self._joined(pictures, weights, without))
 
     def gated_tokens(
         self,
@@ -151,11 +159,14 @@ class ImagePromptAdapter:
         return torch.zeros_like(tokens) if self.contents.null == "none" else tokens
 
     def _joined(
-        self, pictures: Sequence[Image.Image], weights: Sequence[float] | None
+        self, pictures: Sequence[Image.Image], weights: Sequence[float] | None, without: Tensor | None = None
     ) -> Float[Tensor, "1 num_tokens width"]:
         if not pictures:
             raise DataError("an image prompt needs at least one reference picture")
-        each = [self.project(self.features(picture)).mean(dim=0) for picture in pictures]
+        seen = [self.features(picture) for picture in pictures]
+        if without is not None:
+            seen = [without_content(features, without.to(features)) for features in seen]
+        each = [self.project(features).mean(dim=0) for features in seen]
         if self.join == "concat":
             if weights is not None:
                 raise ConfigError('references joined by "concat" have no weights: leave them out, or use "mean"')

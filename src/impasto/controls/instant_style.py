@@ -4,20 +4,16 @@ Paper: InstantStyle: Free Lunch towards Style-Preserving in Text-to-Image Genera
 Official code: InstantStyle/InstantStyle.
 Changes: the image prompt is attended to in the blocks of role "style" alone, or also in those of role "layout"
 (Sec. 3.2). Before the projection, the content of the picture may be subtracted from its embedding (Sec. 3.1), see
-`without_content`.
+`adapters/content_subtraction.py`.
 Differs from the official code: blocks are roles that the base states (SDXL's are up_blocks.0.attentions.1 and
-down_blocks.2.attentions.1, as there), so it is not tied to one network. Subtraction is refused where the spaces differ:
-it needs one vector per picture from an encoder that was trained with the text encoder (bigG with SDXL). The code's own
-argument for it is inverted and discards it.
+down_blocks.2.attentions.1, as there), so it is not tied to one network.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor
 
 from impasto.base import control
 from impasto.base.control import Pass
@@ -25,7 +21,6 @@ from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.roles import blocks_of
 from impasto.base.sites import Site
 from impasto.core import config
-from impasto.core.errors import ConfigError
 from impasto.core.paper import Paper
 
 
@@ -58,25 +53,3 @@ class Control(control.Control):
     def shows(self, site: Site, seen: Pass) -> bool:  # noqa: ARG002 - the same in every step
         """Return whether the block plays a chosen role."""
         return any(role in self.settings.roles for role in site.roles)
-
-
-def without_content(
-    image: Float[Tensor, "pictures dim"], words: Float[Tensor, "pictures dim"], scale: float = 1.0
-) -> Float[Tensor, "pictures dim"]:
-    """Return the embedding of a picture less that of the words for its content (Sec. 3.1).
-
-    Args:
-        image: One vector per picture, of an image encoder in the space of the text encoder; not normalised.
-        words: What the pictures show, pooled by the text encoder (`Conditioning.pooled`).
-        scale: How much is taken off.
-
-    Raises:
-        ConfigError: The two are not vectors of one space.
-    """
-    if image.ndim != 2 or words.ndim != 2 or image.shape[-1] != words.shape[-1]:
-        raise ConfigError(
-            f"content cannot be subtracted: the picture is {tuple(image.shape)} and the words {tuple(words.shape)}; "
-            "both must be one vector per picture, of one width: use an adapter of global features whose image encoder "
-            "belongs to the text encoder (for SDXL: ip-adapter_sdxl with ViT-bigG)"
-        )
-    return image - scale * words

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Literal
 
 from PIL import Image
 from pydantic import Field
 
 from impasto.adapters.reference_squares import fit_note, squares
-from impasto.base.controlnet import Structure, open_controlnet, own_controlnet
 from impasto.base.source import POCKET, Source, find_base
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event
-from impasto.data.edges import CANNY, canny_edges
+from impasto.data.edges import CANNY
 from impasto.data.images import read_picture
 from impasto.workflows.draw import Guides, Request
 from impasto.workflows.generate import Guided, Job, draw_job, look_of, seeds_of
 from impasto.workflows.generate_options import DrawOptions
 from impasto.workflows.open_base import open_base
+from impasto.workflows.structure import Colours, Edges, follow, named_controlnet
 from impasto.workflows.subject_words import SUBJECTS, SubjectJudge, with_article
 from impasto.workflows.transfer_options import AUTO
 
@@ -41,7 +40,7 @@ class NegativeStyleOptions(DrawOptions):
     """How strictly the edges are followed."""
     edges: tuple[int, int] = CANNY
     """Lower and upper threshold of the edges."""
-    edges_in: Literal["auto", "grey", "colour"] = "auto"
+    edges_in: Colours = "auto"
     """Where edges are looked for; auto is grey as published ControlNets were trained, and colour on pocket."""
     out: Path = Path("negative.png")
     """The picture to write."""
@@ -55,45 +54,21 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
         DataError: The reference cannot be read.
     """
     source = find_base(options.base)
-    controlnet = _controlnet(options, source)
+    instead = ", or use impasto transfer --negative-style auto, which needs none"
+    controlnet = named_controlnet(options.controlnet, options.base, source, instead)
     picture = read_picture(options.reference)
     prompt, guess = _prompt(options, source, picture.image)
     base = open_base(options.base, device=options.device, precision=options.precision)
     square = squares(picture.image, "pad")[0].resize((base.resolution,) * 2, Image.Resampling.LANCZOS)
-    in_colour = options.edges_in == "colour" or (options.edges_in == "auto" and source.recipe == POCKET)
-    low, high = options.edges
-    lines = canny_edges(square, low, high, in_colour=in_colour)
-    if not lines.any():
-        raise ConfigError(f"--edges {low} {high} finds none in {options.reference}: lower them")
-    rows = (
-        ("reference", str(options.reference)),
-        ("edges", f"{lines[0].mean():.1%} of the picture, thresholds {low} and {high}"),
-        ("ControlNet", f"{controlnet} x {options.conditioning_scale:g}"),
-    )
-    facts = {
-        "reference": options.reference.name,
-        "controlnet": Path(controlnet).name,
-        "conditioning_scale": options.conditioning_scale,
-        "edges": [low, high],
-        "edges_in": "colour" if in_colour else "grey",
-    }
+    edges = Edges(controlnet, options.conditioning_scale, options.edges, options.edges_in)
+    followed = follow(edges, square, base, source, str(options.reference))
+    rows = (("reference", str(options.reference)), *followed.rows)
+    facts = {"reference": options.reference.name} | followed.facts
     requests = [Request(prompt, seed) for seed in seeds_of(options)]
-    hook = Structure(open_controlnet(controlnet, base), lines, options.conditioning_scale)
-    guided = Guided(Guides(hook=hook), rows, [facts] * len(requests))
+    guided = Guided(Guides(hook=followed.hook), rows, [facts] * len(requests))
     notes = tuple(note for note in (*picture.notes, fit_note(picture.image, "pad"), guess) if note)
     look = look_of(options, base.resolution, base.resolution, 1.0)
     yield from draw_job(Job(options, base, (), look, notes, guided=guided), requests)
-
-
-def _controlnet(options: NegativeStyleOptions, source: Source) -> str:
-    """Return the ControlNet that is named, or the base's own."""
-    own = None if source.is_single_file else own_controlnet(Path(source.location))
-    if not options.controlnet and own is None:
-        raise ConfigError(
-            f"base {options.base} has no ControlNet of its own (controlnet/ is not in its folder): name one with "
-            "--controlnet DIR, or use impasto transfer --negative-style auto, which needs none"
-        )
-    return options.controlnet or str(own)
 
 
 def _prompt(options: NegativeStyleOptions, source: Source, image: Image.Image) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from impasto.adapters.image_prompt import ImagePromptAdapter
 from impasto.base.control import Control
 from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.base.source import find_base
 from impasto.controls.style_studio import Control as StyleStudio
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError
@@ -26,8 +27,10 @@ from impasto.workflows.draw import Guides, Look, Request
 from impasto.workflows.generate import Guided, Job, draw_job, look_of, seeds_of
 from impasto.workflows.grid import labelled_grid
 from impasto.workflows.open_base import open_base
+from impasto.workflows.structure import Edges, follow, named_controlnet
 from impasto.workflows.styles import NamedStyle, fit_to, load_styles, notes_on, with_style_words
 from impasto.workflows.transfer_options import (
+    DEFAULT_CONDITIONING,
     DEFAULT_STRENGTH,
     TransferOptions,
     check_shares,
@@ -70,6 +73,8 @@ def transfer(options: TransferOptions, control: Control) -> Generator[Event]:
         job, requests = _aligned(options, control, base, (look, fitted), groups[0][0])
     else:
         job, requests = _prompted(options, control, base, (look, fitted), groups)
+    if options.structure is not None:
+        job = _along(read_picture(options.structure), options, job)
     if start is not None and begin is not None:
         requests = [replace(request, start=begin) for request in requests]
         job = replace(job, notes=(*job.notes, *_notes_on_start(start, look)))
@@ -106,6 +111,21 @@ def _covering(image: Image.Image, look: Look) -> Image.Image:
 def _cut_note(picture: Picture, look: Look) -> tuple[str, ...]:
     is_cut = picture.image.width * look.height != picture.image.height * look.width
     return ("cut to its middle",) if is_cut else ()
+
+
+def _along(picture: Picture, options: TransferOptions, job: Job) -> Job:
+    """Return the job with a ControlNet that follows the edges of `picture`."""
+    source = find_base(options.base)
+    scale = options.conditioning_scale or DEFAULT_CONDITIONING
+    edges = Edges(named_controlnet(options.controlnet, options.base, source), scale)
+    followed = follow(edges, _covering(picture.image, job.look), job.base, source, str(picture.path))
+    guided = Guided(
+        replace(job.guided.guides, hook=followed.hook),
+        (*job.guided.rows, ("structure", str(picture.path)), *followed.rows),
+        [{**facts, "structure": picture.path.name, **followed.facts} for facts in job.guided.facts],
+    )
+    notes = tuple(f"structure: {note}" for note in (*picture.notes, *_cut_note(picture, job.look)))
+    return replace(job, guided=guided, notes=(*job.notes, *notes))
 
 
 def _notes_on_start(start: Picture, look: Look) -> tuple[str, ...]:
@@ -147,7 +167,11 @@ def _prompted(
     common = _control_facts(control) | _start_facts(options)
     common |= {"adapter": path.name, "encoder": Path(adapter.encoder.name).name, "adapter_scale": options.adapter_scale}
     common |= {"fit": options.fit, "join": options.join, "masks": [mask.name for mask in options.mask]}
-    common |= {"negative_style": Path(options.negative_style).name, "style_guidance_scale": look.style_guidance_scale}
+    common |= {
+        "without": options.without,
+        "negative_style": Path(options.negative_style).name,
+        "style_guidance_scale": look.style_guidance_scale,
+    }
     told = [common | {"references": [each.identity() for each in group]} for group in groups]
     requests, facts = [], []
     words_matter = adapter.contents.gates is not None  # and a style may have changed who reads them
@@ -218,6 +242,7 @@ def _adapter_rows(options: TransferOptions, adapter: ImagePromptAdapter, path: P
     rows: Mapping[str, str] = {
         "adapter": f"{adapter.contents.title}, {path} x {options.adapter_scale:g}",
         "encoder": adapter.encoder.name,
+        "without": options.without,
         "negative": options.negative_style,
     }
     return tuple((what, value) for what, value in rows.items() if value)

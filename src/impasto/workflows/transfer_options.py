@@ -17,6 +17,7 @@ from impasto.workflows.generate_options import StyledOptions
 PLAIN, AUTO = "plain", "auto"
 DEFAULT_CONTROL = "style_studio"
 DEFAULT_STRENGTH = 0.6
+DEFAULT_CONDITIONING = 0.5
 
 
 class TransferOptions(StyledOptions):
@@ -27,7 +28,8 @@ class TransferOptions(StyledOptions):
     prompt: tuple[str, ...] = Field(min_length=1)
     """What to draw; repeat the flag for several prompts."""
     adapter: str = ""
-    """Image prompt adapter, a .safetensors file; by default the base's own, ip_adapter/ in its folder."""
+    """Image prompt adapter, a .safetensors file or ip-adapter, ip-adapter-vit-h, ip-adapter-plus, ip-adapter-sd15 or
+    ip-adapter-plus-sd15 from the hub; by default the base's own, ip_adapter/ in its folder."""
     encoder: str = ""
     """Image encoder that the adapter was trained with; by default that of the base, or one beside the adapter."""
     adapter_scale: float = Field(default=1.0, gt=0, le=10)
@@ -38,6 +40,8 @@ class TransferOptions(StyledOptions):
     """How several references become one style: weighted mean of their tokens, or all of them side by side."""
     mask: tuple[Path, ...] = ()
     """Where each reference applies: a picture of the size to draw, white inside; one flag for each reference."""
+    without: str = ""
+    """What the reference shows, in words: taken off what the adapter reads of it; for adapters of global features."""
     negative_style: str = ""
     """A picture to steer away from, or auto, which makes it from the reference itself (CleanStyle)."""
     style_guidance_scale: float | None = Field(default=None, ge=0)
@@ -48,6 +52,12 @@ class TransferOptions(StyledOptions):
     """Redraw this picture, cut to the size that is drawn."""
     strength: float | None = Field(default=None, gt=0, le=1)
     """With --start: how much is redrawn, 0.6 by default; small values keep the picture."""
+    structure: Path | None = None
+    """Draw along the edges of this picture, cut to the size that is drawn (Canny ControlNet)."""
+    controlnet: str = ""
+    """With --structure: ControlNet, a folder or hub name; by default the base's own, controlnet/ in its folder."""
+    conditioning_scale: float | None = Field(default=None, gt=0, le=2)
+    """With --structure: how strictly the edges are followed, 0.5 by default."""
     height: int | None = Field(default=None, ge=8)
     """In pixels; by default the base's own size."""
     width: int | None = Field(default=None, ge=8)
@@ -158,6 +168,12 @@ def check_transfer(options: TransferOptions, control: str, references: int) -> N
         f"--reference-prompt has no effect with {control}: it is for style_aligned": bool(
             options.reference_prompt and not is_aligned
         ),
+        f"--controlnet {options.controlnet} has no effect without --structure FILE: leave it out": bool(
+            options.controlnet and options.structure is None
+        ),
+        "--conditioning-scale has no effect without --structure FILE: leave it out": bool(
+            options.conditioning_scale and options.structure is None
+        ),
         "--negative-style has no effect without guidance: give a --guidance-scale above 1": bool(
             options.negative_style and options.guidance_scale <= 1
         ),
@@ -175,6 +191,7 @@ def _wrong_when_aligned(options: TransferOptions, references: int) -> dict[str, 
         "--adapter": options.adapter,
         "--encoder": options.encoder,
         "--mask": options.mask,
+        "--without": options.without,
         "--negative-style": options.negative_style,
         "--style-guidance-scale": options.style_guidance_scale is not None,
         "--adapter-scale": options.adapter_scale != 1,

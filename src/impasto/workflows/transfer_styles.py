@@ -14,6 +14,7 @@ from torch import Tensor
 
 from impasto.adapters.automatic_negative import automatic_negative
 from impasto.adapters.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
+from impasto.adapters.published import located
 from impasto.base.image_tokens import ImageTokens
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.source import find_base
@@ -51,11 +52,15 @@ def open_adapter(options: TransferOptions, base: LatentDiffusion) -> tuple[Image
 
     Raises:
         ConfigError: The base has none of its own, or the one named does not fit.
+        ResourceError: It could not be fetched.
+        UnsafeFile: It is a pickle.
     """
-    path = Path(options.adapter) if options.adapter else _own(options.base)
+    path = located(options.adapter) if options.adapter else _own(options.base)
     opened = open_image_prompt(
         path, base, encoder=options.encoder, scale=options.adapter_scale, fit=options.fit, join=options.join
     )
+    if options.without and opened.contents.gates is not None:
+        raise ConfigError(f"--without has no effect with {opened.contents.title}: leave it out")
     return opened, path
 
 
@@ -140,12 +145,18 @@ class ReferenceStyle:
             negative = adapter.null(references=count)
         return tuple(replace(negative, mask=mask) for mask in self._masks) if self._masks else (negative,)
 
+    @cached_property
+    def _content(self) -> Tensor | None:
+        """Pooled words for what the references show, where they are to be taken off."""
+        told = self._options.without
+        return self._base.encode_prompts([told]).pooled if told else None
+
     def _tokens(
         self, pictures: Sequence[Picture], words: Tensor | None, weights: Sequence[float] | None = None
     ) -> ImageTokens:
         images = [picture.image for picture in pictures]
         if words is None:
-            return self._adapter.tokens(images, weights)
+            return self._adapter.tokens(images, weights, self._content)
         return self._adapter.gated_tokens(images, words, weights)
 
 
