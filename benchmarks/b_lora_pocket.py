@@ -1,13 +1,18 @@
 """Does B-LoRA separate style from content on pocket better than adapters on all blocks do?
 
 For every style pack one style picture, and ten content pictures by a hand that pocket knows, an adapter is trained on
-each picture alone, with several seeds. Every content is then drawn in every style, "A [c] in [s] style", four ways:
-B-LoRA (content block of one, style block of the other), the same with the roles swapped, adapters on all blocks of both
-(what the paper calls DB-LoRA), and the untrained base. Content: cosine to the content picture in pocket's shared space.
-Style: cosine of centred Gram matrices with the style picture, on an early layer of pocket's vision encoder; how well
-that tells hands apart on real drawings is measured first and stated.
+each picture alone, with several seeds. Every content is then drawn in every style, "A [c] in [s] style": with B-LoRA
+(content block of one, style block of the other), with the roles swapped, with adapters on all blocks of both (what the
+paper calls DB-LoRA), each along strengths of the style, and with the untrained base. Variants of B-LoRA stand beside
+them, at one strength and with the first seed.
 
-Run: `python -m benchmarks.b_lora_pocket`
+Content: cosine to the content picture in pocket's shared space, and whether pocket's towers find its subject. Style:
+cosine of centred Gram matrices, on an early layer of pocket's vision encoder, with all other drawings of the style
+picture's hand, so that neither its subject nor its ground counts; how well that tells hands apart on real drawings is
+measured first and stated. More style costs content, so ways are compared at equal content, between the strengths that
+were drawn; the interval is a bootstrap over content pictures.
+
+Run: `python -m benchmarks.b_lora_pocket`; run again to go on, adapters and pictures are kept in `runs/`.
 """
 
 from __future__ import annotations
@@ -15,27 +20,37 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import tempfile
-import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.gram_judge import PACKS, make_judge, standard_error
+from benchmarks.b_lora_lessons import (
+    ALL,
+    FIRST,
+    NOISY,
+    SECOND,
+    STYLE_ONLY,
+    TWO,
+    X_0,
+    Lesson,
+    adapters_folder,
+    learn_all,
+)
+from benchmarks.gram_judge import PACKS, Judge, make_judge, standard_error
 from benchmarks.machine import RESULTS, save_result
-from impasto.adapters.low_rank import LowRank
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.roles import blocks_of
-from impasto.core.config import validated
+from impasto.data.colour import match_colours
 from impasto.data.images import read_picture
-from impasto.methods.b_lora import Method, Settings
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
 from impasto.style.select import select_role
@@ -43,74 +58,53 @@ from impasto.workflows.draw import Look, Request, draw
 from impasto.workflows.grid import labelled_grid
 from impasto.workflows.open_base import open_base
 from impasto.workflows.packs import find_pack
-from impasto.workflows.recipes import guidance_for, recipe_for
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.workflows.recipes import guidance_for
+from impasto.workflows.subject_words import SUBJECTS, SubjectJudge
 
 STYLE_PICTURE = "castle"
 CONTENTS = (
     *("guitar", "cat-face", "wolf", "skull", "airplane", "watermelon", "angry-face", "man", "tropical-fish"),
     "palm-tree",
 )
-BASE, TWO, SWAPPED, ALL = "untrained base", "B-LoRA", "B-LoRA, roles swapped", "all blocks"
-STRENGTHS = (0.5, 1.0, 1.5)
-"""Of the style: what more style costs in content is a curve, and two ways are compared along it."""
-
-
-class OnAllBlocks(Method):
-    """The same training with adapters on every attention layer of the UNet."""
-
-    def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> LowRank:
-        """Return adapters everywhere."""
-        return LowRank(base.networks(), ["unet"], self.settings.rank, rng)
-
-
-KINDS: dict[str, type[Method]] = {"two": Method, "all": OnAllBlocks}
-
-
-def settings_for(placeholder: str) -> Settings:
-    """Return the recipe's settings with a placeholder."""
-    values = {name: value for name, value in recipe_for("b_lora", "pocket").items() if name in Settings.model_fields}
-    return validated(Settings, values | {"placeholder": placeholder}, source="recipe")
+STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
+"""Of the style: what more style costs in content is a curve."""
+RESAMPLES = 2000
+WORDS = "A [c] in [s] style"
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """One adapter to learn from one picture."""
+class Way:
+    """A way to join content and style.
 
-    picture: Path
-    placeholder: str
-    blocks: str
-    seed: int
+    Attributes:
+        content: The kind of adapter whose content is taken, or "" for the untrained base.
+        style: The kind whose style is taken.
+        roles: The blocks taken of each; None takes all.
+        keep_colour: Strength of the content's own style block.
+        match: Whether the result is given the content picture's colour statistics.
+        per_role: Whether the content block alone reads "A [c]".
+    """
 
-    def file(self, folder: Path) -> Path:
-        """Return where the adapter is kept."""
-        pack = self.picture.parent.parent.name
-        return folder / f"{pack}-{self.picture.parent.name}-{self.picture.stem}-{self.blocks}-{self.seed}.safetensors"
-
-
-def learn(lesson: Lesson, folder: Path) -> float:
-    """Learn an adapter into `folder`, unless it is there; returns seconds, 0 if it was there."""
-    if lesson.file(folder).exists():
-        return 0.0
-    own, started = Settings.model_fields, time.monotonic()
-    values = {name: value for name, value in recipe_for("b_lora", "pocket").items() if name not in own}
-    with tempfile.TemporaryDirectory() as run:
-        values |= {"style_images": str(lesson.picture), "out": lesson.file(folder), "seed": lesson.seed}
-        values |= {"sample_every": 0, "run_dir": Path(run)}
-        method = KINDS[lesson.blocks](settings_for(lesson.placeholder))
-        with closing(train(validated(TrainOptions, values, source="recipe"), method)) as events:
-            list(events)
-    return time.monotonic() - started
+    content: str = TWO
+    style: str = TWO
+    roles: tuple[str, str] | None = ("content", "style")
+    keep_colour: float = 0.0
+    match: bool = False
+    per_role: bool = False
 
 
-def learn_all(lessons: list[Lesson], folder: Path, workers: int) -> None:
-    """Learn all adapters that `folder` does not hold yet, several at once, with one thread each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        seconds = pool.map(learn, lessons, [folder] * len(lessons))
-        for number, (lesson, each) in enumerate(zip(lessons, seconds, strict=True), 1):
-            print(f"{number} of {len(lessons)}: {lesson.file(folder).stem}, {each:.0f} s", flush=True)
+BASE, B_LORA, SWAPPED, DB_LORA = "untrained base", "B-LoRA", "B-LoRA, roles swapped", "all blocks"
+CURVES: Mapping[str, Way] = {B_LORA: Way(), SWAPPED: Way(roles=("style", "content")), DB_LORA: Way(ALL, ALL, None)}
+VARIANTS: Mapping[str, Way] = {
+    "x_0": Way(X_0, X_0),
+    "style-friendly": Way(NOISY, NOISY),
+    "style learnt alone": Way(TWO, STYLE_ONLY),
+    "two stages": Way(FIRST, SECOND),
+    "words for each role": Way(per_role=True),
+    "keep colour 0.45": Way(keep_colour=0.45),
+    "colour statistics": Way(match=True),
+}
+WAYS: Mapping[str, Way] = {BASE: Way(content=""), **CURVES, **VARIANTS}
 
 
 @dataclass(frozen=True)
@@ -121,83 +115,209 @@ class Pair:
     style: Path
     seed: int
 
-    def lessons(self, blocks: str) -> tuple[Lesson, Lesson]:
-        """Return what has to be learnt for it."""
-        return Lesson(self.content, "[c]", blocks, self.seed), Lesson(self.style, "[s]", blocks, self.seed)
+    def lessons(self, way: Way) -> list[Lesson]:
+        """Return what has to be learnt for it: content, then style."""
+        if not way.content:
+            return []
+        return [Lesson(self.content, "[c]", way.content, self.seed), Lesson(self.style, "[s]", way.style, self.seed)]
 
 
-def combine(way: str, pair: Pair, strength: float, base: LatentDiffusion, folder: Path) -> list[tuple[Style, float]]:
+def combine(way: Way, pair: Pair, strength: float, base: LatentDiffusion, folder: Path) -> list[tuple[Style, float]]:
     """Return what to attach: the content at full strength, the style at `strength`."""
-    if way == BASE:
-        return []
-    content, style = (load_style(each.file(folder)) for each in pair.lessons("all" if way == ALL else "two"))
-    if way != ALL:
-        roles = blocks_of(base.roles, ["content", "style"], base.unet)
-        first, second = ("content", "style") if way == TWO else ("style", "content")
-        content, style = select_role(content, first, roles, "content"), select_role(style, second, roles, "style")
-    return [(content, 1.0), (style, strength)]
+    files = [load_style(each.file(folder)) for each in pair.lessons(way)]
+    if way.roles is None or not files:
+        return list(zip(files, (1.0, strength), strict=False))
+    roles = blocks_of(base.roles, ["content", "style"], base.unet)
+    parts = [(select_role(files[0], way.roles[0], roles, "content"), 1.0)]
+    parts.append((select_role(files[1], way.roles[1], roles, "style"), strength))
+    if way.keep_colour:
+        parts.append((select_role(files[0], "style", roles, "content"), way.keep_colour))
+    return parts
 
 
-def draw_pairs(way: str, strength: float, pairs: list[Pair], folder: Path) -> list[Image.Image]:
-    """Return a picture of each pair."""
-    base = open_base("pocket")
-    look, drawn = Look(20, guidance_for("pocket"), base.resolution, base.resolution), []
-    for pair in pairs:
-        with attached(base, combine(way, pair, strength, base, folder)):
-            request = Request("A [c] in [s] style", 1000 + pair.seed)
-            drawn += [image for _, image in draw(base, [request], look)]
-    return drawn
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: a way at a strength, for some pairs."""
+
+    name: str
+    strength: float
+    pairs: tuple[Pair, ...]
+
+    def sheet(self, folder: Path) -> Path:
+        """Return where its pictures are kept, all on one sheet."""
+        told = f"{self.name} {self.strength} {self.pairs} {WAYS[self.name]}"
+        return folder / "drawn" / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.png"
 
 
-def adapters_folder() -> Path:
-    """Return where adapters are kept: one folder for each recipe and base."""
-    base = open_base("pocket")
-    known = f"{sorted(recipe_for('b_lora', 'pocket').items())} {base.fingerprint()} {base.roles}"
-    return Path("runs") / "b-lora-pocket" / hashlib.sha256(known.encode()).hexdigest()[:12]
+def drawn(row: Row, folder: Path) -> list[Image.Image]:
+    """Return a picture of each pair; draws only what is not kept yet."""
+    path = row.sheet(folder)
+    if not path.exists():
+        pictures = [np.asarray(each) for each in _draw(row, folder)]
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.concatenate(pictures, axis=1)).save(path)
+    sheet = read_picture(path).image
+    side = sheet.height
+    return [sheet.crop((x, 0, x + side, side)) for x in range(0, sheet.width, side)]
 
 
-def row_of(way: str, strength: float, style: Tensor, content: Tensor) -> dict[str, object]:
+def _draw(row: Row, folder: Path) -> list[Image.Image]:
+    base, way = open_base("pocket"), WAYS[row.name]
+    look, pictures = Look(20, guidance_for("pocket"), base.resolution, base.resolution), []
+    per_block = dict.fromkeys(base.roles["content"], "A [c]") if way.per_role else {}
+    for pair in row.pairs:
+        with attached(base, combine(way, pair, row.strength, base, folder)):
+            request = Request(WORDS, 1000 + pair.seed, per_block=per_block)
+            made = [image for _, image in draw(base, [request], look)]
+        pictures += [match_colours(each, read_picture(pair.content).image) if way.match else each for each in made]
+    return pictures
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of the pictures of one row, in order."""
+
+    style: Tensor
+    content: Tensor
+    subject: Tensor
+
+
+class Bench:
+    """Judges rows."""
+
+    def __init__(self) -> None:
+        self.judge: Judge = make_judge()
+        self._subjects = SubjectJudge(self.judge.features)
+        self._sums = self.judge.hands()
+
+    def scores(self, row: Row, pictures: Sequence[Image.Image]) -> Scores:
+        """Return all scores of a row's pictures."""
+        hands = torch.stack([self._hand(pair.style) for pair in row.pairs])
+        style = (self.judge.directions(pictures) * hands).sum(dim=1)
+        content = self.judge.content(list(pictures), [read_picture(pair.content).image for pair in row.pairs])
+        wanted = torch.tensor([SUBJECTS.index(pair.content.stem.replace("-", " ")) for pair in row.pairs])
+        return Scores(style, content, (torch.tensor(self._subjects.found(pictures)) == wanted).float())
+
+    def _hand(self, picture: Path) -> Tensor:
+        total, _ = self._sums[picture.parent.parent.name]
+        return torch.nn.functional.normalize(total, dim=0)
+
+
+def style_at_equal_content(
+    rows: Mapping[tuple[str, float], Scores], pairs: Sequence[Pair], one: str, other: str
+) -> dict[str, float]:
+    """Return by how much the style of `one` exceeds that of `other` at equal content, with its 95 % interval.
+
+    Curves over strength are joined by lines. They are compared at the content of each strength of `other` that the
+    curve of `one` reaches. Resampled are content pictures: pairs of one picture are not independent.
+    """
+    names = sorted({pair.content.name for pair in pairs})
+    places = [[index for index, pair in enumerate(pairs) if pair.content.name == name] for name in names]
+    curves = {
+        way: np.array(
+            [
+                [[float(each[place].mean()) for place in places] for each in (rows[way, s].content, rows[way, s].style)]
+                for s in STRENGTHS
+            ]
+        )
+        for way in (one, other)
+    }  # strengths, (content, style), content pictures
+    rng = np.random.default_rng(0)
+    drawn_again = [np.arange(len(names)), *rng.integers(0, len(names), (RESAMPLES, len(names)))]
+    gains = [_gain(*(curves[way][:, :, chosen].mean(axis=2) for way in (one, other))) for chosen in drawn_again]
+    found = [gain for gain in gains[1:] if not np.isnan(gain)]
+    low, high = np.quantile(found, [0.025, 0.975]) if found else (np.nan, np.nan)
+    return {"mean": round(gains[0], 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
+def _gain(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the mean difference of style at the contents of `other` that `one` reaches; NaN if it reaches none."""
+    order = np.argsort(one[:, 0])
+    content, style = one[order].T
+    within = [(c, s) for c, s in other if content[0] <= c <= content[-1]]
+    return float(np.mean([np.interp(c, content, style) - s for c, s in within])) if within else float("nan")
+
+
+def told(row: Row, scores: Scores) -> dict[str, Any]:
     """Return one row of the table: means and their standard errors."""
-    row: dict[str, object] = {"way": way, "strength": strength}
-    for name, scores in (("style", style), ("content", content)):
-        row |= {name: round(float(scores.mean()), 4), f"{name}_error": round(standard_error(scores), 4)}
-    return row
+    found: dict[str, Any] = {"way": row.name, "strength": row.strength, "pictures": len(row.pairs)}
+    for name in ("style", "content", "subject"):
+        values: Tensor = getattr(scores, name)
+        found |= {name: round(float(values.mean()), 4), f"{name}_error": round(standard_error(values), 4)}
+    return found
+
+
+def draw_curves(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw style against content along strengths, and variants as points."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axis = figure.subplots()
+    for way in WAYS:
+        own = [row for row in rows if row["way"] == way]
+        form = "o-" if way in CURVES else "x"
+        axis.plot([row["content"] for row in own], [row["style"] for row in own], form, label=way)
+        for row in own if way in CURVES else ():
+            where = (row["content"], row["style"])
+            axis.annotate(f"{row['strength']:g}", where, textcoords="offset points", xytext=(4, 4), fontsize=7)
+    axis.set(xlabel="content similarity", ylabel="style similarity")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=7)
+    figure.savefig(path, dpi=120)
+
+
+def plan(contents: Sequence[Path], styles: Sequence[Path], seeds: int) -> list[Row]:
+    """Return all rows: curves with all seeds, variants with the first."""
+    pairs = tuple(Pair(*each, seed) for seed in range(seeds) for each in product(contents, styles))
+    first = tuple(pair for pair in pairs if pair.seed == 0)
+    rows = [Row(BASE, 1.0, pairs), *(Row(*each, pairs) for each in product(CURVES, STRENGTHS))]
+    return rows + [Row(name, 1.0, first) for name in VARIANTS]
 
 
 def main() -> None:
-    """Train, draw, judge and write JSON and a sheet."""
+    """Train, draw, judge and write JSON, curve and sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--contents", type=int, default=len(CONTENTS))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="trainings at once")
     parser.add_argument("--dry", action="store_true", help="do not write results")
     chosen = parser.parse_args()
-    judge, folder = make_judge(), adapters_folder()
+    bench, folder = Bench(), adapters_folder()
+    judge = bench.judge
     print(f"layer {judge.layer} tells hands apart in {judge.hands_told_apart:.0%} of comparisons; adapters: {folder}")
     contents = [find_pack(PACKS[0]).folder / "auxiliary" / f"{name}.png" for name in CONTENTS[: chosen.contents]]
     styles = [find_pack(pack).folder / "style" / f"{STYLE_PICTURE}.png" for pack in PACKS]
-    pairs = [Pair(*each, seed) for seed in range(chosen.seeds) for each in product(contents, styles)]
-    lessons = {lesson for pair in pairs for blocks in KINDS for lesson in pair.lessons(blocks)}
-    learn_all(sorted(lessons, key=lambda lesson: (lesson.seed, lesson.file(folder))), folder, chosen.workers)
-    wanted = {"content": [read_picture(pair.content).image for pair in pairs]}
-    wanted["style"] = [read_picture(pair.style).image for pair in pairs]
-    ways = [(BASE, 1.0), *product((TWO, SWAPPED, ALL), STRENGTHS)]
-    rows, sheet = [], dict(wanted)
+    rows = plan(contents, styles, chosen.seeds)
+    learn_all(
+        [each for row in rows for pair in row.pairs for each in pair.lessons(WAYS[row.name])], folder, chosen.workers
+    )
+    scores: dict[tuple[str, float], Scores] = {}
     with ProcessPoolExecutor(chosen.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        drawn = [pool.submit(draw_pairs, *way, pairs, folder) for way in ways]
-        for (way, strength), pictures in zip(ways, (each.result() for each in drawn), strict=True):
-            scores = judge.style(pictures, wanted["style"]), judge.content(pictures, wanted["content"])
-            rows.append(row_of(way, strength, *scores))
-            print(rows[-1], flush=True)
-            if strength == 1.0:
-                sheet[way] = pictures
-    step = max(1, len(pairs) // 15)
-    grid = labelled_grid([(name, each[::step][:15]) for name, each in sheet.items()], columns=15)
-    grid.save("b-lora-pocket.png" if chosen.dry else RESULTS / "b-lora-pocket.png")
-    if not chosen.dry:
-        facts: dict[str, object] = {"seeds": chosen.seeds, "contents": len(contents), "packs": list(PACKS)}
-        facts |= {"judge_layer": judge.layer, "hands_told_apart": round(judge.hands_told_apart, 3)}
-        print(save_result("b-lora-pocket", {"question": (__doc__ or "").splitlines()[0], **facts, "rows": rows}))
+        for row, pictures in zip(rows, pool.map(drawn, rows, [folder] * len(rows)), strict=True):
+            scores[row.name, row.strength] = bench.scores(row, pictures)
+            print(told(row, scores[row.name, row.strength]), flush=True)
+    table = [told(row, scores[row.name, row.strength]) for row in rows]
+    against = {name: style_at_equal_content(scores, rows[0].pairs, B_LORA, name) for name in (DB_LORA, SWAPPED)}
+    print(f"style of B-LoRA at equal content, less that of the others: {against}")
+    if chosen.dry:
+        return
+    draw_curves(table, RESULTS / "b-lora-pocket-curve.png")
+    _sheet(rows, folder).save(RESULTS / "b-lora-pocket.png")
+    facts: dict[str, object] = {"seeds": chosen.seeds, "contents": len(contents), "packs": list(PACKS)}
+    facts |= {"judge_layer": judge.layer, "hands_told_apart": round(judge.hands_told_apart, 3)}
+    facts |= {"style_won_at_equal_content": against}
+    print(save_result("b-lora-pocket", {"question": (__doc__ or "").splitlines()[0], **facts, "rows": table}))
+
+
+def _sheet(rows: Sequence[Row], folder: Path) -> Image.Image:
+    """Return fifteen pairs of the first seed, a row for each way at strength 1, below contents and styles."""
+    shown = [row for row in rows if row.strength == 1.0]
+    first = [pair for pair in shown[0].pairs if pair.seed == 0]
+    places = np.linspace(0, len(first) - 1, min(15, len(first))).astype(int)
+    given = [(what, [read_picture(getattr(first[p], what)).image for p in places]) for what in ("content", "style")]
+    return labelled_grid(
+        [*given, *((row.name, [drawn(row, folder)[p] for p in places]) for row in shown)], columns=len(places)
+    )
 
 
 if __name__ == "__main__":

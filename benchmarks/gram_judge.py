@@ -5,16 +5,19 @@ How well the judge tells hands apart on real drawings is measured before it is u
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from impasto.data.images import read_picture
 from impasto.features.pocket import Features
 from impasto.metrics.gram import gram, gram_similarity
+from impasto.workflows.held_back import read_held_back
 from impasto.workflows.packs import find_pack
 
 PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
@@ -38,6 +41,20 @@ class Judge:
     def content(self, drawn: list[Image.Image], wanted: list[Image.Image]) -> Tensor:
         """Return content similarities, pair by pair."""
         return (self.features.extract(drawn) * self.features.extract(wanted)).sum(dim=-1)
+
+    def directions(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """Return unit-length centred Gram matrices, flat, one row for each picture."""
+        centred = (gram(self.features.places(list(pictures), self.layer)) - self.centre).flatten(1)
+        return normalize(centred, dim=1)
+
+    def hands(self) -> dict[str, tuple[Tensor, int]]:
+        """Return for every pack the sum of its held-back drawings' directions, and their number."""
+        found = {}
+        for pack in PACKS:
+            drawings = [each.picture for each in read_held_back(find_pack(pack), demo_only=False)]
+            directions = self.directions(drawings)
+            found[pack] = directions.sum(dim=0), len(directions)
+        return found
 
 
 def make_judge() -> Judge:

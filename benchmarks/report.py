@@ -129,16 +129,29 @@ def b_lora_section() -> str:
     setting = (
         f"{len(result['packs'])} styles of one picture each, {result['contents']} content pictures, {result['seeds']} seeds: "
         f'"A [c] in [s] style".\n'
-        "Style: similarity of Gram matrices with the style picture, by a judge that tells the hands of real drawings apart\n"
-        f"in {result['hands_told_apart']:.0%} of comparisons. Content: cosine with the content picture. Strength: of the style."
+        "Style: similarity of Gram matrices with all other drawings of the style picture's hand, by a judge that tells the\n"
+        f"hands of real drawings apart in {result['hands_told_apart']:.0%} of comparisons. Content: cosine with the content "
+        "picture; whether its subject is\nfound. Strength: of the style."
     )
+    names = ("style", "content", "subject")
     rows = [
-        (row["way"], f"{row['strength']:g}", *(with_error(row, name, f"{name}_error") for name in ("style", "content")))
+        (
+            row["way"],
+            f"{row['strength']:g}",
+            *(with_error(row, name, f"{name}_error") for name in names),
+            str(row["pictures"]),
+        )
         for row in result["rows"]
     ]
-    measured = table(("drawn with", "strength", "style", "content"), rows)
+    measured = table(("drawn with", "strength", "style", "content", "subject found", "pictures"), rows)
+    won = "; ".join(
+        f"{name}: {each['mean']:+.3f} ({each['low']:+.3f} to {each['high']:+.3f})"
+        for name, each in result["style_won_at_equal_content"].items()
+    )
+    verdict = f"Style of B-LoRA at equal content, less that of the others, 95 % intervals over content pictures: {won}."
+    curve = "![Style against content along strengths](results/b-lora-pocket-curve.png)"
     sheet = "![Content, style, and what each way draws](results/b-lora-pocket.png)"
-    return section("B-LoRA on pocket", setting, measured, sheet, command="b_lora_pocket", result=result)
+    return section("B-LoRA on pocket", setting, measured, verdict, curve, sheet, command="b_lora_pocket", result=result)
 
 
 def stylize_section() -> str:

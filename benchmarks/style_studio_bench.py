@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from diffusers import ControlNetModel
 from PIL import Image
-from torch import Tensor
 
-from benchmarks.gram_judge import PACKS, Judge, make_judge
+from benchmarks.gram_judge import PACKS, make_judge
 from impasto.adapters.automatic_negative import automatic_negative
 from impasto.adapters.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
 from impasto.adapters.reference_squares import squares
@@ -33,7 +32,6 @@ from impasto.core.rng import generator
 from impasto.data.edges import CANNY, canny_edges
 from impasto.data.images import fit_square, to_tensor
 from impasto.metrics.content_leak import content_leaks
-from impasto.metrics.gram import gram
 from impasto.metrics.layout import edge_similarity, layout_stability, self_similarity_agreement
 from impasto.metrics.named_colour import GROUNDS, ground_of, named_colour_obeyed
 from impasto.workflows.companions import Reference
@@ -174,21 +172,6 @@ def pairs_of(prompts: Sequence[Wanted], references: Sequence[Shown], per_pack: i
     return sorted(pairs)
 
 
-def hands(judge: Judge) -> dict[str, tuple[Tensor, int]]:
-    """Return for every pack the sum of the directions of its held-back drawings' Gram matrices, and their number."""
-    found = {}
-    for pack in PACKS:
-        drawings = [each.picture for each in read_held_back(find_pack(pack), demo_only=False)]
-        directions = _directions(judge, drawings)
-        found[pack] = directions.sum(dim=0), len(directions)
-    return found
-
-
-def _directions(judge: Judge, pictures: Sequence[Image.Image]) -> Tensor:
-    centred = (gram(judge.features.places(list(pictures), judge.layer)) - judge.centre).flatten(1)
-    return torch.nn.functional.normalize(centred, dim=1)
-
-
 class Bench:
     """Base, adapter and judge.
 
@@ -206,7 +189,7 @@ class Bench:
         self._from_pictures: dict[int, ImageTokens] = {}
         self.null: ImageTokens = self.adapter.null()
         self.subjects = SubjectJudge(self.judge.features)
-        sums, own = hands(self.judge), _directions(self.judge, [each.picture for each in references])
+        sums, own = self.judge.hands(), self.judge.directions([each.picture for each in references])
         others = [
             (sums[each.pack][0] - mine) / (sums[each.pack][1] - 1) for each, mine in zip(references, own, strict=True)
         ]
@@ -263,7 +246,7 @@ class Bench:
             "text_alignment": (features * texts).sum(dim=1).numpy(),
             "named_colour": named_colour_obeyed(pictures, [prompts[p].ground for p, _ in pairs]).astype(float),
             "subject_right": (found == asked).double().numpy(),
-            "style_similarity": (_directions(self.judge, pictures) * own).sum(dim=1).numpy(),
+            "style_similarity": (self.judge.directions(pictures) * own).sum(dim=1).numpy(),
             "content_leak": content_leaks(found, of_reference, asked).double().numpy(),
         }
         return {name: by_prompt(values, pairs) for name, values in each.items()} | self._stability(pictures, pairs)
