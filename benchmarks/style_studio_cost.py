@@ -2,8 +2,8 @@
 
 On pocket, and on a random UNet of SDXL's topology and middle size with pocket's other parts; a random adapter at every
 cross-attention. All ways are drawn in turn in one process with one thread, whose processor time is counted (others may
-use the machine at the same time); medians of paired ratios. Peak memory is the resident set of a process that draws one
-way only, from the moment that the base is loaded, Python and libraries included.
+use the machine at the same time); medians of paired ratios. Peak memory is that of all tensors at once, the base's
+weights included; Python and libraries are not, they would hide the difference on a base as small as pocket.
 
 Run: `python -m benchmarks.style_studio_cost`
 """
@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
+from benchmarks.live_memory import LiveMemory
 from benchmarks.machine import save_result
 from impasto.base.control import Control
 from impasto.base.image_tokens import ImageTokens
@@ -101,13 +99,13 @@ def adapter(base: LatentDiffusion) -> dict[str, tuple[nn.Linear, nn.Linear]]:
 class Bench:
     """A base with an adapter, ready to draw."""
 
-    def __init__(self, size: str, steps: int) -> None:
+    def __init__(self, size: str) -> None:
         self.base = open_base("pocket", device="cpu")
         if size == "middle":
             middle_sized(self.base)
-        self._adapter, self._steps = adapter(self.base), steps
+        self._adapter = adapter(self.base)
 
-    def run(self, way: Way) -> float:
+    def run(self, way: Way, steps: int) -> float:
         """Draw once and return the seconds of processor time."""
         side = self.base.resolution
         images = [torch.randn((1, TOKENS, WIDTH), generator=generator(style)) for style in range(way.styles + 1)]
@@ -116,28 +114,30 @@ class Bench:
             Request("a fox on a hill", 0, images=(ImageTokens(tokens, self._adapter),), negative_images=null)
             for tokens in images[1:]
         ]
-        look = Look(self._steps, guidance_for("pocket"), side, side, batch=way.styles)
+        look = Look(steps, guidance_for("pocket"), side, side, batch=way.styles)
         started = time.process_time()
         list(draw(self.base, requests, look, way.control()))
         return time.process_time() - started
 
-
-def peak_mib(size: str, name: str) -> float:
-    """Return the peak memory of a process of its own that draws one way, in two of four steps with the teacher."""
-    command = [sys.executable, "-m", "benchmarks.style_studio_cost", "--size", size, "--peak", name]
-    told = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(told.stdout)
+    def peak_mib(self, way: Way) -> float:
+        """Return the peak memory of a drawing of five steps, two of them with the teacher, and of the weights."""
+        modules = [*self.base.networks().values(), self.base.pipe.vae]
+        weights = sum(int(each.nbytes) for module in modules for each in module.parameters())
+        with LiveMemory() as live:
+            self.run(way, 5)
+        return (weights + live.peak) / 2**20
 
 
 def measure(size: str, steps: int, rounds: int, names: list[str]) -> list[dict[str, object]]:
     """Return a row for each way."""
-    bench = Bench(size, steps)
-    bench.run(WAYS[PLAIN])  # warms up
+    bench = Bench(size)
+    bench.run(WAYS[PLAIN], 2)  # warms up
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(rounds):
+    for turn in range(rounds):
         for name in names:
-            seconds[name].append(bench.run(WAYS[name]))
-    peaks = {name: peak_mib(size, name) for name in names}
+            seconds[name].append(bench.run(WAYS[name], steps))
+            print(f"round {turn + 1} of {rounds}: {name}, {seconds[name][-1]:.1f} s", flush=True)
+    peaks = {name: bench.peak_mib(WAYS[name]) for name in names}
     rows: list[dict[str, object]] = []
     for name in names:
         plain = PLAIN if WAYS[name].styles == 1 else PLAIN_EIGHT
@@ -162,16 +162,8 @@ def main() -> None:
     parser.add_argument("--size", choices=["pocket", "middle"], default="pocket")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--peak", help="draw this way once and print the peak memory in MiB")
     parser.add_argument("--dry", action="store_true", help="do not write results")
     chosen = parser.parse_args()
-    if chosen.peak:
-        bench = Bench(chosen.size, 4)
-        Path("/proc/self/clear_refs").write_text("5", "ascii")  # forget the peak of loading
-        bench.run(WAYS[chosen.peak])
-        status = Path("/proc/self/status").read_text("ascii").splitlines()
-        print(next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM")))
-        return
     steps = chosen.steps
     names = list(WAYS) if chosen.size == "pocket" else [name for name, way in WAYS.items() if way.styles == 1]
     rows = measure(chosen.size, steps, chosen.rounds, names)
