@@ -125,7 +125,7 @@ class Bench:
         weights = sum(int(each.nbytes) for module in modules for each in module.parameters())
         with LiveMemory() as live:
             self.run(way, 5)
-        return (weights + live.peak) / 2**20
+        return float(weights + live.peak) / 2**20
 
 
 def measure(size: str, steps: int, rounds: int, names: list[str]) -> list[dict[str, object]]:
