@@ -187,7 +187,7 @@ def main() -> None:
     """Measure, and write JSON, curve and sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--references", type=int, default=30, help="of each pack")
-    parser.add_argument("--per-prompt", type=int, default=4, help="of each pack; half as many for choosing")
+    parser.add_argument("--per-prompt", type=int, default=3, help="of each pack; half as many for choosing")
     parser.add_argument("--prompts", type=int, default=40, help="half of them for choosing, half for the table")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=20)
