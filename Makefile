@@ -21,7 +21,7 @@ check: $(READY)  ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-benchmark: $(READY)  ## measure again what the README states; about an hour
+benchmark: $(READY)  ## measure again what README and report state; hours
 	$(BIN)/python -m benchmarks.styleforge_pocket
 	$(BIN)/python -m benchmarks.speed_pocket
 	$(BIN)/python -m benchmarks.b_lora_speed
@@ -29,6 +29,9 @@ benchmark: $(READY)  ## measure again what the README states; about an hour
 	$(BIN)/python -m benchmarks.step_speed --compile
 	$(BIN)/python -m benchmarks.step_ladder --compile
 	$(BIN)/python -m benchmarks.memory_plan
+	$(BIN)/python -m benchmarks.attention_maps
+	$(BIN)/python -m benchmarks.style_studio_cost
+	$(BIN)/python -m benchmarks.style_studio_pocket
 	$(BIN)/python -m benchmarks.report
 
 parity: $(PARITY)/.ready  ## compare the metrics with torch-fidelity, torchmetrics and OpenCLIP: docs/precision.md

@@ -189,12 +189,37 @@ def style_studio_cost_section() -> str:
     return section("StyleStudio: what control costs", setting, measured, command=command, result=result)
 
 
+STYLE_STUDIO_FINDINGS = """What the paper reports does not come out here: at equal style no way wins words over the plain
+image prompt. What was found about the reasons:
+
+- **The base.** One block of pocket, the last with attention, decides on subject, ground and style together (see its model
+  card). AdaIN there exchanges the statistics of all three, so that words go with them. And no self-attention comes behind
+  it, so that the teacher's maps cannot hold the layout, although maps do decide on it (`benchmarks/attention_maps.py`).
+- **The judge.** On the sheet AdaIN brings the contours of the references, the plain image prompt hardly does, and yet they have
+  equal numbers. A measure that sees less than the eye does is no reason to prefer the plain image prompt."""
+"""What a person has to add to the table; to be read again whenever it is measured again."""
+
+
+def attention_maps_section() -> str:
+    """Return how much self-attention maps decide."""
+    result = read_result("attention-maps")
+    setting = (
+        f"{result['prompts']} prompts; how much of the layout stays (structural similarity of edges, ± standard error) when "
+        "self-attention\nlooks everywhere alike, beside another seed and another prompt."
+    )
+    rows = [(row["way"], with_error({**row, "x": row["layout_kept"]}, "x", "error")) for row in result["rows"]]
+    measured = table(("drawn with", "layout kept"), rows)
+    return section(
+        "What self-attention maps decide on pocket", setting, measured, command="attention_maps", result=result
+    )
+
+
 def style_studio_section() -> str:
     """Return whether AdaIN, teacher and negative style let the words win."""
     result = read_result("style-studio-pocket")
     setting = (
         f"{result['references']} references of three hands that no training saw, {result['prompts']} prompts of other subjects "
-        "on grounds that\nthe reference does not have, 95 % intervals over prompts. Each way at the strength that gave it, on other "
+        f"on grounds that\nthe reference does not have, {result['references_for_each_prompt']} references for each, 95 % intervals over prompts. Each way at the strength that gave it, on other "
         "prompts,\nas much style as the plain image prompt has; presets as they are. Style: cosine of Gram matrices with other "
         "drawings of\nthe same hand. Words won: text alignment against the plain image prompt, paired."
     )
@@ -214,9 +239,8 @@ def style_studio_section() -> str:
     head = ("drawn with", "strength", *(spoken.get(name, name.replace("_", " ")) for name in columns))
     curve = "![What each strength costs in words and gives in style](results/style-studio-pocket-curve.png)"
     sheet = "![References, and what each way draws](results/style-studio-pocket.png)"
-    return section(
-        "StyleStudio on pocket", setting, table(head, rows), curve, sheet, command="style_studio_pocket", result=result
-    )
+    told = ("StyleStudio on pocket", setting, table(head, rows), STYLE_STUDIO_FINDINGS, curve, sheet)
+    return section(*told, command="style_studio_pocket", result=result)
 
 
 def subdivision_section() -> str:
@@ -350,6 +374,7 @@ SECTIONS = {
     "b-lora-pocket": b_lora_section,
     "style-studio-cost": style_studio_cost_section,
     "style-studio-pocket": style_studio_section,
+    "attention-maps": attention_maps_section,
     "stylize-pocket": stylize_section,
     "subdivision": subdivision_section,
     "styleforge-pocket-choice": choice_section,
