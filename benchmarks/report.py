@@ -5,42 +5,17 @@ Run: `python -m benchmarks.report`
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import RESULTS
+from benchmarks.report_parts import machine_line, read_result, section, table, with_error
+from benchmarks.report_style_studio import attention_maps_section, style_studio_cost_section, style_studio_section
 
 ROOT = Path(__file__).parents[1]
 README, REPORT = ROOT / "README.md", ROOT / "benchmarks" / "REPORT.md"
 START, END = "<!-- measured: start -->", "<!-- measured: end -->"
-
-
-def read_result(name: str) -> dict[str, Any]:
-    """Return a committed result."""
-    loaded: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    return loaded
-
-
-def machine_line(result: Mapping[str, Any]) -> str:
-    """Return where and when a result was measured."""
-    machine = result["machine"]
-    versions = machine["versions"]
-    return (
-        f"{machine['processor']}, {machine['cores']} cores; torch {versions['torch']}, diffusers {versions['diffusers']}, "
-        f"transformers {versions['transformers']}; {result['date']}"
-    )
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table."""
-    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in (head, ["---"] * len(head), *rows))
-
-
-def with_error(row: Mapping[str, float], name: str, error: str, sign: str = "") -> str:
-    """Return a number of a row with its standard error."""
-    return f"{row[name]:{sign}.3f} ± {row[error]:.3f}"
 
 
 def style_table() -> str:
@@ -91,11 +66,6 @@ def speed_table() -> str:
         ("`impasto --help`", f"{result['seconds_for_help']:.2f} s"),
     ]
     return table(("what", "measured"), rows)
-
-
-def section(title: str, *parts: str, command: str, result: Mapping[str, Any]) -> str:
-    """Return a section of the report: title, paragraphs and tables, and the command with its machine."""
-    return "\n\n".join([f"## {title}", *parts, f"`python -m benchmarks.{command}` ({machine_line(result)})."])
 
 
 def b_lora_speed_section() -> str:
@@ -169,78 +139,6 @@ def stylize_section() -> str:
     measured = table(("redrawn with", "strength", "style", "content"), rows)
     sheet = "![The drawings given, and redrawn at each strength](results/stylize-pocket.png)"
     return section("Redrawing a picture (SDEdit)", setting, measured, sheet, command="stylize_pocket", result=result)
-
-
-def style_studio_cost_section() -> str:
-    """Return what StyleStudio costs against a plain image prompt."""
-    result = read_result("style-studio-cost")
-    setting = (
-        f"pocket, {result['steps']} steps, teacher in the first {result['teacher']:.0%} of them, a random adapter; processor time of one\n"
-        f"thread, medians of {result['rounds']} paired rounds (lowest and highest ratio); against an image prompt with as many styles."
-    )
-    rows = []
-    for row in result["rows"]:
-        lowest, highest = row["time_lowest_and_highest"]
-        time = f"{row['time_against_image_prompt']:.2f} ({lowest:.2f} to {highest:.2f})"
-        memory = f"{row['peak_mib']} MiB", f"{row['peak_against_image_prompt']:.2f}"
-        rows.append((row["way"], f"{row['seconds_a_picture']:.2f}", time, *memory))
-    measured = table(("drawn with", "seconds a picture", "time", "peak memory", "memory"), rows)
-    command = f"style_studio_cost --steps {result['steps']}"
-    return section("StyleStudio: what control costs", setting, measured, command=command, result=result)
-
-
-STYLE_STUDIO_FINDINGS = """What the paper reports does not come out here: at equal style no way wins words over the plain
-image prompt. What was found about the reasons:
-
-- **The base.** One block of pocket, the last with attention, decides on subject, ground and style together (see its model
-  card). AdaIN there exchanges the statistics of all three, so that words go with them. And no self-attention comes behind
-  it, so that the teacher's maps cannot hold the layout, although maps do decide on it (`benchmarks/attention_maps.py`).
-- **The judge.** On the sheet AdaIN brings the contours of the references, the plain image prompt hardly does, and yet they have
-  equal numbers. A measure that sees less than the eye does is no reason to prefer the plain image prompt."""
-"""What a person has to add to the table; to be read again whenever it is measured again."""
-
-
-def attention_maps_section() -> str:
-    """Return how much self-attention maps decide."""
-    result = read_result("attention-maps")
-    setting = (
-        f"{result['prompts']} prompts; how much of the layout stays (structural similarity of edges, ± standard error) when "
-        "self-attention\nlooks everywhere alike, beside another seed and another prompt."
-    )
-    rows = [(row["way"], with_error({**row, "x": row["layout_kept"]}, "x", "error")) for row in result["rows"]]
-    measured = table(("drawn with", "layout kept"), rows)
-    return section(
-        "What self-attention maps decide on pocket", setting, measured, command="attention_maps", result=result
-    )
-
-
-def style_studio_section() -> str:
-    """Return whether AdaIN, teacher and negative style let the words win."""
-    result = read_result("style-studio-pocket")
-    setting = (
-        f"{result['references']} references of three hands that no training saw, {result['prompts']} prompts of other subjects "
-        f"on grounds that\nthe reference does not have, {result['references_for_each_prompt']} references for each, 95 % intervals over prompts. Each way at the strength that gave it, on other "
-        "prompts,\nas much style as the plain image prompt has; presets as they are. Style: cosine of Gram matrices with other "
-        "drawings of\nthe same hand. Words won: text alignment against the plain image prompt, paired."
-    )
-    columns = (
-        *("text_alignment", "text_alignment_difference", "style_similarity", "named_colour", "subject_right"),
-        *("content_leak", "layout_edges", "layout_self_similarity"),
-    )
-    rows = [
-        (
-            row["way"],
-            "" if row["strength"] is None else f"{row['strength']:g}",
-            *(f"{row[name]['mean']:.3f} ({row[name]['low']:.3f} to {row[name]['high']:.3f})" for name in columns),
-        )
-        for row in result["rows"]
-    ]
-    spoken = {"text_alignment_difference": "words won", "layout_edges": "layout: edges"}
-    head = ("drawn with", "strength", *(spoken.get(name, name.replace("_", " ")) for name in columns))
-    curve = "![What each strength costs in words and gives in style](results/style-studio-pocket-curve.png)"
-    sheet = "![References, and what each way draws](results/style-studio-pocket.png)"
-    told = ("StyleStudio on pocket", setting, table(head, rows), STYLE_STUDIO_FINDINGS, curve, sheet)
-    return section(*told, command="style_studio_pocket", result=result)
 
 
 def subdivision_section() -> str:
