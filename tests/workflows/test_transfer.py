@@ -225,6 +225,11 @@ BAD = {
     ),
     "controlnet": (("a.png", *PLUS, "--controlnet", "canny"), "--controlnet canny has no effect without --structure"),
     "conditioning": (("a.png", *PLUS, "--conditioning-scale", 1), "has no effect without --structure"),
+    "edges": (("a.png", *PLUS, "--edges", 10, 20), "--edges has no effect without --structure"),
+    "no edges": (
+        ("a.png", *PLUS, "--structure", "b.png", "--controlnet", "canny", "--edges", 90000, 90001),
+        "--edges 90000 90001 finds none in b.png: lower them",
+    ),
     "no controlnet": (("a.png", *PLUS, "--structure", "b.png"), "has no ControlNet of its own"),
     "no structure": (("a.png", *PLUS, "--structure", "c.png", "--controlnet", "canny"), "c.png does not exist"),
     "more than all": (

@@ -71,7 +71,7 @@ def named_controlnet(named: str, base: str, source: Source, instead: str = "") -
     return named or str(own)
 
 
-def follow(edges: Edges, image: Image.Image, base: LatentDiffusion, source: Source, flag: str) -> Followed:
+def follow(edges: Edges, image: Image.Image, base: LatentDiffusion, source: Source, name: str) -> Followed:
     """Return the hook that lets a drawing follow the edges of `image`, which has the size that is drawn.
 
     Args:
@@ -79,7 +79,7 @@ def follow(edges: Edges, image: Image.Image, base: LatentDiffusion, source: Sour
         image: Whose edges.
         base: To draw with.
         source: Where it is from.
-        flag: What messages call the picture.
+        name: What messages call the picture.
 
     Raises:
         ConfigError: There are no edges, or the ControlNet is for another base.
@@ -89,7 +89,7 @@ def follow(edges: Edges, image: Image.Image, base: LatentDiffusion, source: Sour
     low, high = edges.thresholds
     lines = canny_edges(image, low, high, in_colour=in_colour)
     if not lines.any():
-        raise ConfigError(f"--edges {low} {high} finds none in {flag}: lower them")
+        raise ConfigError(f"--edges {low} {high} finds none in {name}: lower them")
     rows = (
         ("edges", f"{lines[0].mean():.1%} of the picture, thresholds {low} and {high}"),
         ("ControlNet", f"{edges.controlnet} x {edges.scale:g}"),

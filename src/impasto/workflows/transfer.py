@@ -20,6 +20,7 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated
 from impasto.core.files import staged
+from impasto.data.edges import CANNY
 from impasto.data.images import Picture, read_picture
 from impasto.style.attach import attached
 from impasto.workflows.companions import Reference
@@ -117,7 +118,7 @@ def _along(picture: Picture, options: TransferOptions, job: Job) -> Job:
     """Return the job with a ControlNet that follows the edges of `picture`."""
     source = find_base(options.base)
     scale = options.conditioning_scale or DEFAULT_CONDITIONING
-    edges = Edges(named_controlnet(options.controlnet, options.base, source), scale)
+    edges = Edges(named_controlnet(options.controlnet, options.base, source), scale, options.edges or CANNY)
     followed = follow(edges, _covering(picture.image, job.look), job.base, source, str(picture.path))
     guided = Guided(
         replace(job.guided.guides, hook=followed.hook),

@@ -58,6 +58,8 @@ class TransferOptions(StyledOptions):
     """With --structure: ControlNet, a folder or hub name; by default the base's own, controlnet/ in its folder."""
     conditioning_scale: float | None = Field(default=None, gt=0, le=2)
     """With --structure: how strictly the edges are followed, 0.5 by default."""
+    edges: tuple[int, int] | None = None
+    """With --structure: lower and upper threshold of the edges, 100 and 200 by default."""
     height: int | None = Field(default=None, ge=8)
     """In pixels; by default the base's own size."""
     width: int | None = Field(default=None, ge=8)
@@ -173,6 +175,9 @@ def check_transfer(options: TransferOptions, control: str, references: int) -> N
         ),
         "--conditioning-scale has no effect without --structure FILE: leave it out": bool(
             options.conditioning_scale and options.structure is None
+        ),
+        "--edges has no effect without --structure FILE: leave it out": bool(
+            options.edges and options.structure is None
         ),
         "--negative-style has no effect without guidance: give a --guidance-scale above 1": bool(
             options.negative_style and options.guidance_scale <= 1
