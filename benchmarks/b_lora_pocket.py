@@ -7,10 +7,9 @@ paper calls DB-LoRA), each along strengths of the style, and with the untrained 
 them, at one strength and with the first seed.
 
 Content: cosine to the content picture in pocket's shared space, and whether pocket's towers find its subject. Style:
-cosine of centred Gram matrices, on an early layer of pocket's vision encoder, with all other drawings of the style
-picture's hand, so that neither its subject nor its ground counts; how well that tells hands apart on real drawings is
-measured first and stated. More style costs content, so ways are compared at equal content, between the strengths that
-were drawn; the interval is a bootstrap over content pictures.
+how much a picture looks drawn by the style picture's hand (`hand_judge.py`), learnt from other drawings of that hand;
+how often the judge is right about real drawings is measured first and stated. More style costs content, so ways are
+compared at equal content, between the strengths that were drawn; the interval is a bootstrap over content pictures.
 
 Run: `python -m benchmarks.b_lora_pocket`; run again to go on, adapters and pictures are kept in `runs/`.
 """
@@ -45,7 +44,7 @@ from benchmarks.b_lora_lessons import (
     adapters_folder,
     learn_all,
 )
-from benchmarks.gram_judge import PACKS, Judge, make_judge, standard_error
+from benchmarks.hand_judge import PACKS, HandJudge, standard_error
 from benchmarks.machine import RESULTS, save_result
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.roles import blocks_of
@@ -186,21 +185,16 @@ class Bench:
     """Judges rows."""
 
     def __init__(self) -> None:
-        self.judge: Judge = make_judge()
+        self.judge = HandJudge()
         self._subjects = SubjectJudge(self.judge.features)
-        self._sums = self.judge.hands()
 
     def scores(self, row: Row, pictures: Sequence[Image.Image]) -> Scores:
         """Return all scores of a row's pictures."""
-        hands = torch.stack([self._hand(pair.style) for pair in row.pairs])
-        style = (self.judge.directions(pictures) * hands).sum(dim=1)
-        content = self.judge.content(list(pictures), [read_picture(pair.content).image for pair in row.pairs])
-        wanted = torch.tensor([SUBJECTS.index(pair.content.stem.replace("-", " ")) for pair in row.pairs])
+        hands, subjects = zip(*((pair.style.parent.parent.name, pair.content.stem) for pair in row.pairs), strict=True)
+        style = self.judge.hand(pictures, hands, subjects)
+        content = self.judge.content(pictures, [read_picture(pair.content).image for pair in row.pairs])
+        wanted = torch.tensor([SUBJECTS.index(subject.replace("-", " ")) for subject in subjects])
         return Scores(style, content, (torch.tensor(self._subjects.found(pictures)) == wanted).float())
-
-    def _hand(self, picture: Path) -> Tensor:
-        total, _ = self._sums[picture.parent.parent.name]
-        return torch.nn.functional.normalize(total, dim=0)
 
 
 def style_at_equal_content(
@@ -283,8 +277,8 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="do not write results")
     chosen = parser.parse_args()
     bench, folder = Bench(), adapters_folder()
-    judge = bench.judge
-    print(f"layer {judge.layer} tells hands apart in {judge.hands_told_apart:.0%} of comparisons; adapters: {folder}")
+    facts_of_judge = bench.judge.facts()
+    print(f"the judge of hands on real drawings: {facts_of_judge}; adapters: {folder}")
     contents = [find_pack(PACKS[0]).folder / "auxiliary" / f"{name}.png" for name in CONTENTS[: chosen.contents]]
     styles = [find_pack(pack).folder / "style" / f"{STYLE_PICTURE}.png" for pack in PACKS]
     rows = plan(contents, styles, chosen.seeds)
@@ -304,7 +298,7 @@ def main() -> None:
     draw_curves(table, RESULTS / "b-lora-pocket-curve.png")
     _sheet(rows, folder).save(RESULTS / "b-lora-pocket.png")
     facts: dict[str, object] = {"seeds": chosen.seeds, "contents": len(contents), "packs": list(PACKS)}
-    facts |= {"judge_layer": judge.layer, "hands_told_apart": round(judge.hands_told_apart, 3)}
+    facts |= {"judge": facts_of_judge}
     facts |= {"style_won_at_equal_content": against}
     print(save_result("b-lora-pocket", {"question": (__doc__ or "").splitlines()[0], **facts, "rows": table}))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,11 @@ class Way:
     mix: str
     teacher: float = 0.0
     negative: str = ""
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """Where its curve is measured: words and style added up can go further than the reference's full weight."""
+        return (0.25, 0.5, 0.75, 1.0) + (1.25, 1.5) * (self.mix == "sum")
 
     @property
     def has_strength(self) -> bool:
@@ -204,13 +209,15 @@ class Bench:
             return [plain[p] for p, _ in pairs]
         if way.mix == "aligned":
             return self._beside(way, prompts, pairs, seed)
-        requests = [self._request(way, prompts[p].text, r, seed) for p, r in pairs]
-        return [image for _, image in draw(self.base, requests, self.look, way.control(strength))]
+        weight = max(strength, 1.0)  # a strength ends at 1, the weight of a reference does not
+        requests = [self._request(way, prompts[p].text, r, seed, weight) for p, r in pairs]
+        return [image for _, image in draw(self.base, requests, self.look, way.control(min(strength, 1.0)))]
 
-    def _request(self, way: Way, prompt: str, reference: int, seed: int) -> Request:
+    def _request(self, way: Way, prompt: str, reference: int, seed: int, weight: float) -> Request:
         negatives = {"": lambda _: self.null, "auto": self.automatic.__getitem__, "picture": self._from_picture}
         negative = negatives[way.negative](reference)
-        return Request(prompt, seed, images=(self.tokens[reference],), negative_images=(negative,))
+        image = replace(self.tokens[reference], scale=weight)
+        return Request(prompt, seed, images=(image,), negative_images=(replace(negative, scale=weight),))
 
     def _from_picture(self, reference: int) -> ImageTokens:
         """Return the tokens of what `impasto negative-style` draws of a reference whose words are known."""

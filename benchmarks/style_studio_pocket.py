@@ -51,7 +51,6 @@ from impasto.workflows.recipes import guidance_for
 from impasto.workflows.transfer_presets import PRESETS, preset
 
 ACROSS = 12
-STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 KEPT = Path("runs") / "style-studio-pocket"
 
 
@@ -206,7 +205,7 @@ def main() -> None:
         tried = [
             replace(choosing, name=name, way=way, strength=strength)
             for name, way in with_strength.items()
-            for strength in STRENGTHS
+            for strength in way.strengths
         ]
         on_curve = dict(zip(tried, measure(tried), strict=True))
         style = {task: float(np.mean(found["style_similarity"])) for task, found in on_curve.items()}

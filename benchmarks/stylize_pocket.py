@@ -26,7 +26,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.gram_judge import PACKS, Judge, make_judge, standard_error
+from benchmarks.hand_judge import PACKS, HandJudge, standard_error
 from benchmarks.machine import RESULTS, save_result
 from impasto.data.captions import caption_of, styled_prompt
 from impasto.data.images import read_picture
@@ -78,18 +78,7 @@ def redraw(style: bytes | None, strength: float, seed: int) -> list[Image.Image]
             return [image for _, image in draw(base, requests, look)]
 
 
-def drawings_of(pack: str) -> list[Image.Image]:
-    """Return the artist's drawings that the style was learnt from."""
-    return [read_picture(path).image for path in sorted((find_pack(pack).folder / "style").glob("*.png"))]
-
-
-def style_scores(judge: Judge, pictures: Sequence[Image.Image], pack: str) -> Tensor:
-    """Return of each picture the mean similarity to the artist's drawings."""
-    artist = drawings_of(pack)
-    return torch.stack([judge.style([picture] * len(artist), artist).mean() for picture in pictures])
-
-
-def across_hands(judge: Judge) -> float:
+def across_hands(judge: HandJudge) -> float:
     """Return the content similarity of two hands' drawings of the same subjects."""
     first, second = (find_pack(pack).folder / "held_back" for pack in PACKS[:2])
     names = sorted({path.name for path in first.glob("*.png")} & {path.name for path in second.glob("*.png")})
@@ -104,7 +93,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="trainings at once")
     parser.add_argument("--dry", action="store_true", help="do not write results")
     chosen = parser.parse_args()
-    judge, given = make_judge(), [read_picture(path).image for path in contents()]
+    judge, names = HandJudge(), [path.stem for path in contents()]
+    given = [read_picture(path).image for path in contents()]
     sheet: dict[str, list[Image.Image]] = {"given": given[:SHOWN] * len(PACKS)}
     scores: dict[tuple[str, float], list[tuple[Tensor, Tensor]]] = defaultdict(list)
     with ProcessPoolExecutor(chosen.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
@@ -115,7 +105,7 @@ def main() -> None:
             redrawn = {strength: pool.submit(redraw, style, strength, seed) for strength in STRENGTHS}
             for strength, drawing in redrawn.items():
                 for way, pictures in ((WITH, drawing.result()), (WITHOUT, plain[strength, seed].result())):
-                    found = style_scores(judge, pictures, pack), judge.content(pictures, given)
+                    found = judge.hand(pictures, [pack] * len(names), names), judge.content(pictures, given)
                     scores[way, strength].append(found)
                 if seed == 0:
                     sheet.setdefault(f"{strength:g}", []).extend(drawing.result()[:SHOWN])
@@ -125,8 +115,7 @@ def main() -> None:
     grid.save("stylize-pocket.png" if chosen.dry else RESULTS / "stylize-pocket.png")
     facts: dict[str, object] = {"seeds": chosen.seeds, "pictures": len(given), "packs": list(PACKS)}
     facts["content_across_hands"] = round(across_hands(judge), 4)
-    artists = torch.cat([style_scores(judge, drawings_of(pack), pack) for pack in PACKS])
-    facts["style_of_the_artist"] = round(float(artists.mean()), 4)
+    facts["judge"] = judge.facts()
     print(facts)
     if not chosen.dry:
         print(save_result("stylize-pocket", {"question": (__doc__ or "").splitlines()[0], **facts, "rows": rows}))

@@ -83,6 +83,14 @@ def test_prompts_per_role_reach_the_content_block_alone(files: dict[str, str]) -
     assert not np.array_equal(np.asarray(read_picture(first).image), np.asarray(read_picture(second).image))
 
 
+def test_prompts_per_role_without_other_words_are_refused(
+    files: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = ["--content", files["cat"], "--prompts-per-role"]
+    assert main(["mix", "--base", files["base"], "--out", files["out"], *content]) == 2
+    assert "--prompts-per-role has no effect: 'A [c]' is the whole prompt" in capsys.readouterr().err
+
+
 def test_strip_goes_from_one_style_to_the_other(files: dict[str, str]) -> None:
     drawn = mix(files, "--style", files["cat"], "--style", files["monet"], "--subject", "A fox", "--strip", "3")
     panels = [path for path in drawn if "strip" not in path.stem]
@@ -119,6 +127,8 @@ def test_training_on_top_of_a_frozen_style_learns_something_else_and_leaves_it_a
         (load_style(plain).tensors[name] - tensor).abs().max() for name, tensor in load_style(on_top).tensors.items()
     ]
     assert max(differences) > 1e-4
+    assert load_style(on_top).card.config["attach"] == "cat.safetensors@content:1"
+    assert load_style(plain).card.config["attach"] == ""
 
 
 @pytest.mark.parametrize(

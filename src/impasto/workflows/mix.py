@@ -65,6 +65,11 @@ def requests_of(
     prompt = options.prompt or _prompt(content or options.subject, options.words, styles)
     per_block: Mapping[str, str] = {}
     if options.prompts_per_role:
+        if prompt == content:
+            raise ConfigError(
+                f"--prompts-per-role has no effect: {content!r} is the whole prompt; add --words or --style, or leave "
+                "it out"
+            )
         roles: Roles = contents[0].style.card.roles or base.roles
         blocks = blocks_of(roles, [CONTENT], base.unet)[CONTENT]
         per_block = dict.fromkeys(blocks, content)

@@ -9,12 +9,12 @@ from impasto.data.images import Picture
 from impasto.methods._protocol import Method
 from impasto.style.card import Card
 from impasto.workflows.run_folder import library_versions
-from impasto.workflows.train_identity import without_folders
+from impasto.workflows.train_identity import without_folders, without_folders_of_style
 from impasto.workflows.train_options import TrainOptions
 from impasto.workflows.train_plan import concept_words, picture_hashes
 from impasto.workflows.train_state import TrainState
 
-_NOT_TOLD = {"sample_prompts", "dry_run", "out", "run_dir", "attach", "resume", "checkpoint_every", "cache"}
+_NOT_TOLD = {"sample_prompts", "dry_run", "out", "run_dir", "resume", "checkpoint_every", "cache"}
 
 
 def card_of(
@@ -35,6 +35,7 @@ def card_of(
     """
     config = options.model_dump(mode="json", exclude=_NOT_TOLD) | method.settings.model_dump(mode="json")
     config |= {name: without_folders(value) for name, value in config.items() if isinstance(value, str)}
+    config["attach"] = [without_folders_of_style(each) for each in options.attach]
     config |= {name: " ".join(map(str, value)) for name, value in config.items() if isinstance(value, list)}
     return Card(
         method=method.name,

@@ -50,6 +50,12 @@ def without_folders(given: str | None) -> str | None:
     return path.name if given is not None and (is_file(path) or is_folder(path)) else given
 
 
+def without_folders_of_style(given: str) -> str:
+    """Return FILE@ROLE:SCALE with the last part of the file's path and with the scale written out."""
+    path, role, scale = parse_style(given)
+    return f"{path.name}{'@' * bool(role)}{role or ''}:{scale:g}"
+
+
 def refuse_other_run(saved: Mapping[str, object], present: Mapping[str, object], done: int, folder: Path) -> None:
     """Raise `RunError` that names the first field in which a run differs from the one in `folder`.
 
