@@ -13,9 +13,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-CONTENT, STYLE = "up_blocks.1.attentions.1", "up_blocks.1.attentions.0"
-"""The blocks: those of the level that words act on. The first decided on everything; colours and treatments are easier
-to move to its neighbour than subjects are."""
+CONTENT, STYLE = "up_blocks.1.attentions.0", "up_blocks.1.attentions.1"
+"""The blocks: those of the level that words act on, in the order that SDXL has and pocket's adapters show: the earlier
+one lays out what the later one colours."""
 
 SHUFFLED = 0.7
 """Share of steps with such captions."""

@@ -47,11 +47,19 @@ def test_no_block_gets_two_roles() -> None:
     content, style = propose({"subject": measured(0.1, 0.6, 0.2), "style": measured(0.1, 0.8, 0.4)}, BLOCKS)
     assert (content.block, content.doubts) == (BLOCKS[1], ())
     assert (style.block, style.rival) == (BLOCKS[2], BLOCKS[1])
-    assert style.doubts == (f"{BLOCKS[1]} is the best for style as well, but has a role already",)
+    assert style.doubts == (f"{BLOCKS[1]} decides more on style, but has another role",)
+
+
+def test_no_role_is_left_with_a_block_that_decides_on_nothing() -> None:
+    """One block has the largest effect on both; it gets the role that nobody else can play."""
+    content, style = propose({"subject": measured(0.0, 0.3, 0.8), "style": measured(0.0, 0.03, 0.5)}, BLOCKS)
+    assert (content.block, style.block) == (BLOCKS[1], BLOCKS[2])
+    assert content.doubts == (f"{BLOCKS[2]} decides more on subject, but has another role",)
+    assert style.doubts == ()
 
 
 def test_an_effect_that_may_be_none_is_not_clear() -> None:
-    _, style = propose({"subject": measured(0.1, 0.6, 0.2), "style": measured(0.0, 0.8, 0.01, noise=0.3)}, BLOCKS)
+    _, style = propose({"subject": measured(0.0, 0.6, 0.0), "style": measured(0.0, 0.8, 0.01, noise=0.3)}, BLOCKS)
     assert "its interval includes 0, it may decide on nothing" in style.doubts
 
 

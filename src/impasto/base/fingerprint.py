@@ -47,5 +47,6 @@ def fingerprint_of(networks: Mapping[str, nn.Module]) -> Fingerprint:
     matrices = [value for value in weights.values() if value.ndim >= 2 and value.is_floating_point()]
     chosen = matrices[:: max(1, len(matrices) // _SAMPLED)][:_SAMPLED]
     with torch.no_grad():
-        signature = tuple(round(float(value.float().abs().mean()), 8) for value in chosen)
+        # in double precision, so that not even the last digit depends on how many threads add up
+        signature = tuple(round(float(value.cpu().double().abs().mean()), 8) for value in chosen)
     return Fingerprint(architecture=hashlib.sha256(listing.encode()).hexdigest()[:16], signature=signature)

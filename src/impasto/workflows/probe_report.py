@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import TypeAlias
 
@@ -44,7 +45,7 @@ class Proposal:
         role: "content" or "style".
         family: By which it was chosen.
         block: The path of the proposed block.
-        rival: The block that it was compared with.
+        rival: The other block with the largest effect.
         doubts: Why the choice is not clear; empty if it is.
     """
 
@@ -68,43 +69,49 @@ def measure(scores: Sequence[PairScore]) -> Measurement:
 
 
 def propose(measured: Mapping[str, Measurement], blocks: Sequence[str]) -> list[Proposal]:
-    """Return which of at least two blocks should play which role: those with the largest effects.
+    """Return which of at least two blocks should play which role, each another one.
 
-    A role is clear if the intervals of the best and the second best block do not overlap. No block gets two roles.
+    Chosen are the blocks with the largest product of effects, so that no role is left with a block that decides on
+    nothing where one block has the largest effect on everything. A role is clear if the interval of its block is above
+    that of every other block.
     """
-    proposals: list[Proposal] = []
-    for role, families in _FAMILIES_OF_ROLE.items():
-        family = next((name for name in families if name in measured), None)
-        if family is None:
-            continue
-        effects = measured[family].effects
-        ranked = sorted(range(len(blocks)), key=lambda index: _rank(effects.blocks[index]), reverse=True)
-        doubts = _doubts(effects, measured[family].scores, ranked, blocks)
-        best, second = blocks[ranked[0]], blocks[ranked[1]]
-        if best in {proposal.block for proposal in proposals}:
-            doubts = (f"{best} is the best for {family} as well, but has a role already", *doubts)
-            best, second = second, best
-        if effects.blocks[blocks.index(best)].low <= 0:
-            doubts = (*doubts, "its interval includes 0, it may decide on nothing")
-        proposals.append(Proposal(role, family, best, second, doubts))
-    return proposals
+    families = {
+        role: family
+        for role, names in _FAMILIES_OF_ROLE.items()
+        if (family := next((name for name in names if name in measured), None)) is not None
+    }
+    effects = [measured[family].effects.blocks for family in families.values()]
+
+    def joint_effect(chosen: Sequence[int]) -> tuple[float, float]:
+        found = [_rank(effect[place]) for effect, place in zip(effects, chosen, strict=True)]
+        return math.prod(max(each, 0.0) for each in found), sum(found)
+
+    best = max(permutations(range(len(blocks)), len(families)), key=joint_effect)
+    return [
+        _proposal(role, family, measured[family], blocks, best[number])
+        for number, (role, family) in enumerate(families.items())
+    ]
+
+
+def _proposal(role: str, family: str, measured: Measurement, blocks: Sequence[str], place: int) -> Proposal:
+    effects = measured.effects.blocks
+    rival = max((other for other in range(len(blocks)) if other != place), key=lambda other: _rank(effects[other]))
+    doubts = []
+    if not measured.effects.is_measurable:
+        doubts.append("the scorer does not tell the plain pictures apart")
+    if len(measured.scores) < _FEWEST_PAIRS:
+        doubts.append(f"fewer than {_FEWEST_PAIRS} pairs")
+    if not effects[place].is_apart_from(effects[rival]):
+        doubts.append(f"its interval overlaps that of {blocks[rival]}")
+    elif _rank(effects[rival]) > _rank(effects[place]):
+        doubts.append(f"{blocks[rival]} decides more on {family}, but has another role")
+    if effects[place].low <= 0:
+        doubts.append("its interval includes 0, it may decide on nothing")
+    return Proposal(role, family, blocks[place], blocks[rival], tuple(doubts))
 
 
 def _rank(effect: Interval) -> float:
     return effect.mean if math.isfinite(effect.mean) else -math.inf
-
-
-def _doubts(
-    effects: Effects, scores: Sequence[PairScore], ranked: Sequence[int], blocks: Sequence[str]
-) -> tuple[str, ...]:
-    doubts = []
-    if not effects.is_measurable:
-        doubts.append("the scorer does not tell the plain pictures apart")
-    if len(scores) < _FEWEST_PAIRS:
-        doubts.append(f"fewer than {_FEWEST_PAIRS} pairs")
-    if not effects.blocks[ranked[0]].is_apart_from(effects.blocks[ranked[1]]):
-        doubts.append(f"its interval overlaps that of {blocks[ranked[1]]}")
-    return tuple(doubts)
 
 
 def write_report(
