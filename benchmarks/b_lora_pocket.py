@@ -6,10 +6,12 @@ each picture alone, with several seeds. Every content is then drawn in every sty
 paper calls DB-LoRA), each along strengths of the style, and with the untrained base. Variants of B-LoRA stand beside
 them, at one strength and with the first seed.
 
-Content: cosine to the content picture in pocket's shared space, and whether pocket's towers find its subject. Style:
-how much a picture looks drawn by the style picture's hand (`hand_judge.py`), learnt from other drawings of that hand;
-how often the judge is right about real drawings is measured first and stated. More style costs content, so ways are
-compared at equal content, between the strengths that were drawn; the interval is a bootstrap over content pictures.
+Content: which places of a picture look alike (self-similarity), compared with the content picture; forms are content,
+colours are style. Beside it the cosine in pocket's shared space, which follows colours, and whether pocket's towers
+find the subject. Style: how much a picture looks drawn by the style picture's hand (`hand_judge.py`), learnt from other
+drawings of that hand; how often the judge is right about real drawings is measured first and stated. More style costs
+content, so ways are compared at equal content, between the strengths that were drawn; the interval is a bootstrap over
+content pictures.
 
 Run: `python -m benchmarks.b_lora_pocket`; run again to go on, adapters and pictures are kept in `runs/`.
 """
@@ -22,7 +24,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -44,12 +46,13 @@ from benchmarks.b_lora_lessons import (
     adapters_folder,
     learn_all,
 )
-from benchmarks.hand_judge import PACKS, HandJudge, standard_error
+from benchmarks.hand_judge import LAYER, PACKS, HandJudge, standard_error
 from benchmarks.machine import RESULTS, save_result
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.roles import blocks_of
 from impasto.data.colour import match_colours
 from impasto.data.images import read_picture
+from impasto.metrics.layout import self_similarity_agreement
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
 from impasto.style.select import select_role
@@ -174,10 +177,11 @@ def _draw(row: Row, folder: Path) -> list[Image.Image]:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of the pictures of one row, in order."""
+    """Of the pictures of one row, in order; `subject` is NaN where the judge does not know it."""
 
     style: Tensor
     content: Tensor
+    cosine: Tensor
     subject: Tensor
 
 
@@ -192,25 +196,35 @@ class Bench:
         """Return all scores of a row's pictures."""
         hands, subjects = zip(*((pair.style.parent.parent.name, pair.content.stem) for pair in row.pairs), strict=True)
         style = self.judge.hand(pictures, hands, subjects)
-        content = self.judge.content(pictures, [read_picture(pair.content).image for pair in row.pairs])
-        wanted = torch.tensor([SUBJECTS.index(subject.replace("-", " ")) for subject in subjects])
-        return Scores(style, content, (torch.tensor(self._subjects.found(pictures)) == wanted).float())
+        given = [read_picture(pair.content).image for pair in row.pairs]
+        features = self.judge.features
+        content = self_similarity_agreement(*(features.places(list(each), LAYER) for each in (pictures, given)))
+        found = self._subjects.found(pictures)
+        right = [
+            float(SUBJECTS[each] == name) if (name := subject.replace("-", " ")) in SUBJECTS else float("nan")
+            for each, subject in zip(found, subjects, strict=True)
+        ]
+        return Scores(style, content, self.judge.content(pictures, given), torch.tensor(right))
 
 
 def style_at_equal_content(
-    rows: Mapping[tuple[str, float], Scores], pairs: Sequence[Pair], one: str, other: str
+    rows: Mapping[tuple[str, float], Scores], pairs: Sequence[Pair], one: str, other: str, measure: str = "content"
 ) -> dict[str, float]:
     """Return by how much the style of `one` exceeds that of `other` at equal content, with its 95 % interval.
 
-    Curves over strength are joined by lines. They are compared at the content of each strength of `other` that the
-    curve of `one` reaches. Resampled are content pictures: pairs of one picture are not independent.
+    Compared is the most style that there is at so much content or more, at the content of each strength of `other` that
+    `one` reaches: a strength that has less of both than another does not count against a way. Resampled are content
+    pictures: pairs of one picture are not independent.
     """
     names = sorted({pair.content.name for pair in pairs})
     places = [[index for index, pair in enumerate(pairs) if pair.content.name == name] for name in names]
     curves = {
         way: np.array(
             [
-                [[float(each[place].mean()) for place in places] for each in (rows[way, s].content, rows[way, s].style)]
+                [
+                    [float(each[place].mean()) for place in places]
+                    for each in (getattr(rows[way, s], measure), rows[way, s].style)
+                ]
                 for s in STRENGTHS
             ]
         )
@@ -226,17 +240,24 @@ def style_at_equal_content(
 
 def _gain(one: np.ndarray, other: np.ndarray) -> float:
     """Return the mean difference of style at the contents of `other` that `one` reaches; NaN if it reaches none."""
-    order = np.argsort(one[:, 0])
-    content, style = one[order].T
-    within = [(c, s) for c, s in other if content[0] <= c <= content[-1]]
-    return float(np.mean([np.interp(c, content, style) - s for c, s in within])) if within else float("nan")
+    content = one[:, 0]
+    within = [c for c, _ in other if content.min() <= c <= content.max()]
+    return float(np.mean([_front(one, c) - _front(other, c) for c in within])) if within else float("nan")
+
+
+def _front(curve: np.ndarray, content: float) -> float:
+    """Return the most style that a curve along strengths, joined by lines, has at so much content or more."""
+    share = np.linspace(0, 1, 101)[:, None]
+    along = np.concatenate([start + share * (end - start) for start, end in pairwise(curve)])
+    return float(along[along[:, 0] >= content - 1e-9, 1].max())
 
 
 def told(row: Row, scores: Scores) -> dict[str, Any]:
     """Return one row of the table: means and their standard errors."""
     found: dict[str, Any] = {"way": row.name, "strength": row.strength, "pictures": len(row.pairs)}
-    for name in ("style", "content", "subject"):
+    for name in ("style", "content", "cosine", "subject"):
         values: Tensor = getattr(scores, name)
+        values = values[~values.isnan()]
         found |= {name: round(float(values.mean()), 4), f"{name}_error": round(standard_error(values), 4)}
     return found
 
@@ -291,7 +312,14 @@ def main() -> None:
             scores[row.name, row.strength] = bench.scores(row, pictures)
             print(told(row, scores[row.name, row.strength]), flush=True)
     table = [told(row, scores[row.name, row.strength]) for row in rows]
-    against = {name: style_at_equal_content(scores, rows[0].pairs, B_LORA, name) for name in (DB_LORA, SWAPPED)}
+    against = {
+        measure: {
+            name: found
+            for name in (DB_LORA, SWAPPED)
+            if np.isfinite((found := style_at_equal_content(scores, rows[0].pairs, B_LORA, name, measure))["mean"])
+        }
+        for measure in ("content", "cosine")
+    }
     print(f"style of B-LoRA at equal content, less that of the others: {against}")
     if chosen.dry:
         return
@@ -299,7 +327,7 @@ def main() -> None:
     _sheet(rows, folder).save(RESULTS / "b-lora-pocket.png")
     facts: dict[str, object] = {"seeds": chosen.seeds, "contents": len(contents), "packs": list(PACKS)}
     facts |= {"judge": facts_of_judge}
-    facts |= {"style_won_at_equal_content": against}
+    facts |= {"style_won_at_equal": against}
     print(save_result("b-lora-pocket", {"question": (__doc__ or "").splitlines()[0], **facts, "rows": table}))
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
+
+import torch
 
 from benchmarks.machine import save_result
 from benchmarks.mid_sdxl import build
@@ -23,6 +24,7 @@ from benchmarks.step_speed import PACK
 from impasto.core.events import Planned
 from impasto.methods.styleforge import Method, Settings
 from impasto.workflows.train import train
+from impasto.workflows.train_measured import peak_bytes
 from impasto.workflows.train_options import TrainOptions
 
 CASES: dict[str, dict[str, object]] = {
@@ -58,7 +60,7 @@ def run_one(case: str, middle: str, folder: Path) -> dict[str, object]:
             if isinstance(event, Planned):
                 said = dict(event.rows)["memory"]
     number, unit = said.split()[1:3]
-    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    taken = (peak_bytes(torch.device("cpu")) or 0) / 2**30  # getrusage counts what the process was forked from
     expected = float(number) / (1 if unit == "GiB" else 1024)
     return {
         "case": case,

@@ -94,6 +94,12 @@ def b_lora_speed_section() -> str:
     return section("B-LoRA: what two blocks cost", setting, measured, command="b_lora_speed", result=result)
 
 
+B_LORA_FINDINGS = """With B-LoRA the forms of the content stay while colours and contours become the style's; with adapters on all blocks
+forms of both pictures mix. The cosine says the opposite because it follows colours, of which a mixed picture has to have
+others. Hardly any subject is found by the towers, whatever the way: drawings are rough."""
+"""What a person sees on the sheet; to be read again whenever it is measured again."""
+
+
 def judge_of_hands(result: dict[str, Any]) -> str:
     """Return what the judge of hands measures, and how well it does."""
     facts = result["judge"]
@@ -111,10 +117,10 @@ def b_lora_section() -> str:
     setting = (
         f"{len(result['packs'])} styles of one picture each, {result['contents']} content pictures, {result['seeds']} seeds: "
         f'"A [c] in [s] style".\n'
-        f"Style: {judge_of_hands(result)} Content: cosine with the content picture; whether its subject is\nfound. "
-        "Strength: of the style."
+        f"Style: {judge_of_hands(result)} Content: agreement with the content picture on which places look\n"
+        "alike; cosine: in pocket's shared space, which follows colours; whether the subject is found. Strength: of the style."
     )
-    names = ("style", "content", "subject")
+    names = ("style", "content", "cosine", "subject")
     rows = [
         (
             row["way"],
@@ -124,15 +130,17 @@ def b_lora_section() -> str:
         )
         for row in result["rows"]
     ]
-    measured = table(("drawn with", "strength", "style", "content", "subject found", "pictures"), rows)
+    measured = table(("drawn with", "strength", "style", "content", "cosine", "subject found", "pictures"), rows)
     won = "; ".join(
-        f"{name}: {each['mean']:+.3f} ({each['low']:+.3f} to {each['high']:+.3f})"
-        for name, each in result["style_won_at_equal_content"].items()
+        f"at equal {measure}, {name}: {each['mean']:+.3f} ({each['low']:+.3f} to {each['high']:+.3f})"
+        for measure, found in result["style_won_at_equal"].items()
+        for name, each in found.items()
     )
-    verdict = f"Style of B-LoRA at equal content, less that of the others, 95 % intervals over content pictures: {won}."
+    verdict = f"Style of B-LoRA less that of others, 95 % intervals over content pictures: {won}."
     curve = "![Style against content along strengths](results/b-lora-pocket-curve.png)"
     sheet = "![Content, style, and what each way draws](results/b-lora-pocket.png)"
-    return section("B-LoRA on pocket", setting, measured, verdict, curve, sheet, command="b_lora_pocket", result=result)
+    told = (setting, measured, verdict, B_LORA_FINDINGS, curve, sheet)
+    return section("B-LoRA on pocket", *told, command="b_lora_pocket", result=result)
 
 
 def stylize_section() -> str:

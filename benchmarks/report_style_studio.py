@@ -29,8 +29,12 @@ image prompt. What was found about the reasons:
 - **The base.** One block of pocket, the last with attention, decides on subject, ground and style together (see its model
   card). AdaIN there exchanges the statistics of all three, so that words go with them. And no self-attention comes behind
   it, so that the teacher's maps cannot hold the layout, although maps do decide on it (`benchmarks/attention_maps.py`).
-- **The judge.** On the sheet AdaIN brings the contours of the references, the plain image prompt hardly does, and yet they have
-  equal numbers. A measure that sees less than the eye does is no reason to prefer the plain image prompt."""
+- **The judge.** Cosines of Gram matrices follow grounds and subjects: of real drawings, pairs by one hand have the larger
+  cosine less often than pairs by two hands (`benchmarks/gram_judge.py`). On the sheet AdaIN brings the contours of the
+  references, the plain image prompt hardly does, and yet they have equal numbers. The table has to be measured again with
+  `hand_judge.py`, which tells hands.
+- **InstantStyle** was measured with the block that played style before
+  [roles were given together](../docs/decisions/0005-roles-are-given-together.md); that block has no say."""
 """What a person has to add to the table; to be read again whenever it is measured again."""
 
 

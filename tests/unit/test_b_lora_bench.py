@@ -30,7 +30,7 @@ def scores(way: str, points: list[tuple[float, float]], noise: float = 0.0) -> d
     rng = torch.Generator().manual_seed(len(way))
     each = torch.randn((len(STRENGTHS), 2, len(PAIRS)), generator=rng) * noise
     return {
-        (way, strength): Scores(style + each[index, 0], content + each[index, 1], torch.ones(len(PAIRS)))
+        (way, strength): Scores(style + each[index, 0], content + each[index, 1], *[torch.ones(len(PAIRS))] * 2)
         for index, (strength, (content, style)) in enumerate(zip(STRENGTHS, points, strict=True))
     }
 
@@ -39,6 +39,16 @@ def test_a_curve_that_lies_above_wins_by_its_distance() -> None:
     rows = scores(B_LORA, curve(1.0, 0.05)) | scores(DB_LORA, curve(1.0, 0.0))
     assert style_at_equal_content(rows, PAIRS, B_LORA, DB_LORA)["mean"] == pytest.approx(0.05)
     assert style_at_equal_content(rows, PAIRS, DB_LORA, B_LORA)["mean"] == pytest.approx(-0.05)
+
+
+def test_a_strength_with_less_of_both_does_not_count_against_a_way() -> None:
+    plain = curve(1.0, 0.05)
+    folded = [(plain[1][0] - 0.1, plain[0][1] - 0.2), *plain[1:]]
+    other = scores(DB_LORA, curve(1.0, 0.0))
+    found = [
+        style_at_equal_content(scores(B_LORA, one) | other, PAIRS, B_LORA, DB_LORA)["mean"] for one in (plain, folded)
+    ]
+    assert found == pytest.approx([0.05, 0.05])
 
 
 def test_equal_curves_are_equal_wherever_their_points_are() -> None:
