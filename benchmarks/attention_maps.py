@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.gram_judge import standard_error
+from benchmarks.hand_judge import standard_error
 from benchmarks.machine import save_result
 from benchmarks.style_studio_bench import make_prompts
 from impasto.base.control import Control, Pass

@@ -1,4 +1,4 @@
-"""Judges pictures by style and by content, on pocket's own vision encoder, with Gram matrices for the style.
+"""Judges pictures by style, by cosines of Gram matrices on pocket's own vision encoder.
 
 How well the judge tells hands apart on real drawings is measured before it is used.
 """
@@ -33,15 +33,6 @@ class Judge:
     centre: Tensor
     hands_told_apart: float
 
-    def style(self, drawn: list[Image.Image], wanted: list[Image.Image]) -> Tensor:
-        """Return style similarities, pair by pair."""
-        x, y = self.features.places(drawn, self.layer), self.features.places(wanted, self.layer)
-        return gram_similarity(x, y, self.centre)
-
-    def content(self, drawn: list[Image.Image], wanted: list[Image.Image]) -> Tensor:
-        """Return content similarities, pair by pair."""
-        return (self.features.extract(drawn) * self.features.extract(wanted)).sum(dim=-1)
-
     def directions(self, pictures: Sequence[Image.Image]) -> Tensor:
         """Return unit-length centred Gram matrices, flat, one row for each picture."""
         centred = (gram(self.features.places(list(pictures), self.layer)) - self.centre).flatten(1)
@@ -72,8 +63,3 @@ def make_judge() -> Judge:
         told_apart = float((same[:, None] > other[None, :]).float().mean())
         found.append(Judge(features, layer, centre, told_apart))
     return max(found, key=lambda judge: judge.hands_told_apart)
-
-
-def standard_error(scores: Tensor) -> float:
-    """Return the standard error of the mean."""
-    return float(scores.std() / len(scores) ** 0.5)
