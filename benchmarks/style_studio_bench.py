@@ -12,7 +12,7 @@ import torch
 from diffusers import ControlNetModel
 from PIL import Image
 
-from benchmarks.gram_judge import PACKS, make_judge
+from benchmarks.hand_judge import PACKS, HandJudge
 from impasto.adapters.automatic_negative import automatic_negative
 from impasto.adapters.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
 from impasto.adapters.reference_squares import squares
@@ -180,25 +180,19 @@ def pairs_of(prompts: Sequence[Wanted], references: Sequence[Shown], per_pack: i
 class Bench:
     """Base, adapter and judge.
 
-    Style is judged by the hand, not by the reference: cosine to the mean of all other held-back drawings of its pack,
-    so that neither the reference's subject nor its ground counts.
+    Style is judged by the hand, not by the reference, so that neither the reference's subject nor its ground counts.
     """
 
     def __init__(self, references: Sequence[Shown], look: Look) -> None:
         self.base: LatentDiffusion = open_base("pocket", device="cpu")
         self.adapter: ImagePromptAdapter = open_image_prompt(_own_adapter(), self.base)
-        self.look, self.references, self.judge = look, references, make_judge()
+        self.look, self.references, self.judge = look, references, HandJudge()
         self.tokens = [self.adapter.tokens([each.picture]) for each in references]
         self.automatic = [automatic_negative(each) for each in self.tokens]
         self._controlnet: ControlNetModel | None = None
         self._from_pictures: dict[int, ImageTokens] = {}
         self.null: ImageTokens = self.adapter.null()
         self.subjects = SubjectJudge(self.judge.features)
-        sums, own = self.judge.hands(), self.judge.directions([each.picture for each in references])
-        others = [
-            (sums[each.pack][0] - mine) / (sums[each.pack][1] - 1) for each, mine in zip(references, own, strict=True)
-        ]
-        self.hands = torch.nn.functional.normalize(torch.stack(others), dim=1)
 
     def draw(self, way: Way, strength: float, prompts: Sequence[Wanted], pairs: Pairs, seed: int) -> list[Image.Image]:
         """Return a picture for every pair; without a reference, the same one for all pairs of a prompt."""
@@ -248,12 +242,12 @@ class Bench:
         asked = torch.tensor([prompts[p].subject for p, _ in pairs])
         of_reference = torch.tensor([self.references[r].subject for _, r in pairs])
         texts = self.judge.features.text([prompts[p].text for p, _ in pairs])
-        own = torch.stack([self.hands[r] for _, r in pairs])
+        hands, after = zip(*((self.references[r].pack, self.references[r].name) for _, r in pairs), strict=True)
         each = {
             "text_alignment": (features * texts).sum(dim=1).numpy(),
             "named_colour": named_colour_obeyed(pictures, [prompts[p].ground for p, _ in pairs]).astype(float),
             "subject_right": (found == asked).double().numpy(),
-            "style_similarity": (self.judge.directions(pictures) * own).sum(dim=1).numpy(),
+            "style_similarity": self.judge.hand(pictures, hands, after).numpy(),
             "content_leak": content_leaks(found, of_reference, asked).double().numpy(),
         }
         return {name: by_prompt(values, pairs) for name, values in each.items()} | self._stability(pictures, pairs)

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.hand_judge import HandJudge
 from benchmarks.machine import RESULTS, save_result
 from benchmarks.style_studio_bench import (
     IMAGE_PROMPT,
@@ -235,6 +236,7 @@ def main() -> None:
             "references_for_each_prompt": 3 * chosen.per_prompt,
             "prompts": len(range(1, chosen.prompts, 2)),
             "seeds": chosen.seeds,
+            "judge": HandJudge().facts(),
         }
         question = (__doc__ or "").splitlines()[0]
         print(save_result("style-studio-pocket", {"question": question, **facts, "rows": rows, "curve": curve}))
