@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import RESULTS
-from benchmarks.report_parts import machine_line, read_result, section, table, with_error
+from benchmarks.report_compare import compare_section
+from benchmarks.report_parts import judge_of_hands, machine_line, read_result, section, table, with_error
 from benchmarks.report_robustness import faults_section, fuzz_section
 from benchmarks.report_style_studio import attention_maps_section, style_studio_cost_section, style_studio_section
 
@@ -98,17 +99,6 @@ B_LORA_FINDINGS = """With B-LoRA the forms of the content stay while colours and
 forms of both pictures mix. The cosine says the opposite because it follows colours, of which a mixed picture has to have
 others. Hardly any subject is found by the towers, whatever the way: drawings are rough."""
 """What a person sees on the sheet; to be read again whenever it is measured again."""
-
-
-def judge_of_hands(result: dict[str, Any]) -> str:
-    """Return what the judge of hands measures, and how well it does."""
-    facts = result["judge"]
-    return (
-        "how much a picture looks drawn by the wanted hand, about 1 for its own drawings and 0 for others'.\nOf "
-        f"{facts['drawings']} real drawings of subjects that it did not learn from, the judge tells the hand of "
-        f"{facts['right_as_they_are']:.0%}, and of {facts['right_after_the_autoencoder']:.0%} after pocket's\nautoencoder; "
-        f"they have {facts['own_as_they_are']:.2f} and {facts['own_after_the_autoencoder']:.2f} in the mean."
-    )
 
 
 def b_lora_section() -> str:
@@ -292,6 +282,7 @@ def with_section(readme: str, measured: str) -> str:
 
 
 SECTIONS = {
+    "compare": compare_section,
     "b-lora-speed": b_lora_speed_section,
     "b-lora-pocket": b_lora_section,
     "style-studio-cost": style_studio_cost_section,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.report_parts import read_result, section, table, with_error
+from benchmarks.report_parts import judge_of_hands, read_result, section, table, with_error
 
 
 def style_studio_cost_section() -> str:
@@ -58,8 +58,8 @@ def style_studio_section() -> str:
     setting = (
         f"{result['references']} references of three hands that no training saw, {result['prompts']} prompts of other subjects "
         f"on grounds that\nthe reference does not have, {result['references_for_each_prompt']} references for each, 95 % intervals over prompts. Each way at the strength that gave it, on other "
-        "prompts,\nas much style as the plain image prompt has; presets as they are. Style: cosine of Gram matrices with other "
-        "drawings of\nthe same hand. Words won: text alignment against the plain image prompt, paired."
+        "prompts,\nas much style as the plain image prompt has; presets as they are.\nStyle: "
+        f"{judge_of_hands(result)} Words won: text alignment against the plain image prompt, paired."
     )
     columns = (
         *("text_alignment", "text_alignment_difference", "style_similarity", "named_colour", "subject_right"),

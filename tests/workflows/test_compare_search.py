@@ -80,7 +80,7 @@ def test_the_best_steps_are_used_in_all_cells(recipe: Path, tmp_path: Path, monk
     rounds = [f"{row} other 0 {steps}" for steps in (2, 4, 6, 8) for row in ("low", "lower")]
     assert begun[:9] == [*rounds, "lower other 0 10"]  # low: 4 was best, and two brought no improvement
     rows = {"base": "", "low": 4, "lower": 10, "stated": 3}
-    assert begun[9:] == [f"{row} blocks {seed} {steps}" for row, steps in rows.items() for seed in (0, 1)]
+    assert begun[9:] == [f"{row} blocks {seed} {steps}" for seed in (0, 1) for row, steps in rows.items()]
 
 
 def test_the_search_is_in_all_reports(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_a_search_goes_on_where_it_was_stopped(recipe: Path, tmp_path: Path, mon
             if isinstance(event, Progress) and event.done == 3:
                 break  # as Ctrl+C would
     table = (tmp_path / "out" / "table.md").read_text("utf-8")
-    assert "**Partial: 0 of 8 cells are done; missing: base on blocks, seed 0, base on blocks, seed 1" in table
+    assert "**Partial: 0 of 8 cells are done; missing: base on blocks, seed 0, stated on blocks, seed 0" in table
     assert "all of low, whose steps are not known yet" in table
     assert "| lower | not known yet | 3.000 ± 0.100 | 2 |" in table
     assert run(recipe, tmp_path / "out", monkeypatch)[:2] == ["low other 0 6", "lower other 0 4"]

@@ -44,7 +44,7 @@ class Plan:
     pace: float | None
 
     def cells(self, steps: Mapping[str, int]) -> list[Cell]:
-        """Return the cells of all rows whose steps are known.
+        """Return the cells of all rows whose steps are known, by seeds: a whole table comes first, intervals after it.
 
         Args:
             steps: What the search found, by row.
@@ -59,8 +59,8 @@ class Plan:
         strengths = self.recipe.strengths
         return [
             self._cell(row, seed, () if row.method == BASE_ROW else strengths)
-            for row in known
             for seed in self.recipe.seeds
+            for row in known
         ]
 
     def count(self) -> int:
