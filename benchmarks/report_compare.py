@@ -25,7 +25,7 @@ def compare_section() -> str:
     setting = (
         "KID, CMMD, Fréchet: distances to the artist's held-back drawings on pocket's image features, lower is better. "
         f"Hand:\n{judge_of_hands(result)}\nMatch with the words: cosine of picture and bare caption in pocket's shared "
-        "space. Nearer to training: the share of drawings\nwhose nearest real one was learnt from. ± is half of the 95 % "
+        "space. Nearer to training: how often a\ndrawing is nearer to the pictures learnt from than an unseen real one is; ½ is no copying. ± is half of the 95 % "
         f"interval over trainings (Student's t). Steps are those with the\nlowest KID on {result['searched_on']}, which is in no row."
     )
     state = [f"**Partial**: {result['partial']}."] if result["partial"] else []
