@@ -78,25 +78,30 @@ class Way:
     """A way to draw.
 
     Attributes:
-        mix: "adain" or "sum" by StyleStudio at some strength, or "instant", "aligned" or "none", which have none.
+        mix: "adain", "adain_sum" or "sum" by StyleStudio at some strength, or "instant", "aligned" or "none", which
+            have none.
         teacher: Share of the steps with a teacher.
         negative: "auto" to steer away from what is no style in the reference by its tokens, "picture" from what the
             Canny ControlNet draws of it without its style, or "".
+        until: Share of the steps that see the reference, from the first on.
     """
 
     mix: str
     teacher: float = 0.0
     negative: str = ""
+    until: float = 1.0
 
     @property
     def strengths(self) -> tuple[float, ...]:
         """Where its curve is measured: words and style added up can go further than the reference's full weight."""
-        return (0.25, 0.5, 0.75, 1.0) + (1.25, 1.5) * (self.mix == "sum")
+        if self.until < 1:
+            return 0.5, 1.0, 1.5, 2.0, 3.0
+        return (0.25, 0.5, 0.75, 1.0) + (1.25, 1.5) * (self.mix != "adain")
 
     @property
     def has_strength(self) -> bool:
         """Whether a strength can be chosen."""
-        return self.mix in {"adain", "sum"}
+        return self.mix in {"adain", "adain_sum", "sum"}
 
     def control(self, strength: float) -> Control | None:
         """Return what joins words and style."""
@@ -106,7 +111,7 @@ class Way:
             return InstantStyle(InstantSettings())
         if self.mix == "aligned":
             return StyleAligned(AlignedSettings())
-        values = {"mix": self.mix, "teacher": self.teacher, "strength": strength}
+        values = {"mix": self.mix, "teacher": self.teacher, "strength": strength, "window": (0.0, self.until)}
         return StyleStudio(StudioSettings.model_validate(values))
 
 
@@ -120,6 +125,9 @@ WAYS: Mapping[str, Way] = {
     "+ both": Way("adain", teacher=0.4),
     "+ negative style": Way("adain", teacher=0.4, negative="auto"),
     "+ negative picture": Way("adain", teacher=0.4, negative="picture"),
+    "image prompt, early": Way("sum", until=0.4),
+    "AdaIN of the sum": Way("adain_sum"),
+    "AdaIN of the sum, early": Way("adain_sum", until=0.4),
 }
 """The ways of the table."""
 

@@ -145,8 +145,14 @@ def presets() -> dict[str, tuple[Way, float]]:
     found = {}
     for name in PRESETS:
         values = preset(name, "pocket")
-        way = Way("adain", float(str(values["teacher"])), str(values.get("negative_style", "")))
-        found[f"preset {name}"] = way, float(str(values["adain"]))
+        window = values.get("window")
+        way = Way(
+            mix=str(values.get("mix", "adain")),
+            teacher=float(str(values["teacher"])),
+            negative=str(values.get("negative_style", "")),
+            until=float(window[1]) if isinstance(window, list) else 1.0,
+        )
+        found[f"preset {name}"] = way, float(str(values["adain"])) * float(str(values.get("adapter_scale", 1.0)))
     return found
 
 

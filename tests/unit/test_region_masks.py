@@ -26,6 +26,7 @@ CONTROLS = {
     "plain": lambda: None,
     "adain": lambda: StyleStudio(StudioSettings(strength=0.7, teacher=0)),  # a teacher changes the batch, thus rounding
     "sum": lambda: StyleStudio(StudioSettings(mix="sum", strength=0.7, teacher=0)),
+    "adain_sum": lambda: StyleStudio(StudioSettings(mix="adain_sum", strength=0.7, teacher=0)),
     "instant": lambda: InstantStyle(InstantSettings()),
 }
 

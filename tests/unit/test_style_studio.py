@@ -10,13 +10,13 @@ import torch
 
 from image_prompts import Projections, double, image, latents_of, projections
 from impasto.base.conditioning import Geometry
+from impasto.base.control import Attended, Pass
 from impasto.base.control import Control as PlainControl
-from impasto.base.control import Pass
 from impasto.base.controlled import controlled
 from impasto.base.image_tokens import ImageTokens
 from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.base.samplers import new_scheduler
-from impasto.base.sites import sites_of
+from impasto.base.sites import Site, sites_of
 from impasto.controls.style_studio import Control, Settings
 from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image
@@ -117,7 +117,7 @@ def test_equals_explicit_map_sharing(sdxl: LatentDiffusion, fraction: float, ste
     assert (ours - plain).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("mix", ["adain", "sum"])
+@pytest.mark.parametrize("mix", ["adain", "adain_sum", "sum"])
 def test_strength_zero_is_the_text_only_model_bit_for_bit(base: LatentDiffusion, mix: str) -> None:
     adapter = projections(base)
     for look in (LOOK, Look(4, 1.0, 32, 32)):
@@ -292,6 +292,29 @@ def test_d6_a_batch_of_four_rows_is_like_any_other(sdxl: LatentDiffusion) -> Non
     for index, each in enumerate(requests):
         assert (together[index] - latents_of(sdxl, [each], LOOK, control)[0]).abs().max() < 1e-9
         assert (together[index] - plain[0]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_adain_of_the_sum_has_its_statistics_and_the_layout_of_the_words(scale: float) -> None:
+    rng = generator(3)
+    text, style = (torch.randn(2, 40, 5, generator=rng).double() for _ in range(2))
+    seen = Pass(Step(0, 4, 1.0), side_by_side({"text": 2}, {}))
+
+    def joined(strength: float, scale: float) -> torch.Tensor:
+        control = studio(mix="adain_sum", strength=strength)
+        return control.combine(Site("x", "cross"), seen, text, [Attended(style, scale)])
+
+    whole, target = joined(1.0, scale), text + scale * style
+    assert (whole.mean(1) - target.mean(1)).abs().max() < 1e-12
+    assert (whole.std(1) / target.std(1) - 1).abs().max() < 1e-5
+    layouts = [each - each.mean(1, keepdim=True) for each in (whole, text)]
+    assert torch.cosine_similarity(*layouts, dim=1).min() > 1 - 1e-12
+    assert (joined(0.5, scale) - (text + whole) / 2).abs().max() < 1e-12
+    assert torch.equal(joined(1.0, 0.0), text)
+    shifted = studio(mix="adain_sum").combine(
+        Site("x", "cross"), seen, text, [Attended(style[:, :1].expand_as(text), 1.0)]
+    )
+    assert (shifted - text - style[:, :1]).abs().max() < 1e-5  # a style that is a shift is added as it is
 
 
 def test_two_references_blend(sdxl: LatentDiffusion) -> None:
