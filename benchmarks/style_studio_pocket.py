@@ -3,10 +3,10 @@
 References are held-back drawings of the three packs, which no training saw. Prompts ask for another subject than the
 reference shows, on a ground that it does not have; every prompt meets some of the references, and all have their turns.
 Half of the prompts are for choosing: on them every way is drawn at several strengths (the curve), and each is given the
-strength at which it has as much style as the plain image prompt at full strength. The table is of the other half, at
-these strengths: where style is equal, words can be compared. Beside the ways stand the base without any reference, and
-the presets of `impasto transfer`. Intervals are percentiles of the bootstrap over prompts; differences to the plain
-image prompt are paired by prompt.
+strength at which it has as much style as the plain image prompt at full strength, or comes nearest to it. The table is
+of the other half, at these strengths: where style is equal, words can be compared. Beside the ways stand the base
+without any reference, and the presets of `impasto transfer`. Intervals are percentiles of the bootstrap over prompts;
+differences to the plain image prompt are paired by prompt.
 
 Run: `python -m benchmarks.style_studio_pocket`; run again to go on, for every row is kept in `runs/` once it is there.
 """
@@ -168,9 +168,10 @@ def draw_curve(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             x, y = ([each[key]["mean"] for each in own] for key in ("style_similarity", name))
             axis.plot(x, y, marker="o", label=way)
             for each, right, up in zip(own, x, y, strict=True):
-                axis.annotate(
-                    f"{each['strength']:g}", (right, up), textcoords="offset points", xytext=(4, 4), fontsize=7
-                )
+                if each["strength"] >= 1:  # below they lie on one another
+                    axis.annotate(
+                        f"{each['strength']:g}", (right, up), textcoords="offset points", xytext=(4, 4), fontsize=7
+                    )
         axis.set(xlabel="style similarity", ylabel=name.replace("_", " "))
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False)
