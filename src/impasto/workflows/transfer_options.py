@@ -138,7 +138,8 @@ def check_shares(options: TransferOptions, adain: float, weights: Sequence[float
     if (share := adain * options.adapter_scale * heaviest) > 1:
         raise ConfigError(
             f"--adain {adain:g} x --adapter-scale {options.adapter_scale:g} x weight {heaviest:g} = {share:g}: "
-            "more than all of the words' statistics cannot be replaced; lower one of them, or use --mix sum"
+            "more than all of the words' statistics cannot be replaced; "
+            "lower one of them, or use --mix adain_sum or sum"
         )
 
 

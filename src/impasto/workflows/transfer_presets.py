@@ -27,9 +27,19 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
 """By name: values of flags."""
 
 
-def preset(name: str, base: str) -> Mapping[str, object]:
-    """Return the settings called `name` for a kind of base; raises `ConfigError` that lists the known ones."""
+def preset(name: str, base: str, mix: str | None = None) -> Mapping[str, object]:
+    """Return settings by name.
+
+    Args:
+        name: Of the preset.
+        base: Kind of base, which may have values of its own.
+        mix: How words and style are to be mixed; None leaves it to the preset. The values of a base go with its own
+            mix alone: a weight that is right for a sum is no share of statistics.
+
+    Raises:
+        ConfigError: There is no such preset; the known ones are listed.
+    """
     if name not in PRESETS:
         raise ConfigError(f"preset {name!r} is unknown: choose one of {', '.join(PRESETS)}")
     stated = recipe_for("transfer", base).get(name)
-    return stated if isinstance(stated, dict) else PRESETS[name]
+    return stated if isinstance(stated, dict) and mix in {None, stated.get("mix")} else PRESETS[name]

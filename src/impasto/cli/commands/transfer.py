@@ -58,7 +58,8 @@ def read_options(arguments: list[str]) -> tuple[TransferOptions, Control]:
         )
     recipe = recipe_for("draw", kind_of_base(arguments))
     if name == DEFAULT_CONTROL:
-        recipe = recipe | dict(preset(chosen or BALANCED, kind_of_base(arguments)))
+        mix = _given(arguments, "mix")
+        recipe = recipe | dict(preset(chosen or BALANCED, kind_of_base(arguments), mix))
         if _given(arguments, "guidance_scale") in {"1", "1.0"}:
             recipe.pop("negative_style", None)  # nothing steers without guidance
     from impasto.base import control
