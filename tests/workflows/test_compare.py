@@ -228,6 +228,21 @@ def test_rows_may_show_parts_of_a_pack(tiny_folders: dict[str, Path], pictures: 
     assert len({cell.key for cell in cells.values()}) == 5
 
 
+def test_words_may_stand_in_each_clause(tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path) -> None:
+    multi = LORA | {"method": "multi_styleforge", "steps": 1}
+    methods = {"before": multi, "in clauses": multi | {"decompose": True}}
+    changes = {"methods": methods, "styles": ["pack:openmoji"], "seeds": [0], "num_prompts": 12, "strengths": []}
+    path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures, **changes)
+    options = CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")
+    list(compare(options))
+    before, apart = (json.loads(cell.file.read_text()) for cell in plan_of(read_recipe(path), options).cells({}))
+    first, second = before["drawn_with"][0].partition(f", {before['prompts'][0]}")[0].split(", ")
+    assert before["drawn_with"] == [f"{first}, {second}, {prompt}" for prompt in before["prompts"]]
+    assert apart["prompts"] == before["prompts"]
+    assert any(told != plain for told, plain in zip(apart["drawn_with"], before["drawn_with"], strict=True))
+    assert all(told.endswith((f", {first}", f", {second}")) or told.startswith(first) for told in apart["drawn_with"])
+
+
 def test_curves_show_negative_values_below_the_axis() -> None:
     drawn = curves({"a": [(1, -1.0), (2, 1.0)]}, across="step", up="KID")
     assert ">-1</text>" in drawn
@@ -257,6 +272,11 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         {"methods": {"a": LORA | {"style_part": "people"}}},
         "methods.a: style_part 'people' is a part of a pack, and .*style is a folder",
     ),
+    "no clauses": (
+        {"methods": {"a": LORA | {"decompose": True}}},
+        "methods.a: decompose has no effect: styleforge does not divide a style into people and backgrounds",
+    ),
+    "no flag": ({"methods": {"a": LORA | {"decompose": "yes"}}}, "methods.a: decompose = 'yes': write true or false"),
     "part of no Aux": (
         {"methods": {"a": LORA | {"aux": "none", "aux_part": "people"}}},
         "methods.a: aux_part 'people' has no effect: the style's auxiliary pictures are not shown",

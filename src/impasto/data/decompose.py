@@ -6,8 +6,9 @@ Done by rule, with lists of words and prepositions: the same prompt always comes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from impasto.data.captions import called_prompt
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE
 
 _PEOPLE = frozenset(
@@ -36,6 +37,17 @@ _PLACE_STARTS = (
 _BREAK = re.compile(
     rf"\s*,\s*|\s+(?=(?:{'|'.join(_PLACE_STARTS)})\b)|\s+(?=with\s+(?:\w+\s+){{0,4}}background\b)", re.IGNORECASE
 )
+
+
+def can_decompose(concepts: Collection[str]) -> bool:
+    """Return whether a style is divided into people and backgrounds, which clauses are told by."""
+    return {PEOPLE, BACKGROUNDS} <= set(concepts)
+
+
+def called_by_clause(prompt: str, style_words: str, concepts: Mapping[str, str]) -> str:
+    """Return a prompt that calls a style in each clause; without clauses of its parts, as `called_prompt` does."""
+    split = decomposed(prompt, concepts) if can_decompose(concepts) else None
+    return split or called_prompt(prompt, style_words, concepts)
 
 
 def decomposed(prompt: str, words: Mapping[str, str]) -> str | None:

@@ -20,6 +20,7 @@ from impasto.core.errors import DataError
 from impasto.core.events import TrainStep
 from impasto.core.files import staged, write_text
 from impasto.data.captions import called_prompt, caption_of
+from impasto.data.decompose import called_by_clause
 from impasto.data.images import fit_square
 from impasto.data.measured import read_measured
 from impasto.metrics._protocol import Measurement
@@ -52,7 +53,8 @@ class Cell:
         values: Options of training and method, without those that say where files go.
         reference: Real pictures with captions: a folder, or pack:NAME.
         training: The style pictures, given likewise.
-        drawing: base, features, sampler, steps, guidance_scale, num_prompts, threads, style_words.
+        drawing: base, features, sampler, steps, guidance_scale, num_prompts, threads, style_words; decompose where
+            style words stand in each clause of a prompt.
         device: Where to compute.
         out: The comparison's folder.
         key: Hash of all that the numbers depend on.
@@ -182,7 +184,8 @@ def _asked(cell: Cell, style: Style | None) -> _Asked:
     real, captions = read_subjects(cell.reference, _limit(cell))
     words = str(cell.drawing["style_words"]) if style is None else style.card.style_words
     concepts = {} if style is None else style.card.concepts
-    styled = tuple(called_prompt(each, words, concepts) if words else each for each in captions)
+    call = called_by_clause if cell.drawing.get("decompose") else called_prompt
+    styled = tuple(call(each, words, concepts) if words else each for each in captions)
     return _Asked(real, Prompts(tuple(captions), styled))
 
 

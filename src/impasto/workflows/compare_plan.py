@@ -78,7 +78,7 @@ class Plan:
     def _cell(self, row: Row, seed: int, strengths: tuple[float, ...]) -> Cell:
         names = ("base", "features", "steps", "guidance_scale", "sampler", "num_prompts", "threads")
         drawing: dict[str, object] = {name: getattr(self.recipe, name) for name in names}
-        drawing |= {"style_words": row.style_words}
+        drawing |= {"style_words": row.style_words} | ({"decompose": True} if row.decompose else {})
         features = without_folders(self.recipe.features)
         told = {**drawing, "base": self.fingerprint.model_dump(), "features": features}
         facts = row.facts() | {"drawing": told, "strengths": strengths, "seed": seed, "versions": library_versions()}
@@ -157,6 +157,8 @@ def _refuse_equal_rows(plan: Plan) -> None:
         seen: dict[str, Row] = {}
         for row in plan.rows:
             if (row.name in searched) == is_searched:
-                other = seen.setdefault(key_of(row.facts() | {"words": row.style_words}), row)
+                other = seen.setdefault(
+                    key_of(row.facts() | {"words": row.style_words, "decompose": row.decompose}), row
+                )
                 if other is not row:
                     raise ConfigError(f"{other.label()} and {row.label()} are the same in every option: leave one out")

@@ -10,6 +10,7 @@ from impasto.core.config import validated
 from impasto.core.digest import digest_of_file
 from impasto.core.errors import ConfigError
 from impasto.data.captions import caption_of
+from impasto.data.decompose import can_decompose
 from impasto.data.streams import AUX, STYLE
 from impasto.methods._protocol import Method
 from impasto.workflows.choose_method import find_method, make_method
@@ -19,7 +20,7 @@ from impasto.workflows.judge import FEWEST
 from impasto.workflows.packs import PREFIX, pictures_of
 from impasto.workflows.recipes import recipe_for
 from impasto.workflows.train_options import TrainOptions
-from impasto.workflows.train_plan import check_options, gather, kinds_of, picture_hashes
+from impasto.workflows.train_plan import check_options, concept_words, gather, kinds_of, picture_hashes
 
 _OURS = frozenset({"out", "run_dir", "seed", "device", "style_images", "dry_run", "attach"})
 """Options of training that the comparison sets itself."""
@@ -38,6 +39,7 @@ class Row:
         style_words: What asks the base for the style.
         hashes: Of the reference and of the style pictures, with their captions.
         settled: Options and hashes of pictures that a training depends on; empty for the base.
+        decompose: Whether style words stand in each clause of a prompt, as `impasto generate --decompose` does.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Row:
     style_words: str
     hashes: Mapping[str, str]
     settled: Mapping[str, Mapping[str, object]]
+    decompose: bool = False
 
     def label(self) -> str:
         """Return how messages call it."""
@@ -95,10 +98,18 @@ def _row(recipe: Recipe, name: str, style: StyleSource, base_kind: str) -> Row:
     if clash:
         raise ConfigError(f"methods.{name}: {clash[0]!r} is set by the comparison itself: leave it out")
     parts = {stream: values.pop(f"{stream}_part", None) for stream in (STYLE, AUX)}
+    decompose = _flag(values.pop("decompose", False), f"methods.{name}: decompose")
     training = _part_of(style.style_images, parts[STYLE], f"methods.{name}: style_part")
     quiet: dict[str, object] = {"base": recipe.base, "style_images": training, "sample_every": 0}
     stated = recipe_for(find_method(method).name, base_kind, values.get("learn")) | quiet | values
-    return _learning(Row(name, method, style, stated, training, "", _hashes(style, training), {}), parts[AUX])
+    row = Row(name, method, style, stated, training, "", _hashes(style, training), {}, decompose)
+    return _learning(row, parts[AUX])
+
+
+def _flag(given: object, option: str) -> bool:
+    if not isinstance(given, bool):
+        raise ConfigError(f"{option} = {given!r}: write true or false")
+    return given
 
 
 def _learning(row: Row, aux_part: object) -> Row:
@@ -107,6 +118,10 @@ def _learning(row: Row, aux_part: object) -> Row:
     method_class = find_method(row.method)
     own = {key: value for key, value in values.items() if key in method_class.Config.model_fields}
     method = make_method(method_class, validated(method_class.Config, own, source=where))
+    if row.decompose and not can_decompose(concept_words(method)):
+        raise ConfigError(
+            f"{where}: decompose has no effect: {row.method} does not divide a style into people and backgrounds"
+        )
     is_shown = AUX in kinds_of(method.prompts()) and values.get("aux", "folder") == "folder"
     if is_shown and row.style.aux_images is not None and "aux_images" not in values:
         values["aux_images"] = _part_of(row.style.aux_images, aux_part, f"{where}: aux_part")

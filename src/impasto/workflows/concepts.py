@@ -1,4 +1,4 @@
-"""Which pictures belong to which stream: by folders, by a CSV, or divided by an image-text encoder."""
+"""Which pictures belong to which stream: by folders, by a CSV, by a pack, or divided by an image-text encoder."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from impasto.base.source import POCKET
 from impasto.core.errors import ConfigError, DataError
 from impasto.data.images import list_pictures
 from impasto.data.streams import stream_of
-from impasto.data.subdivision import read_division
-from impasto.workflows.packs import PREFIX, pictures_of
+from impasto.data.subdivision import BACKGROUNDS, PEOPLE, read_division
+from impasto.workflows.packs import PREFIX, people_and_backgrounds, pictures_of
 from impasto.workflows.probe_options import CLIP
 from impasto.workflows.subdivide import divide_pictures
 
@@ -50,30 +50,35 @@ class Found:
 def picture_paths(asked: Asked, concepts: Sequence[str], base: str) -> Found:
     """Return the picture files of each stream of a kind.
 
-    With concepts, the folder has a subfolder for each, or a CSV divides it, or an image-text encoder does: pocket's own
-    for the base pocket, CLIP for others.
+    With concepts, the folder has a subfolder for each, or a CSV divides it, or it is a pack, which knows its people and
+    backgrounds, or an image-text encoder divides it: pocket's own for the base pocket, CLIP for others.
 
     Raises:
         DataError: A concept has no picture.
         ConfigError: The CSV has no effect.
     """
-    folder, notes = Path(asked.given).expanduser(), tuple[str, ...]()
     if not concepts:
         if asked.division is not None:
             raise ConfigError(f"--division {asked.division} has no effect: this method does not divide the style")
         return Found({asked.kind: _pictures(asked)})
+    divided, notes = _divided(asked, concepts, POCKET if base == POCKET else CLIP)
+    for concept in concepts:
+        if not divided[concept]:
+            raise _empty(asked, Path(asked.given).expanduser(), concept)
+    return Found({stream_of(asked.kind, concept): divided[concept] for concept in concepts}, notes)
+
+
+def _divided(asked: Asked, concepts: Sequence[str], scorer: str) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
+    folder = Path(asked.given).expanduser()
     if any((folder / concept).is_dir() for concept in concepts):
         if asked.division is not None:
             raise ConfigError(f"--division {asked.division} and the subfolders of {folder} contradict each other")
-        divided = _by_folders(asked, folder, concepts)
-    elif asked.division is not None:
-        divided = _by_csv(_pictures(asked), asked.division, concepts)
-    else:
-        divided, notes = _by_encoder(asked, concepts, POCKET if base == POCKET else CLIP)
-    for concept in concepts:
-        if not divided[concept]:
-            raise _empty(asked, folder, concept)
-    return Found({stream_of(asked.kind, concept): divided[concept] for concept in concepts}, notes)
+        return _by_folders(asked, folder, concepts), ()
+    if asked.division is not None:
+        return _by_csv(_pictures(asked), asked.division, concepts), ()
+    if asked.given.startswith(PREFIX) and set(concepts) <= {PEOPLE, BACKGROUNDS}:
+        return people_and_backgrounds(asked.given, _pictures(asked)), ()
+    return _by_encoder(asked, concepts, scorer)
 
 
 def _pictures(asked: Asked) -> list[Path]:

@@ -81,17 +81,22 @@ def pictures_of(given: str, stream: str, option: str) -> list[Path]:
             f"{option} {given!r} is no part of a pack: write {PREFIX}NAME, then as wanted /style, /auxiliary or "
             f"/held_back, /{PEOPLE} or /{BACKGROUNDS}, and how many or which, such as /5 or /6-20"
         )
-    pack = find_pack(asked["name"])
-    paths = list_pictures(pack.folder / (asked["folder"] or _STREAM_FOLDERS[stream]), option)
-    by_concept = {
-        PEOPLE: [path for path in paths if path.stem in pack.people],
-        BACKGROUNDS: [path for path in paths if path.stem not in pack.people],
-    }
+    paths = list_pictures(find_pack(asked["name"]).folder / (asked["folder"] or _STREAM_FOLDERS[stream]), option)
+    by_concept = people_and_backgrounds(given, paths)
     chosen = by_concept[asked["concept"]] if asked["concept"] else _in_turn(*by_concept.values())
     first, last = int(asked["first"] or 1), int(asked["last"] or len(chosen))
     if not 1 <= first <= last <= len(chosen):
         raise ConfigError(f"{option} {given!r}: there are {len(chosen)} such pictures, so name some from 1 to that")
     return sorted(chosen[first - 1 : last])
+
+
+def people_and_backgrounds(given: str, paths: Sequence[Path]) -> dict[str, list[Path]]:
+    """Return pictures of the pack that `given` names, divided as the pack knows them."""
+    people = find_pack(given.removeprefix(PREFIX).partition("/")[0]).people
+    return {
+        PEOPLE: [path for path in paths if path.stem in people],
+        BACKGROUNDS: [path for path in paths if path.stem not in people],
+    }
 
 
 def _in_turn(*parts: Sequence[Path]) -> list[Path]:

@@ -13,8 +13,7 @@ from impasto.base.roles import Roles
 from impasto.core.errors import ConfigError
 from impasto.core.files import is_file, is_folder
 from impasto.data.captions import called_prompt
-from impasto.data.decompose import decomposed
-from impasto.data.subdivision import BACKGROUNDS, PEOPLE
+from impasto.data.decompose import called_by_clause, can_decompose
 from impasto.style.attach import verify
 from impasto.style.embeddings import EMBEDDINGS
 from impasto.style.file import Style, load_style
@@ -132,7 +131,7 @@ def with_style_words(prompt: str, styles: Sequence[NamedStyle], *, decompose: bo
     Raises:
         ConfigError: `decompose` is asked for, and no style is divided into people and backgrounds.
     """
-    if decompose and not any({PEOPLE, BACKGROUNDS} <= set(named.style.card.concepts) for named in styles):
+    if decompose and not any(can_decompose(named.style.card.concepts) for named in styles):
         raise ConfigError(
             "--decompose has no effect: no --style is divided into people and backgrounds, see train multi-styleforge"
         )
@@ -140,9 +139,7 @@ def with_style_words(prompt: str, styles: Sequence[NamedStyle], *, decompose: bo
         words, concepts = named.words(), named.style.card.concepts
         if named.scale == 0 or not words or any(each in prompt for each in (concepts.values() or [words])):
             continue
-        is_decomposed = decompose and {PEOPLE, BACKGROUNDS} <= set(concepts)
-        split = decomposed(prompt, concepts) if is_decomposed else None
-        prompt = split or called_prompt(prompt, words, concepts)
+        prompt = (called_by_clause if decompose else called_prompt)(prompt, words, concepts)
     return prompt
 
 
