@@ -38,6 +38,19 @@ def compare_section() -> str:
     )
 
 
+def templates_section() -> str:
+    """Return where the words of a divided style belong in a prompt."""
+    result = read_result("multi-templates")
+    setting = f"Multi-StyleForge on {result['pack']}, learnt with captions, {result['steps']} steps, one training."
+    rows = [
+        (row["template"], f"`{row['example']}`", f"{row['KID']:.3f}", f"{row['text alignment']:.1f}")
+        for row in result["rows"]
+    ]
+    measured = table(("words of the style", "such as", "KID", "match with the words"), rows)
+    title = "Where the words of a divided style stand"
+    return section(title, setting, measured, command="multi_templates", result=result)
+
+
 def of_style(result: Mapping[str, Any], style: str) -> str:
     """Return the table of one style."""
     rows = [row for row in result["rows"] if row["style"] == style]

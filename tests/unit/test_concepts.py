@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from impasto.core.errors import DataError
-from impasto.data.captions import called_prompt
 from impasto.data.decompose import decomposed
 from impasto.data.duplicates import distinct
 from impasto.data.streams import concepts_of, of_step
@@ -51,12 +50,6 @@ def test_rounds_are_shuffled_and_undivided_styles_show_all() -> None:
 )
 def test_decomposition(prompt: str, expected: str | None) -> None:
     assert decomposed(prompt, WORDS) == expected
-
-
-def test_divided_styles_are_called_first_and_others_last() -> None:
-    assert called_prompt("a fox", "[V] style, [W] style", WORDS) == "[V] style, [W] style, a fox"
-    assert called_prompt("a fox", "[V] style", {}) == "a fox, [V] style"
-    assert called_prompt("", "[V] style, [W] style", WORDS) == "[V] style, [W] style"
 
 
 def test_division_by_hand() -> None:

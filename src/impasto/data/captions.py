@@ -31,15 +31,28 @@ def caption_of(picture: Path) -> str | None:
     return words or None
 
 
-def called_prompt(prompt: str, style_words: str, concepts: Mapping[str, str]) -> str:
-    """Return a prompt that calls a style: a divided style comes first, "[V] style, [W] style, {prompt}", others last.
+def words_lead(concepts: Mapping[str, str], *, captions: bool) -> bool:
+    """Return whether the words of a style come first in prompts, "[V] style, [W] style, {prompt}".
+
+    Those of a divided style do, as with the authors of StyleForge (arXiv:2404.05256), unless it was learnt with captions:
+    words come behind what a prompt shows then, where training had them.
+
+    Args:
+        concepts: Words of each part of a divided style; empty for others.
+        captions: Whether style pictures were shown with "{caption}, {words}".
+    """
+    return bool(concepts) and not captions
+
+
+def called_prompt(prompt: str, style_words: str, *, lead: bool) -> str:
+    """Return a prompt that calls a style.
 
     Args:
         prompt: What to show.
         style_words: Of the style.
-        concepts: Words of each part of a divided style; empty for others.
+        lead: Whether the words come first.
     """
-    return f"{style_words}, {prompt}" if concepts and prompt else styled_prompt(prompt, style_words)
+    return f"{style_words}, {prompt}" if lead and prompt else styled_prompt(prompt, style_words)
 
 
 def styled_prompt(caption: str | None, style_words: str) -> str:

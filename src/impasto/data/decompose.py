@@ -44,10 +44,10 @@ def can_decompose(concepts: Collection[str]) -> bool:
     return {PEOPLE, BACKGROUNDS} <= set(concepts)
 
 
-def called_by_clause(prompt: str, style_words: str, concepts: Mapping[str, str]) -> str:
+def called_by_clause(prompt: str, style_words: str, concepts: Mapping[str, str], *, lead: bool) -> str:
     """Return a prompt that calls a style in each clause; without clauses of its parts, as `called_prompt` does."""
     split = decomposed(prompt, concepts) if can_decompose(concepts) else None
-    return split or called_prompt(prompt, style_words, concepts)
+    return split or called_prompt(prompt, style_words, lead=lead)
 
 
 def decomposed(prompt: str, words: Mapping[str, str]) -> str | None:

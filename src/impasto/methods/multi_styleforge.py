@@ -4,8 +4,8 @@ Paper: StyleForge: Enhancing Text-to-Image Synthesis for Any Artistic Styles wit
 Official code: matrix215/Multi-StyleBoost.
 Differs from it: pictures are divided by an image-text encoder where no folders or CSV do; any number of concepts; every
 round of steps shows each concept once, in shuffled order (the official script shuffles all cached pairs); pairs and
-noise are drawn anew every step; identifiers may get embeddings of their own; low-rank adapters may stand in for full
-fine-tuning.
+noise are drawn anew every step; captions may be shown, "{caption}, [V] style", and the words then come last in prompts;
+identifiers may get embeddings of their own; low-rank adapters may stand in for full fine-tuning.
 Notation: x_0 clean latents · ε noise · c encoded prompt · λ prior weight (`prior_weight`) · [V], [W] `identifiers`
 Learns: UNet and text encoders, all weights ("full") or low-rank adapters on attention ("lora").
 Shows: one concept a step, its StyleRef with "[V] style" (or "[W] style", ...), its own Aux with "style".
@@ -84,7 +84,7 @@ class Method(StyleAlone):
         }
 
     def style_words(self) -> str:
-        """Return "[V] style, [W] style", which comes first in prompts."""
+        """Return "[V] style, [W] style", which comes first in prompts, or last where captions were learnt."""
         return ", ".join(self._words().values())
 
     def prompts(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from impasto.base.fingerprint import Fingerprint
+from impasto.data import captions
 
 CARD_KEY = "impasto"
 """The key of the safetensors header under which the card stands, as JSON."""
@@ -55,6 +56,11 @@ class Card(BaseModel):
     config: dict[str, str | int | float | bool | None]
     versions: dict[str, str]
     pictures: dict[str, list[str]]
+
+    @property
+    def words_lead(self) -> bool:
+        """Whether the words of the style come first in prompts; otherwise they come last."""
+        return captions.words_lead(self.concepts, captions=bool(self.config.get("captions")))
 
 
 def foreign_card(family: str) -> Card:

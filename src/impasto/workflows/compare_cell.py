@@ -183,10 +183,15 @@ class _Asked:
 def _asked(cell: Cell, style: Style | None) -> _Asked:
     real, captions = read_subjects(cell.reference, _limit(cell))
     words = str(cell.drawing["style_words"]) if style is None else style.card.style_words
-    concepts = {} if style is None else style.card.concepts
-    call = called_by_clause if cell.drawing.get("decompose") else called_prompt
-    styled = tuple(call(each, words, concepts) if words else each for each in captions)
+    styled = tuple(_called(cell, style, each, words) if words else each for each in captions)
     return _Asked(real, Prompts(tuple(captions), styled))
+
+
+def _called(cell: Cell, style: Style | None, caption: str, words: str) -> str:
+    lead = style is not None and style.card.words_lead
+    if style is not None and cell.drawing.get("decompose"):
+        return called_by_clause(caption, words, style.card.concepts, lead=lead)
+    return called_prompt(caption, words, lead=lead)
 
 
 def _draw(cell: Cell, base: LatentDiffusion, style: Style | None, scale: float, asked: _Asked) -> list[Named]:

@@ -126,7 +126,7 @@ def fit_to(base: LatentDiffusion, styles: Sequence[NamedStyle]) -> list[NamedSty
 def with_style_words(prompt: str, styles: Sequence[NamedStyle], *, decompose: bool = False) -> str:
     """Return the prompt with the words of each attached style, where they are not in it already.
 
-    Words stand at the end; those of a divided style at the start, or with `decompose` behind each clause.
+    Words stand at the end, or at the start where `words_lead` says so, or with `decompose` behind each clause.
 
     Raises:
         ConfigError: `decompose` is asked for, and no style is divided into people and backgrounds.
@@ -136,10 +136,13 @@ def with_style_words(prompt: str, styles: Sequence[NamedStyle], *, decompose: bo
             "--decompose has no effect: no --style is divided into people and backgrounds, see train multi-styleforge"
         )
     for named in styles:
-        words, concepts = named.words(), named.style.card.concepts
+        words, concepts, lead = named.words(), named.style.card.concepts, named.style.card.words_lead
         if named.scale == 0 or not words or any(each in prompt for each in (concepts.values() or [words])):
             continue
-        prompt = (called_by_clause if decompose else called_prompt)(prompt, words, concepts)
+        if decompose:
+            prompt = called_by_clause(prompt, words, concepts, lead=lead)
+        else:
+            prompt = called_prompt(prompt, words, lead=lead)
     return prompt
 
 

@@ -15,7 +15,7 @@ from impasto.core.errors import ResourceError, RunError, TrainingDiverged
 from impasto.core.events import Checkpointed, Event, Noted, Sampled, Saved
 from impasto.core.files import clear_staged
 from impasto.core.store import TensorStore
-from impasto.data.captions import called_prompt
+from impasto.data.captions import called_prompt, words_lead
 from impasto.data.images import Picture
 from impasto.data.streams import Example
 from impasto.methods._protocol import Method
@@ -191,8 +191,9 @@ class Run:
             if is_asked:
                 yield Noted("samples were asked for, but --sample-prompts is empty: none are drawn")
             return
-        words, concepts = self.method.style_words(), concept_words(self.method)
-        requests = [Request(called_prompt(prompt, words, concepts), _SAMPLE_SEED) for prompt in prompts]
+        words = self.method.style_words()
+        lead = words_lead(concept_words(self.method), captions=self.options.captions)
+        requests = [Request(called_prompt(prompt, words, lead=lead), _SAMPLE_SEED) for prompt in prompts]
         with self._resting.awake(), self.state.shown():
             drawn = [image for _, image in draw(self.base, requests, sample_look(self.options, self.base))]
         yield Sampled(step, self.folder.save_samples(step, drawn))

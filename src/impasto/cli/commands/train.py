@@ -75,11 +75,12 @@ def _train(options: TrainOptions, method: Method) -> int:
 
 
 def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
-    from impasto.data.captions import called_prompt
+    from impasto.data.captions import called_prompt, words_lead
     from impasto.workflows.train_plan import concept_words
 
     base = "" if options.base == POCKET else f"--base {options.base} "
-    prompt = called_prompt("a fox", method.style_words(), concept_words(method))
+    lead = words_lead(concept_words(method), captions=options.captions)
+    prompt = called_prompt("a fox", method.style_words(), lead=lead)
     drawing = f'impasto generate {base}--style {options.out} --prompt "{prompt}"'
     if not method.content_words():
         return [drawing]

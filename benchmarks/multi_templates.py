@@ -1,0 +1,85 @@
+"""Where do the words of a divided style belong in a prompt? One training, drawn with several templates.
+
+Multi-StyleForge on the validation pack, whose captions are shown in training as "{caption}, [V] style". The paper's
+template puts the words of all parts first. Distances are to the pack's held-back drawings.
+
+Run: `python -m benchmarks.multi_templates`
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.machine import save_result
+from impasto.data.captions import caption_of
+from impasto.data.decompose import called_by_clause
+from impasto.data.images import read_picture
+from impasto.features.pocket import Features
+from impasto.methods.multi_styleforge import Method
+from impasto.style.attach import attached
+from impasto.style.file import Style, load_style
+from impasto.workflows.choose_method import make_method
+from impasto.workflows.draw import Look, Request, draw
+from impasto.workflows.evaluate_prompts import Prompts
+from impasto.workflows.judge import Named, judge_of, measure_all
+from impasto.workflows.open_base import open_base
+from impasto.workflows.packs import pictures_of
+from impasto.workflows.recipes import guidance_for, recipe_for
+from impasto.workflows.train import train
+from impasto.workflows.train_options import TrainOptions
+
+PACK = "pack:fluent-emoji-high-contrast"
+STEPS, SEED = 400, 0
+FIRST, LAST, CLAUSES = "words first", "words last", "words in clauses"
+SHOWN = ("KID", "text alignment")
+
+
+def learn() -> Style:
+    """Return the style."""
+    recipe = recipe_for(Method.name, "pocket", None)
+    own = {key: value for key, value in recipe.items() if key in Method.Config.model_fields}
+    shared = {key: value for key, value in recipe.items() if key in TrainOptions.model_fields}
+    with tempfile.TemporaryDirectory() as folder:
+        values = {"style_images": PACK, "aux_images": PACK, "sample_every": 0, "steps": STEPS, "seed": SEED}
+        where = {"out": Path(folder) / "style.safetensors", "run_dir": Path(folder) / "run"}
+        options = TrainOptions.model_validate(shared | values | where)
+        for _ in train(options, make_method(Method, Method.Config.model_validate(own))):
+            pass
+        return load_style(options.out)
+
+
+def asked(style: Style, template: str, caption: str) -> str:
+    """Return a prompt."""
+    words, concepts = style.card.style_words, style.card.concepts
+    if template == CLAUSES:
+        return called_by_clause(caption, words, concepts, lead=False)
+    return f"{words}, {caption}" if template == FIRST else f"{caption}, {words}"
+
+
+def main() -> None:
+    """Learn, draw, measure and write JSON."""
+    style, base = learn(), open_base("pocket", device="cpu")
+    paths = pictures_of(PACK, "reference", "reference")
+    captions = [caption_of(path) or "" for path in paths]
+    real = [Named(path.stem, read_picture(path).image) for path in paths]
+    learnt = [Named(path.stem, read_picture(path).image) for path in pictures_of(PACK, "style", "style_images")]
+    judge = judge_of(Features(), real, learnt)
+    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
+    rows = []
+    for template in (FIRST, LAST, CLAUSES):
+        requests = [Request(asked(style, template, caption), index) for index, caption in enumerate(captions)]
+        with attached(base, [(style, 1.0)]):
+            images = [image for _, image in draw(base, requests, look)]
+        drawn = [Named(each.name, image) for each, image in zip(real, images, strict=True)]
+        found = judge.sets(judge.extractor.extract(images), drawn, Prompts(tuple(captions), None))
+        row: dict[str, object] = {"template": template, "example": requests[0].prompt}
+        row |= {each.name: round(each.value, 4) for each in measure_all(found) if each.name in SHOWN}
+        print(row, flush=True)
+        rows.append(row)
+    facts = {"pack": PACK, "steps": STEPS, "captions": True, "rows": rows}
+    print(save_result("multi-templates", {"question": (__doc__ or "").splitlines()[0], **facts}))
+
+
+if __name__ == "__main__":
+    main()
