@@ -34,8 +34,8 @@ def caption_of(picture: Path) -> str | None:
 def words_lead(concepts: Mapping[str, str], *, captions: bool) -> bool:
     """Return whether the words of a style come first in prompts, "[V] style, [W] style, {prompt}".
 
-    Those of a divided style do, as with the authors of StyleForge (arXiv:2404.05256), unless it was learnt with captions:
-    words come behind what a prompt shows then, where training had them.
+    Those of a divided style do, as with the authors of StyleForge (arXiv:2404.05256), unless it was learnt with
+    captions: words come behind what a prompt shows then, where training had them.
 
     Args:
         concepts: Words of each part of a divided style; empty for others.
