@@ -135,7 +135,7 @@ def main() -> None:
     cells, judge = finished(), HandJudge()
     judge_hands(cells, judge)
     if (drawn := sheet(cells)) is not None:
-        drawn.save(RESULTS / "compare.png")
+        drawn.save(RESULTS / "compare.jpg", quality=88)
     told = json.loads((OUT / "report.json").read_text("utf-8"))
     facts = {
         "question": (__doc__ or "").splitlines()[0],

@@ -30,7 +30,7 @@ def compare_section() -> str:
     )
     state = [f"**Partial**: {result['partial']}."] if result["partial"] else []
     tables = [of_style(result, style) for style in dict.fromkeys(row["style"] for row in result["rows"])]
-    sheet = "![The artist's drawings, and what each method draws](results/compare.png)"
+    sheet = "![The artist's drawings, and what each method draws](results/compare.jpg)"
     return section(
         *("Which method brings a style", *state, setting, *tables, steps_table(result), paired_table(result), sheet),
         command="compare_pocket --workers 2",
