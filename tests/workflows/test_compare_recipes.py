@@ -15,7 +15,7 @@ from small_comparisons import read_recipe
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 ABLATIONS = sorted((BENCHMARKS / "ablations").glob("*.toml"))
 COUNTS = {
-    "compare": 48,
+    "compare": 60,
     "aux": 8 * 6,
     "prior_weight": 5 * 6,
     "steps": 11 * 6,
