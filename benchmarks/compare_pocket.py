@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from PIL import Image
@@ -27,6 +28,7 @@ from impasto.core.events import Progress
 from impasto.data.images import read_picture
 from impasto.workflows.compare import compare
 from impasto.workflows.compare_recipe import CompareOptions
+from impasto.workflows.compare_table import half_interval
 from impasto.workflows.grid import labelled_grid
 from impasto.workflows.held_back import read_held_back
 from impasto.workflows.packs import find_pack
@@ -36,8 +38,6 @@ HAND, FIRST = "hand", "StyleForge"
 """The number of the judge of hands, and the method that is compared with each other one."""
 PAIRED = ("KID", "text alignment", HAND)
 ACROSS = 12
-STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}
-"""Quantiles 0.975 of Student's t, by the number of values."""
 
 Cells = Sequence[Mapping[str, Any]]
 
@@ -80,8 +80,9 @@ def values_of(cell: Mapping[str, Any]) -> dict[str, float]:
 
 def interval(values: Sequence[float]) -> dict[str, float | int | None]:
     """Return mean, half of the 95 % interval (Student's t), and number."""
-    half = STUDENT[len(values)] * stdev(values) / len(values) ** 0.5 if len(values) in STUDENT else None
-    return {"mean": round(mean(values), 4), "half": half and round(half, 4), "n": len(values)}
+    half = half_interval(values)
+    told = round(half, 4) if math.isfinite(half) else None
+    return {"mean": round(mean(values), 4), "half": told, "n": len(values)}
 
 
 def rows_of(cells: Cells) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Where do the words of a divided style belong in a prompt? One training, drawn with several templates.
 
-Multi-StyleForge on the validation pack, whose captions are shown in training as "{caption}, [V] style". The paper's
-template puts the words of all parts first. Distances are to the pack's held-back drawings.
+Multi-StyleForge on the validation pack, whose captions are shown in training as "{caption}, [V] style". The
+authors' template puts the words of all parts first. Distances are to the pack's held-back drawings.
 
 Run: `python -m benchmarks.multi_templates`
 """
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.machine import save_result
-from impasto.data.captions import caption_of
+from impasto.data.captions import called_prompt, caption_of
 from impasto.data.decompose import called_by_clause
 from impasto.data.images import read_picture
 from impasto.features.pocket import Features
@@ -50,11 +50,11 @@ def learn() -> Style:
 
 
 def asked(style: Style, template: str, caption: str) -> str:
-    """Return a prompt."""
+    """Return what is drawn for a caption: the words of the style before it, behind it, or behind each clause."""
     words, concepts = style.card.style_words, style.card.concepts
     if template == CLAUSES:
-        return called_by_clause(caption, words, concepts, lead=False)
-    return f"{words}, {caption}" if template == FIRST else f"{caption}, {words}"
+        return called_by_clause(caption, words, concepts, lead=style.card.words_lead)
+    return called_prompt(caption, words, lead=template == FIRST)
 
 
 def main() -> None:

@@ -123,11 +123,18 @@ def _number(found: Sequence[Mapping[str, object]]) -> Number:
         told = found[0]["standard_error"]
         half = math.inf if told is None else float(str(told))
     else:
-        freedom = len(values) - 1
-        quantile = _T[freedom - 1] if freedom <= len(_T) else 1.96
-        half = quantile * stdev(values) / len(values) ** 0.5
+        half = half_interval(values)
     warnings = [str(each["warning"]) for each in found if each["warning"]]
     return Number(mean(values), half, len(values), str(found[0]["better"]), warnings[0] if warnings else "")
+
+
+def half_interval(values: Sequence[float]) -> float:
+    """Return half of the 95 % interval of a mean (Student's t); infinite for a single value."""
+    freedom = len(values) - 1
+    if not freedom:
+        return math.inf
+    quantile = _T[freedom - 1] if freedom <= len(_T) else 1.96
+    return quantile * stdev(values) / math.sqrt(len(values))
 
 
 def by_row(results: Sequence[Result], style: str) -> dict[str, list[Result]]:
