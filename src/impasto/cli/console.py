@@ -82,7 +82,7 @@ def show(console: Console, stream: Iterable[events.Event], *, num_pictures: int 
     Args:
         console: Where to print.
         stream: The events.
-        num_pictures: How many pictures will be drawn, for their bar.
+        num_pictures: How many pictures will be drawn, for their bar; 0 shows none, as where reports are written.
     """
     kept: list[events.Event] = []
     with ExitStack() as stack:
@@ -128,7 +128,8 @@ def _show_one(console: Console, bars: Bars, event: events.Event, count: int, num
         case events.Progress() | events.TrainStep() | events.Previewed():
             _move(bars, event)
         case events.Generated(path):
-            bars.move("drawing", count, max(num_pictures, count))
+            if num_pictures:
+                bars.move("drawing", count, num_pictures)
             if num_pictures <= 12:
                 console.print(f"  {escape(str(path))}")
         case events.Sampled(step, path):

@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> int:
 
     console = Console()
     with closing(compare(options)) as stream:
-        show(console, stream, num_pictures=1)
+        show(console, stream)
     if not options.dry_run:
         table = (options.out / "table.md").read_text("utf-8")
         console.print(f"\n{table}", highlight=False, markup=False, soft_wrap=True)
