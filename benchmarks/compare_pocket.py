@@ -6,7 +6,8 @@ finished cell is judged by the hand as well (`hand_judge.py`), each picture by w
 Methods are compared in pairs of the same style and seed, which share noise and prompts; six pairs, so that intervals
 are wide.
 
-Run: `python -m benchmarks.compare_pocket --workers 2`; run again to go on. `--only-report` trains nothing.
+Run: `python -m benchmarks.compare_pocket --workers 2`; run again to go on. `--only-report` trains nothing. Ablations:
+`python -m benchmarks.compare_pocket benchmarks/ablations/aux.toml --against "human art" --workers 2`.
 """
 
 from __future__ import annotations
@@ -29,31 +30,38 @@ from impasto.data.images import read_picture
 from impasto.workflows.compare import compare
 from impasto.workflows.compare_recipe import CompareOptions
 from impasto.workflows.compare_table import half_interval
-from impasto.workflows.grid import labelled_grid
+from impasto.workflows.grid import in_a_row, labelled_grid
 from impasto.workflows.held_back import read_held_back
 from impasto.workflows.packs import find_pack
 
-RECIPE, OUT = Path(__file__).with_name("compare.toml"), RESULTS / "compare"
+RECIPE = Path(__file__).with_name("compare.toml")
 HAND, FIRST = "hand", "StyleForge"
-"""The number of the judge of hands, and the method that is compared with each other one."""
+"""The number of the judge of hands, and the method that each other one is compared with."""
 PAIRED = ("KID", "text alignment", HAND)
-ACROSS = 12
+ACROSS, SIDE = 12, 128
+STRIP = "strip.jpg"
+"""Those pictures of a cell that the sheet shows, side by side: the others are not kept under version control."""
 
 Cells = Sequence[Mapping[str, Any]]
 
 
-def run(workers: int) -> None:
+def name_of(recipe: Path) -> str:
+    """Return what the files of a comparison are called."""
+    return recipe.stem if recipe == RECIPE else f"ablation-{recipe.stem.replace('_', '-')}"
+
+
+def run(recipe: Path, out: Path, workers: int) -> None:
     """Run what is not done of the comparison; what was done is kept when it is stopped."""
-    with closing(compare(CompareOptions(recipe=RECIPE, out=OUT, workers=workers))) as events:
+    with closing(compare(CompareOptions(recipe=recipe, out=out, workers=workers))) as events:
         for event in events:
             if isinstance(event, Progress):
                 print(event.what, event.done, "of", event.total, flush=True)
 
 
-def finished() -> list[dict[str, Any]]:
+def finished(out: Path) -> list[dict[str, Any]]:
     """Return the finished cells of the table, with their folders."""
-    listed = json.loads((OUT / "report.json").read_text("utf-8"))["cells"].values()
-    folders = [OUT / "cells" / each["key"] for each in listed if each["done"]]
+    listed = json.loads((out / "report.json").read_text("utf-8"))["cells"].values()
+    folders = [out / "cells" / each["key"] for each in listed if each["done"]]
     return [json.loads((folder / "cell.json").read_text("utf-8")) | {"folder": folder} for folder in folders]
 
 
@@ -97,12 +105,12 @@ def rows_of(cells: Cells) -> list[dict[str, Any]]:
     return rows
 
 
-def paired(cells: Cells) -> dict[str, dict[str, Any]]:
-    """Return StyleForge's numbers less those of every other method, over pairs of the same style and seed."""
+def paired(cells: Cells, first: str) -> dict[str, dict[str, Any]]:
+    """Return one method's numbers less those of every other, over pairs of the same style and seed."""
     of = {(cell["row"], cell["style"], cell["seed"]): values_of(cell) for cell in cells}
     found: dict[str, dict[str, Any]] = {}
-    for other in dict.fromkeys(row for row, _, _ in of if row != FIRST):
-        pairs = [(of[FIRST, *key], of[other, *key]) for row, *key in of if row == other and (FIRST, *key) in of]
+    for other in dict.fromkeys(row for row, _, _ in of if row != first):
+        pairs = [(of[first, *key], of[other, *key]) for row, *key in of if row == other and (first, *key) in of]
         for name in PAIRED:
             differences = [a[name] - b[name] for a, b in pairs if name in a and name in b]
             if differences:
@@ -110,45 +118,69 @@ def paired(cells: Cells) -> dict[str, dict[str, Any]]:
     return found
 
 
-def sheet(cells: Cells) -> Image.Image | None:
-    """Return drawings of the first seed, a row for each method below the artist's; None if a picture is missing."""
+def shown(style: str, names: Sequence[str]) -> dict[str, Image.Image]:
+    """Return the artist's drawings of the sheet's subjects, by name."""
+    held_back = read_held_back(find_pack(style), demo_only=True)
+    real = {each.name: each.picture.convert("RGB").resize((SIDE, SIDE)) for each in held_back if each.name in names}
+    return {name: real[name] for name in [*real][:: max(1, len(real) // ACROSS)][:ACROSS]}
+
+
+def keep_strips(cells: Cells) -> None:
+    """Write the sheet's pictures of the first seed's cells where they are not kept yet."""
     first = min(cell["seed"] for cell in cells)
+    for cell in cells:
+        file = cell["folder"] / STRIP
+        names = [*shown(cell["style"], cell["pictures"])]
+        if cell["seed"] == first and not file.exists() and (pictures := _pictures(cell, names)):
+            in_a_row(pictures).save(file, quality=90)
+
+
+def sheet(cells: Cells) -> Image.Image:
+    """Return drawings of the first seed, a row for each method below the artist's."""
     rows: dict[str, list[Image.Image]] = {}
     for style in dict.fromkeys(cell["style"] for cell in cells):
-        real = {each.name: each.picture.convert("RGB") for each in read_held_back(find_pack(style), demo_only=True)}
-        names = [*real][:: max(1, len(real) // ACROSS)][:ACROSS]
-        rows.setdefault("the artist", []).extend(real[name].resize((128, 128)) for name in names)
-        for cell in cells:
-            if (cell["style"], cell["seed"]) == (style, first):
-                rows.setdefault(cell["row"], []).extend(_pictures(cell, names))
+        own = [cell for cell in cells if cell["style"] == style and (cell["folder"] / STRIP).exists()]
+        rows.setdefault("the artist", []).extend(shown(style, own[0]["pictures"]).values())
+        for cell in own:
+            rows.setdefault(cell["row"], []).extend(_apart(read_picture(cell["folder"] / STRIP).image))
     whole = len(rows["the artist"])
-    return labelled_grid(list(rows.items()), columns=ACROSS) if all(len(r) == whole for r in rows.values()) else None
+    return labelled_grid([row for row in rows.items() if len(row[1]) == whole], columns=ACROSS)
+
+
+def _apart(strip: Image.Image) -> list[Image.Image]:
+    return [strip.crop((left, 0, left + SIDE, SIDE)) for left in range(0, strip.width, SIDE)]
 
 
 def main() -> None:
     """Compare, judge, and write JSON and sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", nargs="?", type=Path, default=RECIPE)
+    parser.add_argument("--against", default=FIRST, metavar="METHOD", help="that each other one is compared with")
     parser.add_argument("--workers", type=int, default=1, help="cells at once")
     parser.add_argument("--only-report", action="store_true", help="of the cells that are done")
     chosen = parser.parse_args()
+    name = name_of(chosen.recipe.resolve())
+    out = RESULTS / name
     if not chosen.only_report:
-        run(chosen.workers)
-    cells, judge = finished(), HandJudge()
+        run(chosen.recipe, out, chosen.workers)
+    cells, judge = finished(out), HandJudge()
     judge_hands(cells, judge)
-    if (drawn := sheet(cells)) is not None:
-        drawn.save(RESULTS / "compare.jpg", quality=88)
-    told = json.loads((OUT / "report.json").read_text("utf-8"))
+    keep_strips(cells)
+    sheet(cells).save(RESULTS / f"{name}.jpg", quality=88)
+    told = json.loads((out / "report.json").read_text("utf-8"))
+    search = told["recipe"]["search"]
     facts = {
         "question": (__doc__ or "").splitlines()[0],
         "partial": told["partial"],
-        "searched_on": told["recipe"]["search"]["style"]["name"],
+        "searched_on": search["style"]["name"] if search else None,
         "prompts": {cell["style"]: len(cell["prompts"]) for cell in cells},
         "judge": judge.facts(),
         "search": told["search"],
         "rows": rows_of(cells),
-        "styleforge_less_others": paired(cells),
+        "against": chosen.against,
+        "less_others": paired(cells, chosen.against),
     }
-    print(save_result("compare", facts))
+    print(save_result(name, facts))
 
 
 if __name__ == "__main__":

@@ -22,20 +22,41 @@ SHOWN = {
 def compare_section() -> str:
     """Return which method brings a style, and what it costs in words."""
     result = read_result("compare")
-    setting = (
-        "KID, CMMD, Fréchet: distances to the artist's held-back drawings on pocket's image features, lower is better. "
-        f"Hand:\n{judge_of_hands(result)}\nMatch with the words: cosine of picture and bare caption in pocket's shared "
-        "space. Nearer to training: how often a\ndrawing is nearer to the pictures learnt from than an unseen real one is; ½ is no copying. ± is half of the 95 % "
-        f"interval over trainings (Student's t). Steps are those with the\nlowest KID on {result['searched_on']}, which is in no row."
-    )
-    state = [f"**Partial**: {result['partial']}."] if result["partial"] else []
-    tables = [of_style(result, style) for style in dict.fromkeys(row["style"] for row in result["rows"])]
     sheet = "![The artist's drawings, and what each method draws](results/compare.jpg)"
     return section(
-        *("Which method brings a style", *state, setting, *tables, steps_table(result), paired_table(result), sheet),
+        *("Which method brings a style", *told_of(result), steps_table(result), paired_table(result), sheet),
         command="compare_pocket --workers 2",
         result=result,
     )
+
+
+def aux_section() -> str:
+    """Return what the auxiliary pictures change."""
+    result = read_result("ablation-aux")
+    sheet = "![The artist's drawings, and what is drawn with each kind](results/ablation-aux.jpg)"
+    return section(
+        *("What the auxiliary pictures are", *told_of(result), paired_table(result), sheet),
+        command='compare_pocket benchmarks/ablations/aux.toml --against "human art" --workers 2',
+        result=result,
+    )
+
+
+def told_of(result: Mapping[str, Any]) -> list[str]:
+    """Return how a comparison was measured, and a table for each style."""
+    setting = (
+        "KID, CMMD, Fréchet: distances to the artist's held-back drawings on pocket's image features, lower is better. "
+        f"Hand:\n{judge_of_hands(result)}\nMatch with the words: cosine of picture and bare caption in pocket's shared "
+        "space. Nearer to training: how often a\ndrawing is nearer to the pictures learnt from than an unseen real one "
+        "is; ½ is no copying. ± is half of the 95 % interval over trainings (Student's t)."
+    )
+    if result["search"]:
+        setting += f"\nSteps are those with the lowest KID on {result['searched_on']}, which is in no row."
+    state = [f"**Partial**: {result['partial']}."] if result["partial"] else []
+    return [
+        *state,
+        setting,
+        *(of_style(result, style) for style in dict.fromkeys(row["style"] for row in result["rows"])),
+    ]
 
 
 def templates_section() -> str:
@@ -85,8 +106,8 @@ def steps_table(result: Mapping[str, Any]) -> str:
 
 
 def paired_table(result: Mapping[str, Any]) -> str:
-    """Return StyleForge's numbers less those of the others."""
-    differences = result["styleforge_less_others"]
+    """Return one method's numbers less those of the others."""
+    differences = result["less_others"]
     names = list(dict.fromkeys(name for found in differences.values() for name in found))
     rows = [
         (
@@ -96,4 +117,4 @@ def paired_table(result: Mapping[str, Any]) -> str:
         )
         for method, found in differences.items()
     ]
-    return table(("StyleForge less", *(SHOWN[name] for name in names), "pairs of style and seed"), rows)
+    return table((f"{result['against']} less", *(SHOWN[name] for name in names), "pairs of style and seed"), rows)
