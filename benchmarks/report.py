@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import RESULTS
-from benchmarks.report_compare import aux_section, compare_section, templates_section
+from benchmarks.report_compare import compare_section, templates_section
 from benchmarks.report_parts import judge_of_hands, machine_line, read_result, section, table, with_error
 from benchmarks.report_robustness import faults_section, fuzz_section
 from benchmarks.report_style_studio import attention_maps_section, style_studio_cost_section, style_studio_section
@@ -283,7 +283,6 @@ def with_section(readme: str, measured: str) -> str:
 
 SECTIONS = {
     "compare": compare_section,
-    "ablation-aux": aux_section,
     "multi-templates": templates_section,
     "b-lora-speed": b_lora_speed_section,
     "b-lora-pocket": b_lora_section,

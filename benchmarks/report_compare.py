@@ -30,17 +30,6 @@ def compare_section() -> str:
     )
 
 
-def aux_section() -> str:
-    """Return what the auxiliary pictures change."""
-    result = read_result("ablation-aux")
-    sheet = "![The artist's drawings, and what is drawn with each kind](results/ablation-aux.jpg)"
-    return section(
-        *("What the auxiliary pictures are", *told_of(result), paired_table(result), sheet),
-        command='compare_pocket benchmarks/ablations/aux.toml --against "human art" --workers 2',
-        result=result,
-    )
-
-
 def told_of(result: Mapping[str, Any]) -> list[str]:
     """Return how a comparison was measured, and a table for each style."""
     setting = (
