@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import RESULTS
-from benchmarks.report_compare import compare_section, templates_section
+from benchmarks.report_compare import compare_section, methods_table, templates_section
 from benchmarks.report_parts import judge_of_hands, machine_line, read_result, section, table, with_error
 from benchmarks.report_robustness import faults_section, fuzz_section
 from benchmarks.report_style_studio import attention_maps_section, style_studio_cost_section, style_studio_section
@@ -261,17 +261,28 @@ def choice_section() -> str:
     )
 
 
+def methods_part() -> str:
+    """Return which method brings a style, short."""
+    result = read_result("compare")
+    notes = (
+        "Every method on two hands, steps found on a third; ± half of the 95 % interval over trainings. Hand: a judge of hands,\n"
+        f"which gives {result['judge']['own_as_they_are']:.2f} to real drawings. Match: cosine as above, in hundredths. More columns, differences in pairs, and "
+        "pictures:\n[report](benchmarks/REPORT.md#which-method-brings-a-style). "
+        f"`python -m benchmarks.compare_pocket --workers 2` ({machine_line(result)})."
+    )
+    return f"{methods_table()}\n\n{notes}"
+
+
+def measured_parts(*others: str) -> str:
+    """Return what both the README and the report begin with, and `others` before the speeds."""
+    style, speed = read_result("styleforge-pocket"), read_result("speed-pocket")
+    told = f"`python -m benchmarks.speed_pocket` ({machine_line(speed)})."
+    return "\n\n".join([style_table(), style_notes(style), *others, speed_table(), told])
+
+
 def measured_section() -> str:
     """Return what stands between the markers in the README."""
-    style, speed = read_result("styleforge-pocket"), read_result("speed-pocket")
-    return "\n\n".join(
-        [
-            style_table(),
-            style_notes(style),
-            speed_table(),
-            f"`python -m benchmarks.speed_pocket` ({machine_line(speed)}).",
-        ]
-    )
+    return measured_parts(methods_part())
 
 
 def with_section(readme: str, measured: str) -> str:
@@ -306,7 +317,7 @@ def report() -> str:
     parts = [
         "# Measured results",
         "Written by `python -m benchmarks.report` from `benchmarks/results/`.",
-        measured_section(),
+        measured_parts(),
         *(of_result() for name, of_result in SECTIONS.items() if (RESULTS / f"{name}.json").exists()),
     ]
     return "\n\n".join(parts) + "\n"
