@@ -133,6 +133,12 @@ def b_lora_section() -> str:
     return section("B-LoRA on pocket", *told, command="b_lora_pocket", result=result)
 
 
+STYLIZE_FINDINGS = """At 0.4 more than half of what there is to win in style is won, and the picture is still the one that was given: its form, its place
+and most of its colours. At 0.6 the style is nearly whole; expressions and small parts are drawn anew. Above it little is gained. The
+base alone keeps more of the content at every strength and hardly moves towards the hand: the difference is the price of the style."""
+"""What the table and the sheet say together; to be read again whenever they are measured again."""
+
+
 def stylize_section() -> str:
     """Return what redrawing a picture gains in style and costs in content."""
     result = read_result("stylize-pocket")
@@ -145,8 +151,10 @@ def stylize_section() -> str:
         for row in result["rows"]
     ]
     measured = table(("redrawn with", "strength", "style", "content"), rows)
-    sheet = "![The drawings given, and redrawn at each strength](results/stylize-pocket.png)"
-    return section("Redrawing a picture (SDEdit)", setting, measured, sheet, command="stylize_pocket", result=result)
+    sheet = "![The drawings given, and redrawn at each strength](results/stylize-pocket.jpg)"
+    told = f"Five drawings for each style, from left to right: {', '.join(result['packs'])}."
+    parts = (setting, measured, STYLIZE_FINDINGS, told, sheet)
+    return section("Redrawing a picture (SDEdit)", *parts, command="stylize_pocket", result=result)
 
 
 def subdivision_section() -> str:

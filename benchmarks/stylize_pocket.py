@@ -2,11 +2,11 @@
 
 StyleForge learns every style pack with the recipe's settings. Twenty drawings by a hand that pocket knows are then
 redrawn, "{caption}, [V] style", at every strength, with the style and without: what the style adds is the difference.
-Style: cosine of centred Gram matrices with the artist's twenty drawings, mean over them. Content: cosine to the drawing
-that was given, in pocket's shared space; between two hands' drawings of one subject it is stated too, as what may be
-expected of a picture that is wholly in the style.
+Style: the judge of hands (`hand_judge.py`), each picture by what was learnt from other subjects. Content: cosine to the
+drawing that was given, in pocket's shared space; between two hands' drawings of one subject it is stated too, as what
+may be expected of a picture that is wholly in the style.
 
-Run: `python -m benchmarks.stylize_pocket` (about half an hour on two cores)
+Run: `python -m benchmarks.stylize_pocket` (about a quarter of an hour on two cores)
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def main() -> None:
             print(f"{pack}, seed {seed}: drawn", flush=True)
     rows = [row_of(way, strength, found) for (way, strength), found in sorted(scores.items())]
     grid = labelled_grid(list(sheet.items()), columns=SHOWN * len(PACKS))
-    grid.save("stylize-pocket.png" if chosen.dry else RESULTS / "stylize-pocket.png")
+    grid.save("stylize-pocket.jpg" if chosen.dry else RESULTS / "stylize-pocket.jpg", quality=88)
     facts: dict[str, object] = {"seeds": chosen.seeds, "pictures": len(given), "packs": list(PACKS)}
     facts["content_across_hands"] = round(across_hands(judge), 4)
     facts["judge"] = judge.facts()
