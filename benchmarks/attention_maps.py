@@ -19,13 +19,13 @@ from torch import Tensor
 from benchmarks.hand_judge import standard_error
 from benchmarks.machine import save_result
 from benchmarks.style_studio_bench import make_prompts
-from impasto.base.control import Control, Pass
-from impasto.base.sites import Site
 from impasto.data.images import to_tensor
+from impasto.generation.draw import Look, Request, draw
 from impasto.metrics.layout import edge_similarity
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.open_base import open_base
-from impasto.workflows.recipes import guidance_for
+from impasto.models.control import Control, Pass
+from impasto.models.open import open_base
+from impasto.models.sites import Site
+from impasto.registry.recipes import guidance_for
 
 
 class AlikeEverywhere(Control):

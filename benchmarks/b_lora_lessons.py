@@ -15,13 +15,13 @@ from pathlib import Path
 import torch
 
 from impasto.adapters.low_rank import LowRank
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.config import validated
 from impasto.methods.b_lora import Method, Settings
-from impasto.workflows.open_base import open_base
-from impasto.workflows.recipes import recipe_for
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.registry.recipes import recipe_for
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 
 class OnAllBlocks(Method):

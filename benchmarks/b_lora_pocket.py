@@ -48,20 +48,20 @@ from benchmarks.b_lora_lessons import (
 )
 from benchmarks.hand_judge import LAYER, PACKS, HandJudge, standard_error
 from benchmarks.machine import RESULTS, save_result
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.roles import blocks_of
 from impasto.data.colour import match_colours
 from impasto.data.images import read_picture
+from impasto.data.packs import find_pack
+from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
+from impasto.generation.draw import Look, Request, draw
 from impasto.metrics.layout import self_similarity_agreement
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.models.roles import blocks_of
+from impasto.registry.recipes import guidance_for
+from impasto.reporting.grids import labelled_grid
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
 from impasto.style.select import select_role
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.grid import labelled_grid
-from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import find_pack
-from impasto.workflows.recipes import guidance_for
-from impasto.workflows.subject_words import SUBJECTS, SubjectJudge
 
 STYLE_PICTURE = "castle"
 CONTENTS = (

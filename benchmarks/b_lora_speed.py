@@ -26,8 +26,8 @@ from benchmarks.live_memory import LiveMemory
 from benchmarks.machine import save_result
 from impasto.adapters.learnable import learning
 from impasto.adapters.low_rank import LowRank
-from impasto.base.roles import SDXL_ROLES
 from impasto.core.rng import generator
+from impasto.models.roles import SDXL_ROLES
 
 RANK = 64
 BLOCKS = (*SDXL_ROLES["content"], *SDXL_ROLES["style"])

@@ -25,14 +25,14 @@ from PIL import Image
 
 from benchmarks.hand_judge import HandJudge
 from benchmarks.machine import RESULTS, save_result
+from impasto.comparison.aggregate import half_interval
+from impasto.comparison.compare import compare
+from impasto.comparison.config import CompareOptions
 from impasto.core.events import Progress
+from impasto.data.held_out import read_held_back
 from impasto.data.images import read_picture
-from impasto.workflows.compare import compare
-from impasto.workflows.compare_recipe import CompareOptions
-from impasto.workflows.compare_table import half_interval
-from impasto.workflows.grid import in_a_row, labelled_grid
-from impasto.workflows.held_back import read_held_back
-from impasto.workflows.packs import find_pack
+from impasto.data.packs import find_pack
+from impasto.reporting.grids import in_a_row, labelled_grid
 
 RECIPE = Path(__file__).with_name("compare.toml")
 HAND, FIRST = "hand", "StyleForge"

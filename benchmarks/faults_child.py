@@ -26,8 +26,8 @@ import impasto.core.store
 import impasto.style.file
 from impasto.core.errors import ImpastoError
 from impasto.core.plugins import load_plugin
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 PRELOADED = (diffusers.StableDiffusionXLPipeline, peft.LoraConfig, matplotlib.figure.Figure)
 """Named here so that they are imported once, before the server forks."""

@@ -19,7 +19,6 @@ from PIL import Image
 from benchmarks.faults import make_base, write_pictures
 from benchmarks.fuzz_mutations import mutate_bytes, mutate_head, mutate_safetensors, mutate_table, mutate_value, to_toml
 from impasto.adapters.learnable import Learnable, learning
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.cli.arguments import kind_of_base, parse
 from impasto.core import bundles
 from impasto.core.bundles import newest_bundle
@@ -28,19 +27,20 @@ from impasto.core.plugins import load_plugin
 from impasto.core.rng import generator
 from impasto.data.captions import caption_of
 from impasto.data.images import fit_square, list_pictures, read_picture, to_tensor
+from impasto.generation.options import GenerateOptions
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.registry.recipes import recipe_for
 from impasto.style.attach import attached
 from impasto.style.file import load_low_rank, load_style, read_card
-from impasto.workflows.generate_options import GenerateOptions
-from impasto.workflows.open_base import open_base
-from impasto.workflows.recipes import recipe_for
-from impasto.workflows.run_folder import RunFolder
-from impasto.workflows.train import train
-from impasto.workflows.train_identity import identity_of, refuse_other_base
-from impasto.workflows.train_optimizer import new_optimizer
-from impasto.workflows.train_options import TrainOptions
-from impasto.workflows.train_plan import check_options, gather
-from impasto.workflows.train_resume import find_left, table_of
-from impasto.workflows.train_state import TrainState
+from impasto.training.checkpoints.fingerprint import identity_of, refuse_other_base
+from impasto.training.checkpoints.resume import find_left, table_of
+from impasto.training.optimizers import new_optimizer
+from impasto.training.options import TrainOptions
+from impasto.training.plan import check_options, gather
+from impasto.training.run_folder import RunFolder
+from impasto.training.state import TrainState
+from impasto.training.train import train
 
 Read = Callable[[], None]
 

@@ -18,12 +18,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
+from impasto.data.held_out import read_held_back
 from impasto.data.images import read_picture, to_image, to_tensor
+from impasto.data.packs import find_pack
 from impasto.features.pocket import Features
 from impasto.metrics.gram import gram
-from impasto.workflows.held_back import read_held_back
-from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import find_pack
+from impasto.models.open import open_base
 
 PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
 KNOWN = "twemoji"

@@ -23,9 +23,9 @@ from benchmarks.mid_sdxl import build
 from benchmarks.step_speed import PACK
 from impasto.core.events import Planned
 from impasto.methods.styleforge import Method, Settings
-from impasto.workflows.train import train
-from impasto.workflows.train_measured import peak_bytes
-from impasto.workflows.train_options import TrainOptions
+from impasto.training.options import TrainOptions
+from impasto.training.resources.measured import peak_bytes
+from impasto.training.train import train
 
 CASES: dict[str, dict[str, object]] = {
     "pocket, low rank, 8 pictures": {"base": "pocket", "learn": "lora", "pairs": 8},

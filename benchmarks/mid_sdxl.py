@@ -15,7 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from benchmarks.b_lora_speed import middle_sized_unet
 from impasto.core.rng import generator
-from impasto.workflows.open_base import open_base
+from impasto.models.open import open_base
 
 SIDE = 512
 """Pixels along a side: 64 x 64 latents."""

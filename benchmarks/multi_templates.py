@@ -15,19 +15,19 @@ from benchmarks.machine import save_result
 from impasto.data.captions import called_prompt, caption_of
 from impasto.data.decompose import called_by_clause
 from impasto.data.images import read_picture
+from impasto.data.packs import pictures_of
+from impasto.evaluation.feature_sets import Named, judge_of, measure_all
+from impasto.evaluation.prompts import Prompts
 from impasto.features.pocket import Features
+from impasto.generation.draw import Look, Request, draw
 from impasto.methods.multi_styleforge import Method
+from impasto.models.open import open_base
+from impasto.registry.methods import make_method
+from impasto.registry.recipes import guidance_for, recipe_for
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
-from impasto.workflows.choose_method import make_method
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.evaluate_prompts import Prompts
-from impasto.workflows.judge import Named, judge_of, measure_all
-from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import pictures_of
-from impasto.workflows.recipes import guidance_for, recipe_for
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 PACK = "pack:fluent-emoji-high-contrast"
 STEPS, SEED = 400, 0

@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
 
-from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.models.latent_diffusion import LatentDiffusion
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from torch import Tensor
 
 import benchmarks.beside_torchvision  # noqa: F401 - first: see there
 from impasto.core.rng import generator
+from impasto.data.held_out import read_held_back
+from impasto.data.packs import find_pack
 from impasto.features.inception import Features as Inception
 from impasto.features.inception import _handing
 from impasto.features.open_clip import Features as OpenClip
@@ -30,8 +32,6 @@ from impasto.metrics.cmmd import cmmd
 from impasto.metrics.frechet import frechet_distance
 from impasto.metrics.kernel import kernel_distance
 from impasto.metrics.text_alignment import text_alignment
-from impasto.workflows.held_back import read_held_back
-from impasto.workflows.packs import find_pack
 
 PAGE = Path(__file__).parents[1] / "docs" / "precision.md"
 PACKAGES = (

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import save_result
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import find_pack
-from impasto.workflows.recipes import guidance_for
+from impasto.data.packs import find_pack
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.open import open_base
+from impasto.registry.recipes import guidance_for
 
 
 def seconds_for_four_pictures() -> list[float]:

@@ -21,9 +21,9 @@ from diffusers.models.attention_processor import AttnProcessor
 from benchmarks.machine import save_result
 from benchmarks.plain_loop import Habits, PlainLoop
 from benchmarks.step_speed import THREADS, WARM_UP, shown
-from impasto.base.compiling import Compiled
 from impasto.core.precision import is_slow_in_bfloat16
-from impasto.workflows.open_base import open_base
+from impasto.models.compiling import Compiled
+from impasto.models.open import open_base
 
 ROWS, RANK = 8, 16
 

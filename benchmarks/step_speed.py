@@ -27,11 +27,11 @@ from benchmarks.plain_loop import Habits, PlainLoop, Shown
 from impasto.core.events import TrainStep
 from impasto.core.precision import is_slow_in_bfloat16
 from impasto.data.captions import caption_of, styled_prompt
+from impasto.data.packs import pictures_of
 from impasto.methods.styleforge import Method, Settings
-from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import pictures_of
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.models.open import open_base
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 PACK = "pack:openmoji"
 THREADS = 2

@@ -13,15 +13,6 @@ from diffusers import ControlNetModel
 from PIL import Image
 
 from benchmarks.hand_judge import PACKS, HandJudge
-from impasto.adapters.automatic_negative import automatic_negative
-from impasto.adapters.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
-from impasto.adapters.reference_squares import squares
-from impasto.base.control import Control
-from impasto.base.controlnet import FOLDER as CONTROLNET
-from impasto.base.controlnet import Structure, open_controlnet
-from impasto.base.image_tokens import ImageTokens
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.source import find_base
 from impasto.controls.instant_style import Control as InstantStyle
 from impasto.controls.instant_style import Settings as InstantSettings
 from impasto.controls.style_aligned import Control as StyleAligned
@@ -30,16 +21,25 @@ from impasto.controls.style_studio import Control as StyleStudio
 from impasto.controls.style_studio import Settings as StudioSettings
 from impasto.core.rng import generator
 from impasto.data.edges import CANNY, canny_edges
+from impasto.data.held_out import read_held_back
 from impasto.data.images import fit_square, to_tensor
+from impasto.data.packs import find_pack
+from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_article
+from impasto.generation.auxiliary_branches import Reference
+from impasto.generation.draw import Look, Request, draw
+from impasto.image_prompts.automatic_negative import automatic_negative
+from impasto.image_prompts.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
+from impasto.image_prompts.reference_squares import squares
 from impasto.metrics.content_leak import content_leaks
 from impasto.metrics.layout import edge_similarity, layout_stability, self_similarity_agreement
 from impasto.metrics.named_colour import GROUNDS, ground_of, named_colour_obeyed
-from impasto.workflows.companions import Reference
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.held_back import read_held_back
-from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import find_pack
-from impasto.workflows.subject_words import SUBJECTS, SubjectJudge, with_article
+from impasto.models.control import Control
+from impasto.models.controlnet import FOLDER as CONTROLNET
+from impasto.models.controlnet import Structure, open_controlnet
+from impasto.models.image_tokens import ImageTokens
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.models.source import find_base
 
 PLACES_LAYER = -2
 EDGES_SCALE = 0.5

@@ -22,16 +22,16 @@ from torch import nn
 
 from benchmarks.live_memory import LiveMemory
 from benchmarks.machine import save_result
-from impasto.base.control import Control
-from impasto.base.image_tokens import ImageTokens
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.sites import sites_of
 from impasto.controls.style_studio import Control as StyleStudio
 from impasto.controls.style_studio import Settings
 from impasto.core.rng import generator
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.open_base import open_base
-from impasto.workflows.recipes import guidance_for
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.control import Control
+from impasto.models.image_tokens import ImageTokens
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.models.sites import sites_of
+from impasto.registry.recipes import guidance_for
 
 TOKENS, WIDTH = 16, 256
 PLAIN, PLAIN_EIGHT = "image prompt", "image prompt, 8 styles"

@@ -43,13 +43,13 @@ from benchmarks.style_studio_bench import (
     pairs_of,
     read_references,
 )
-from impasto.adapters.image_prompt import OWN
-from impasto.base.source import find_base
-from impasto.workflows.draw import Look
-from impasto.workflows.grid import labelled_grid
-from impasto.workflows.open_base import open_base
-from impasto.workflows.recipes import guidance_for
-from impasto.workflows.transfer_presets import PRESETS, preset
+from impasto.generation.draw import Look
+from impasto.generation.transfer_presets import PRESETS, preset
+from impasto.image_prompts.image_prompt import OWN
+from impasto.models.open import open_base
+from impasto.models.source import find_base
+from impasto.registry.recipes import guidance_for
+from impasto.reporting.grids import labelled_grid
 
 ACROSS = 12
 KEPT = Path("runs") / "style-studio-pocket"

@@ -31,18 +31,18 @@ import torch
 from PIL import Image
 
 from benchmarks.machine import RESULTS, save_result
+from impasto.data.held_out import HeldBack, read_held_back
+from impasto.data.packs import find_pack
+from impasto.demo.demo import recipe_options
 from impasto.features.pocket import Features
+from impasto.generation.draw import Look, Request, draw
 from impasto.metrics.kernel import KernelDistance, kernel_distance, kernel_distance_change
+from impasto.models.open import open_base
+from impasto.registry.recipes import guidance_for
+from impasto.reporting.grids import labelled_grid
 from impasto.style.attach import attached
 from impasto.style.file import load_style
-from impasto.workflows.demo import recipe_options
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.grid import labelled_grid
-from impasto.workflows.held_back import HeldBack, read_held_back
-from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import find_pack
-from impasto.workflows.recipes import guidance_for
-from impasto.workflows.train import train
+from impasto.training.train import train
 
 Sheet: TypeAlias = dict[str, list[Image.Image]]
 WORDS = "zwx style"

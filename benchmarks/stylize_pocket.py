@@ -30,15 +30,15 @@ from benchmarks.hand_judge import PACKS, HandJudge, standard_error
 from benchmarks.machine import RESULTS, save_result
 from impasto.data.captions import caption_of, styled_prompt
 from impasto.data.images import read_picture
+from impasto.data.packs import find_pack
+from impasto.demo.demo import recipe_options
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.open import open_base
+from impasto.registry.recipes import guidance_for
+from impasto.reporting.grids import labelled_grid
 from impasto.style.attach import attached
 from impasto.style.file import load_style
-from impasto.workflows.demo import recipe_options
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.grid import labelled_grid
-from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import find_pack
-from impasto.workflows.recipes import guidance_for
-from impasto.workflows.train import train
+from impasto.training.train import train
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 WORDS = "zwx style"

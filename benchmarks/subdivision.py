@@ -15,9 +15,9 @@ from pretraining.data.subjects import PEOPLE as PEOPLE_SUBJECTS
 
 from benchmarks.machine import save_result
 from impasto.data.images import list_pictures
+from impasto.data.packs import find_pack
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE
-from impasto.workflows.packs import find_pack
-from impasto.workflows.subdivide import divide_pictures
+from impasto.training.subdivide import divide_pictures
 
 PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
 PARTS = ("style", "auxiliary", "held_back")

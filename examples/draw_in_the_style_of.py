@@ -10,9 +10,9 @@ import sys
 from contextlib import closing
 
 import impasto
-from impasto.base.control import Control
 from impasto.controls import style_aligned, style_studio
 from impasto.core.events import Generated, Planned
+from impasto.models.control import Control
 
 reference = sys.argv[1]
 adapter = sys.argv[2] if len(sys.argv) > 2 else "none"

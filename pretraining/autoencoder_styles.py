@@ -13,7 +13,7 @@ from collections import defaultdict
 import numpy as np
 import torch
 
-from impasto.workflows.open_base import open_base
+from impasto.models.open import open_base
 from pretraining.judge import load_judge, style_of
 from pretraining.pictures import read_pictures, read_rows, to_unit
 

@@ -20,7 +20,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from impasto.base.block_prompts import block_prompts
+from impasto.models.block_prompts import block_prompts
 from pretraining.block_captions import CONTENT, SHUFFLED, STYLE, Told, shuffled
 from pretraining.checkpoint import STAGES, load_stage
 from pretraining.latents import load_latents

@@ -14,7 +14,7 @@ import torch
 from benchmarks.machine import describe_machine
 
 from impasto.features.pocket import Features
-from impasto.workflows.open_base import open_base
+from impasto.models.open import open_base
 from pretraining import controlnet, image_prompt, judge, measures
 from pretraining.checkpoint import FORMER, STAGES
 from pretraining.data.compose import GROUNDS

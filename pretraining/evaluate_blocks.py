@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from impasto.base.fingerprint import Fingerprint
+from impasto.models.fingerprint import Fingerprint
 
 PROBED = Path("benchmarks/results/probe-pocket.json")
 """The `probe.json` that `impasto probe` wrote."""

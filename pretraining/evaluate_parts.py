@@ -10,10 +10,10 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.loading import quiet_loading
 from impasto.data.images import to_tensor
 from impasto.metrics.named_colour import ground_of
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.loading import quiet_loading
 from pretraining.data.compose import GROUNDS, on_ground
 from pretraining.data.render import render_set
 from pretraining.data.sets import TRAINED

@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.data.images import read_picture, to_tensor
 from impasto.features.pocket import Features
+from impasto.generation.draw import Look, Request, draw
 from impasto.metrics.named_colour import ground_of
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.recipes import guidance_for
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.registry.recipes import guidance_for
 from pretraining.data.compose import GROUNDS, compose
 from pretraining.data.nouns import name_of, noun
 from pretraining.data.packs import PACKS, TITLES

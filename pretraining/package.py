@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from transformers import CLIPImageProcessor, CLIPTokenizer
 
-from impasto.base.roles import ROLES_FILE
+from impasto.models.roles import ROLES_FILE
 from pretraining.towers import Towers
 
 PACKAGED = Path("src/impasto/pocket/model")

@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 
 import tiny
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.workflows.open_base import open_base
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
 
 torch.set_num_threads(1)
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from impasto.base.image_tokens import ImageTokens
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.sites import sites_of
 from impasto.core.rng import generator
-from impasto.workflows.draw import Look, Request, draw
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.image_tokens import ImageTokens
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.sites import sites_of
 
 WIDTH, TOKENS = 12, 3
 Projections = Mapping[str, tuple[nn.Linear, nn.Linear]]

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from conftest import write_pictures
+from impasto.comparison.config import Recipe
+from impasto.comparison.trial import Cell
 from impasto.core.config import read_toml, validated
 from impasto.core.files import write_text
-from impasto.workflows.compare_cell import Cell
-from impasto.workflows.compare_recipe import Recipe
 
 LORA = {"method": "styleforge", "learn": "lora", "rank": 2, "steps": 3, "learning_rate": 0.01}
 METHODS: Mapping[str, Mapping[str, object]] = {"base": {}, "low rank": LORA}

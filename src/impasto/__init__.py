@@ -7,14 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from impasto.generation.draw import Look, Request, draw
+    from impasto.generation.transfer import transfer
+    from impasto.generation.transfer_options import TransferOptions
+    from impasto.models.open import open_base
     from impasto.style.attach import attached
     from impasto.style.file import Style, load_style, read_card, save_style
-    from impasto.workflows.draw import Look, Request, draw
-    from impasto.workflows.open_base import open_base
-    from impasto.workflows.train import train
-    from impasto.workflows.train_options import TrainOptions
-    from impasto.workflows.transfer import transfer
-    from impasto.workflows.transfer_options import TransferOptions
+    from impasto.training.options import TrainOptions
+    from impasto.training.train import train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -40,14 +40,14 @@ _HOMES = {
     "load_style": "impasto.style.file",
     "read_card": "impasto.style.file",
     "save_style": "impasto.style.file",
-    "Look": "impasto.workflows.draw",
-    "Request": "impasto.workflows.draw",
-    "draw": "impasto.workflows.draw",
-    "open_base": "impasto.workflows.open_base",
-    "train": "impasto.workflows.train",
-    "TrainOptions": "impasto.workflows.train_options",
-    "transfer": "impasto.workflows.transfer",
-    "TransferOptions": "impasto.workflows.transfer_options",
+    "Look": "impasto.generation.draw",
+    "Request": "impasto.generation.draw",
+    "draw": "impasto.generation.draw",
+    "open_base": "impasto.models.open",
+    "train": "impasto.training.train",
+    "TrainOptions": "impasto.training.options",
+    "transfer": "impasto.generation.transfer",
+    "TransferOptions": "impasto.generation.transfer_options",
 }
 
 

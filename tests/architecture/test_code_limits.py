@@ -13,10 +13,10 @@ import impasto
 from impasto.cli.commands.transfer import read_options
 from impasto.core.config import validated
 from impasto.core.plugins import load_plugin, plugin_names
-from impasto.workflows.generate_options import GenerateOptions
-from impasto.workflows.recipes import recipe_for
-from impasto.workflows.train_options import TrainOptions
-from impasto.workflows.transfer_presets import PRESETS
+from impasto.generation.options import GenerateOptions
+from impasto.generation.transfer_presets import PRESETS
+from impasto.registry.recipes import recipe_for
+from impasto.training.options import TrainOptions
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -30,12 +30,12 @@ def test_there_is_something_to_check() -> None:
     assert len(RECIPES) >= 3
 
 
-@pytest.mark.parametrize("package", ["families", "methods", "controls", "features", "metrics"])
+@pytest.mark.parametrize("package", ["models.families", "methods", "controls", "features", "metrics"])
 def test_plug_ins_do_not_know_each_other(package: str) -> None:
     """What several share is in files that begin with an underscore: any plug-in can be taken out."""
     names = set(plugin_names(f"impasto.{package}"))
     for name in names:
-        tree = ast.parse((ROOT / "src/impasto" / package / f"{name}.py").read_text("utf-8"))
+        tree = ast.parse((ROOT / "src/impasto" / package.replace(".", "/") / f"{name}.py").read_text("utf-8"))
         imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert not imported & {f"impasto.{package}.{other}" for other in names - {name}}, name
 
@@ -98,7 +98,7 @@ def test_every_recipe_is_valid(path: Path, learn: str | None) -> None:
     validated(TrainOptions, values | {"style_images": "x", "out": "x.safetensors"}, source=path.name)
 
 
-@pytest.mark.parametrize("package", ["methods", "controls", "families", "features", "metrics", "cli.commands"])
+@pytest.mark.parametrize("package", ["methods", "controls", "models.families", "features", "metrics", "cli.commands"])
 def test_every_plug_in_folder_has_plug_ins(package: str) -> None:
     assert plugin_names(f"impasto.{package}")
 

@@ -8,14 +8,14 @@ import torch
 
 from impasto.adapters.extract import extract_low_rank
 from impasto.adapters.patch import weight_changes
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import BaseMismatch, ConfigError
 from impasto.methods.styleforge import Method, Settings
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
-from impasto.workflows.open_base import open_base
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 
 def learn(base: Path, style_images: Path, out: Path, **settings: object) -> Style:

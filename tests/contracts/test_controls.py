@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from image_prompts import double, image, latents_of, projections
-from impasto.base.control import Control
-from impasto.base.controlled import controlled
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.config import validated
 from impasto.core.errors import ConfigError
 from impasto.core.plugins import plugin_names
-from impasto.workflows.choose_control import find_control, make_control
-from impasto.workflows.draw import Look, Request, draw
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.control import Control
+from impasto.models.controlled import controlled
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.registry.controls import find_control, make_control
 
 CONTROLS = plugin_names("impasto.controls")
 SAMPLERS = ["base", "dpm++", "ddim", "euler"]
@@ -147,7 +147,7 @@ def refused(base: LatentDiffusion, request: Request, control: Control | None = N
 def test_bad_input(sdxl: LatentDiffusion) -> None:
     from PIL import Image
 
-    from impasto.workflows.companions import Reference
+    from impasto.generation.auxiliary_branches import Reference
 
     adapter = projections(sdxl)
     shown = image(sdxl, adapter, 1)

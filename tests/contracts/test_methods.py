@@ -10,20 +10,20 @@ import pytest
 import torch
 
 from impasto.adapters.learnable import learning
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import BaseMismatch, ResourceError
 from impasto.core.events import Event, TrainStep
 from impasto.core.plugins import load_plugin, plugin_names
 from impasto.core.rng import generator
 from impasto.data.streams import concepts_of
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.registry.recipes import recipe_for
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.open_base import open_base
-from impasto.workflows.recipes import recipe_for
-from impasto.workflows.run_folder import RunFolder
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.training.options import TrainOptions
+from impasto.training.run_folder import RunFolder
+from impasto.training.train import train
 
 METHODS = plugin_names("impasto.methods")
 SETTINGS_OF: dict[str, list[dict[str, object]]] = {
@@ -154,7 +154,7 @@ def test_style_file_reproduces_the_trained_model(
 ) -> None:
     """What the network predicts with the file attached equals what it predicted at the end of training."""
     bases: list[LatentDiffusion] = []
-    import impasto.workflows.train as module
+    import impasto.training.train as module
 
     monkeypatch.setattr(module, "open_base", lambda *a, **k: bases.append(open_base(*a, **k)) or bases[-1])
     method = make(name, **settings)
@@ -190,7 +190,7 @@ def frozen_weights(base: LatentDiffusion) -> dict[str, torch.Tensor]:
 
 @torch.no_grad()
 def predict(base: LatentDiffusion, words: str) -> torch.Tensor:
-    from impasto.base.conditioning import Geometry
+    from impasto.models.conditioning import Geometry
 
     x_t = torch.randn((1, 4, 16, 16), generator=generator(0))
     words = base.encode_prompts([f"a fox, {words}"])

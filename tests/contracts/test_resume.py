@@ -12,8 +12,8 @@ from contracts.test_methods import METHODS, SETTINGS_OF, VARIANTS, first_of, mak
 from impasto.core.bundles import newest_bundle
 from impasto.core.events import Checkpointed, Event, Saved, TrainStep
 from impasto.style.file import read_card
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 STEPS, CUT = 5, 2
 

@@ -9,14 +9,14 @@ from diffusers.models.embeddings import ImageProjection
 from PIL import Image
 
 from image_prompts import image, latents_of, projections
-from impasto.base.control import Residuals
-from impasto.base.image_tokens import ImageTokens
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.controls.instant_style import Control as InstantStyle
 from impasto.controls.instant_style import Settings as InstantSettings
 from impasto.core.rng import generator
-from impasto.workflows.draw import Look, Request
-from impasto.workflows.open_base import open_base
+from impasto.generation.draw import Look, Request
+from impasto.models.control import Residuals
+from impasto.models.image_tokens import ImageTokens
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
 
 WIDTH = {"sdxl": 40, "sdxl-v": 40, "sd15": 16}
 

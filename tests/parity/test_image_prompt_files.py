@@ -10,9 +10,9 @@ from torch.nn import MultiheadAttention
 from torch.nn.functional import gelu, layer_norm, linear
 
 import small_adapters
-from impasto.adapters.image_prompt import ImagePromptAdapter, Join, open_image_prompt
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.workflows.open_base import open_base
+from impasto.image_prompts.image_prompt import ImagePromptAdapter, Join, open_image_prompt
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
 
 
 def with_encoder(folder: Path, **widths: int) -> LatentDiffusion:

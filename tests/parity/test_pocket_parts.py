@@ -9,13 +9,13 @@ import torch
 from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline, StableDiffusionXLPipeline
 from PIL import Image
 
-from impasto.adapters.image_prompt import OWN, open_image_prompt
-from impasto.base.controlnet import Structure, open_controlnet, own_controlnet
-from impasto.base.source import find_base
 from impasto.core.rng import generator
 from impasto.data.images import read_picture
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.open_base import open_base
+from impasto.generation.draw import Look, Request, draw
+from impasto.image_prompts.image_prompt import OWN, open_image_prompt
+from impasto.models.controlnet import Structure, open_controlnet, own_controlnet
+from impasto.models.open import open_base
+from impasto.models.source import find_base
 
 POCKET = Path(find_base("pocket").location)
 REFERENCE = POCKET.parent / "packs" / "openmoji" / "held_back" / "volcano.png"

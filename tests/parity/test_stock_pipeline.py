@@ -12,11 +12,11 @@ from diffusers import (
 )
 from PIL import Image
 
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.samplers import new_scheduler
 from impasto.core.rng import generator
 from impasto.data.images import to_tensor
-from impasto.workflows.draw import Look, Request, draw
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.samplers import new_scheduler
 
 PROMPTS = ["a fox on a hill", "castle"]
 

@@ -9,18 +9,18 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 from safetensors.torch import load_file
 
-from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.conversion.convert import ConvertOptions, convert
+from impasto.conversion.custom_diffusion import WEIGHTS
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.plugins import load_plugin
 from impasto.core.rng import generator
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
-from impasto.workflows.convert import ConvertOptions, convert
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.export_custom import WEIGHTS
-from impasto.workflows.open_base import open_base
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 PROMPT = "fox, <zwx>"
 

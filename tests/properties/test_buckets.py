@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from impasto.base.conditioning import Geometry
 from impasto.core.rng import generator
 from impasto.data.buckets import bucket_sizes, fit_to, nearest_bucket
 from impasto.data.images import fit_square
 from impasto.data.streams import Example, draw_batch
+from impasto.models.conditioning import Geometry
 
 sides = st.integers(24, 300)
 STEPS = st.sampled_from([8, 32, 64])

@@ -4,10 +4,10 @@ import pytest
 import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
-from impasto.base.attention import MAX_TOKENS, should_write_out, written_out
-from impasto.base.conditioning import Geometry
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.rng import generator
+from impasto.models.attention import MAX_TOKENS, should_write_out, written_out
+from impasto.models.conditioning import Geometry
+from impasto.models.latent_diffusion import LatentDiffusion
 
 
 def answer(base: LatentDiffusion) -> torch.Tensor:

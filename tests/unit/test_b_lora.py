@@ -9,12 +9,12 @@ import torch
 
 from impasto.adapters.learnable import learning
 from impasto.adapters.low_rank import DOWN, UP
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.roles import SDXL_ROLES
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
 from impasto.methods.b_lora import Method, Settings
-from impasto.workflows.open_base import open_base
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.models.roles import SDXL_ROLES
 
 MATRICES = ("to_q", "to_k", "to_v", "to_out.0")
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from impasto.base.block_prompts import attention_blocks, block_prompts
-from impasto.base.conditioning import Conditioning, Geometry, joined
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.rng import generator
+from impasto.models.block_prompts import attention_blocks, block_prompts
+from impasto.models.conditioning import Conditioning, Geometry, joined
+from impasto.models.latent_diffusion import LatentDiffusion
 
 BLOCKS = [
     "down_blocks.1.attentions.0",

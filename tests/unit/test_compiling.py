@@ -3,8 +3,8 @@
 import pytest
 from torch import nn
 
-from impasto.base.compiling import Compiled, compiled, why_not_compiled
-from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.models.compiling import Compiled, compiled, why_not_compiled
+from impasto.models.latent_diffusion import LatentDiffusion
 
 
 def count_compiled(unet: nn.Module) -> int:

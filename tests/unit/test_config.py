@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from impasto.cli.arguments import parse, peek, without
+from impasto.conversion.extract import ExtractOptions
 from impasto.core.config import read_toml, validated
 from impasto.core.errors import ConfigError
-from impasto.workflows.extract import ExtractOptions
-from impasto.workflows.generate_options import GenerateOptions
-from impasto.workflows.train_options import TrainOptions
+from impasto.generation.options import GenerateOptions
+from impasto.training.options import TrainOptions
 
 NEEDED = ["--style-images", "pictures", "--out", "fox.safetensors"]
 

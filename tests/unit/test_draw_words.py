@@ -6,15 +6,15 @@ import torch
 from PIL import Image
 
 from image_prompts import double, latents_of
-from impasto.base.conditioning import Conditioning
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.controls.style_aligned import Control as StyleAligned
 from impasto.controls.style_aligned import Settings
 from impasto.diffusion.branches import TEXT, UNCONDITIONAL
-from impasto.workflows import draw_words
-from impasto.workflows.companions import Reference
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.draw_words import Words
+from impasto.generation import prompts as draw_words
+from impasto.generation.auxiliary_branches import Reference
+from impasto.generation.draw import Look, Request, draw
+from impasto.generation.prompts import Words
+from impasto.models.conditioning import Conditioning
+from impasto.models.latent_diffusion import LatentDiffusion
 
 FOUR_AND_TWO = [Request("a fox", seed) for seed in range(4)] + [Request("a hut", seed) for seed in range(2)]
 BLOCK = "up_blocks.0.attentions.0"
@@ -83,7 +83,7 @@ def test_pictures_are_those_of_encoding_every_batch_anew(
             text = base.encode_prompts([request.prompt for request in requests])
             return dict.fromkeys(super().branches(requests), text) | {UNCONDITIONAL: nothing}
 
-    monkeypatch.setattr("impasto.workflows.draw.Words", Anew)
+    monkeypatch.setattr("impasto.generation.draw.Words", Anew)
     torch.testing.assert_close(latents_of(base, FOUR_AND_TWO, look()), found[0], rtol=1e-9, atol=1e-9)
     for (_, expected), image in zip(draw(base, FOUR_AND_TWO, look()), found[1], strict=True):
         assert np.array_equal(np.asarray(expected), np.asarray(image))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from impasto.comparison.executors import in_processes, on_ray, serial
 from impasto.core.errors import PluginError
-from impasto.workflows.executors import in_processes, on_ray, serial
 from small_cells import Cell, cells, note
 
 

@@ -13,9 +13,9 @@ from impasto.core.errors import ConfigError, ImpastoError, PluginError, Resource
 from impasto.core.plugins import plugin_names
 from impasto.core.rng import generator
 from impasto.features import csd, dino, pocket
+from impasto.features._open import open_features
 from impasto.features._pixels import CLIP_MEAN, CLIP_STD, as_bytes, standardised
 from impasto.features._protocol import Places, Reader
-from impasto.workflows.open_features import open_features
 
 CPU = torch.device("cpu")
 

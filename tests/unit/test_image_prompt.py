@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 
 import small_adapters
 import tiny
-from impasto.adapters.cross_attentions import cross_attentions
-from impasto.adapters.image_encoder import load_encoder
-from impasto.adapters.image_prompt import ImagePromptAdapter, open_image_prompt, read_contents
-from impasto.adapters.image_prompt_formats._resampler import name_in_file
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import ConfigError, DataError, ImpastoError, ResourceError, UnsafeFile
-from impasto.workflows.open_base import open_base
+from impasto.image_prompts.cross_attentions import cross_attentions
+from impasto.image_prompts.formats._resampler import name_in_file
+from impasto.image_prompts.image_encoder import load_encoder
+from impasto.image_prompts.image_prompt import ImagePromptAdapter, open_image_prompt, read_contents
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
 from small_adapters import MAKERS, Tensors, picture
 
 CPU = torch.device("cpu")
@@ -174,7 +174,7 @@ def test_rows_do_not_know_of_each_other(base: LatentDiffusion, plain: Path) -> N
 
 @pytest.mark.parametrize("size", [(64, 24), (24, 64), (200, 9), (49, 48)])
 def test_no_part_of_a_reference_is_lost_or_stretched(base: LatentDiffusion, plain: Path, size: tuple[int, int]) -> None:
-    from impasto.adapters.reference_squares import squares
+    from impasto.image_prompts.reference_squares import squares
 
     image = picture(3, *size)
     (padded,) = squares(image, "pad")

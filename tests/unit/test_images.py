@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.base.conditioning import Geometry
 from impasto.core.errors import DataError
 from impasto.data.images import fit_square, list_pictures, read_picture, to_image, to_tensor
+from impasto.models.conditioning import Geometry
 
 
 def coloured(width: int = 10, height: int = 12) -> Image.Image:

@@ -5,11 +5,6 @@ import torch
 from PIL import Image
 
 from image_prompts import double, image, latents_of, projections
-from impasto.adapters.content_subtraction import without_content
-from impasto.base.control import Pass
-from impasto.base.controlled import controlled
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.sites import Site, sites_of
 from impasto.controls.instant_style import Control as InstantStyle
 from impasto.controls.instant_style import Settings as InstantSettings
 from impasto.controls.style_aligned import Control as StyleAligned
@@ -19,8 +14,13 @@ from impasto.core.rng import generator
 from impasto.data.images import to_image, to_tensor
 from impasto.diffusion.branches import side_by_side
 from impasto.diffusion.step import Step
-from impasto.workflows.companions import Reference
-from impasto.workflows.draw import Look, Request, draw
+from impasto.generation.auxiliary_branches import Reference
+from impasto.generation.draw import Look, Request, draw
+from impasto.image_prompts.content_subtraction import without_content
+from impasto.models.control import Pass
+from impasto.models.controlled import controlled
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.sites import Site, sites_of
 
 LOOK = Look(4, 4.0, 32, 32, sampler="ddim", batch=8)
 SELF = Site("attn1", "self")

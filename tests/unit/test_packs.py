@@ -5,8 +5,8 @@ from PIL import Image
 from pretraining.data.subjects import PEOPLE
 
 from impasto.core.errors import ConfigError
-from impasto.workflows.held_back import read_held_back
-from impasto.workflows.packs import find_pack, pictures_of
+from impasto.data.held_out import read_held_back
+from impasto.data.packs import find_pack, pictures_of
 
 PACK = find_pack("openmoji")
 

@@ -8,11 +8,11 @@ import torch
 from impasto.core.events import Planned, TrainStep
 from impasto.core.precision import is_slow_in_bfloat16
 from impasto.methods.styleforge import Method, Settings
-from impasto.workflows import train_memory
-from impasto.workflows.memory_plan import Costs, Setting, differences, expected_bytes, fitting
-from impasto.workflows.open_base import notes_on_precision
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.models.open import notes_on_precision
+from impasto.training.options import TrainOptions
+from impasto.training.resources import memory_fit as train_memory
+from impasto.training.resources.memory_estimate import Costs, Setting, differences, expected_bytes, fitting
+from impasto.training.train import train
 
 CPU = torch.device("cpu")
 COSTS = Costs(10**6, 10**9, 0, 0, 0, 50 * 10**6, 2, 8, 1, "cpu")

@@ -14,7 +14,7 @@ from pretraining.evaluate_blocks import block_numbers, block_section
 from pretraining.evaluate_parts import MISSING
 from pretraining.measures import ask, edge_error, named_ground_right, psnr, seen_pairs
 
-from impasto.base.fingerprint import Fingerprint
+from impasto.models.fingerprint import Fingerprint
 
 
 def test_edge_error_and_psnr_of_known_pictures() -> None:

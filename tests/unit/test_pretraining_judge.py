@@ -12,7 +12,7 @@ from pretraining.judge_network import JudgeNetwork, disturbed, shrunk
 from tests import tiny
 
 from impasto.data.images import read_picture, to_tensor
-from impasto.workflows.packs import find_pack
+from impasto.data.packs import find_pack
 
 ROWS = [
     {"subject": "owl", "hand": "noto", "ground": "red"},

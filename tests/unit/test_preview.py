@@ -9,16 +9,16 @@ from diffusers import DPMSolverMultistepScheduler
 from torch.nn import functional as F
 
 from image_prompts import image, projections
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.preview import LatentColours, latent_colours, smooth_latents
-from impasto.base.samplers import new_scheduler
 from impasto.controls.style_studio import Control, Settings
 from impasto.core.rng import generator
 from impasto.diffusion.branches import TEXT
 from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.sampling import begin, denoise
-from impasto.workflows.draw import Guides, Look, Request, draw, draw_with_previews
-from impasto.workflows.draw_previews import Preview, Previews
+from impasto.generation.draw import Guides, Look, Request, draw, draw_with_previews
+from impasto.generation.previews import Preview, Previews
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.preview import LatentColours, latent_colours, smooth_latents
+from impasto.models.samplers import new_scheduler
 
 LOOK = Look(5, 3.0, 32, 32, batch=2)
 THREE = [Request("a fox", 0), Request("a hut", 1), Request("a fox", 2)]

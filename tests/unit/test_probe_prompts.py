@@ -7,8 +7,8 @@ import pytest
 from pretraining.data.compose import GROUNDS
 from pretraining.data.subjects import V0, spoken
 
-from impasto.workflows.probe_options import FAMILIES
-from impasto.workflows.probe_prompts import PHOTO, POCKET, Wording
+from impasto.probing.options import FAMILIES
+from impasto.probing.prompt_pairs import PHOTO, POCKET, Wording
 
 WORDINGS = pytest.mark.parametrize("wording", [POCKET, PHOTO], ids=["pocket", "photo"])
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from impasto.base.roles import read_roles
 from impasto.core.rng import generator
-from impasto.workflows.probe_pictures import short_name
-from impasto.workflows.probe_report import Measurement, measure, propose, two_digits, write_report
-from impasto.workflows.probe_scores import PairScore
+from impasto.models.roles import read_roles
+from impasto.probing.figures import short_name
+from impasto.probing.report import Measurement, measure, propose, two_digits, write_report
+from impasto.probing.scores import PairScore
 
 BLOCKS = ["mid_block.attentions.0", "up_blocks.0.attentions.0", "up_blocks.0.attentions.1"]
 FACTS = {"base": "mine", "pairs": 40, "steps": 20, "guidance_scale": 5.0, "seed": 0, "scorer": "fake"}

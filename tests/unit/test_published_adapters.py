@@ -6,13 +6,13 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 import small_adapters
-from impasto.adapters import published
-from impasto.adapters.image_prompt import open_image_prompt
-from impasto.adapters.published import PICKLED, PUBLISHED, located
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import ResourceError, UnsafeFile
-from impasto.workflows.open_base import open_base
-from impasto.workflows.transfer_options import TransferOptions
+from impasto.generation.transfer_options import TransferOptions
+from impasto.image_prompts import published
+from impasto.image_prompts.image_prompt import open_image_prompt
+from impasto.image_prompts.published import PICKLED, PUBLISHED, located
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from impasto.cli.arguments import asked_for
 from impasto.core.config import read_toml
-from impasto.workflows.recipes import recipe_for
+from impasto.registry.recipes import recipe_for
 
 FOLDER = Path(str(files("impasto"))) / "recipes"
 NAMED = [path.stem.rpartition("-") for path in sorted(FOLDER.glob("*.toml"))]

@@ -8,10 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image_prompts import image, latents_of, projections
-from impasto.base.control import Control
-from impasto.base.image_tokens import ImageTokens
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.regions import at_places, grid_of
 from impasto.controls.instant_style import Control as InstantStyle
 from impasto.controls.instant_style import Settings as InstantSettings
 from impasto.controls.style_studio import Control as StyleStudio
@@ -19,7 +15,11 @@ from impasto.controls.style_studio import Settings as StudioSettings
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
 from impasto.diffusion.adain import EPSILON, blended_adain
-from impasto.workflows.draw import Look, Request
+from impasto.generation.draw import Look, Request
+from impasto.models.control import Control
+from impasto.models.image_tokens import ImageTokens
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.regions import at_places, grid_of
 
 LOOK = Look(3, 4.0, 32, 32)
 CONTROLS = {
@@ -72,10 +72,10 @@ def test_rows_with_and_without_masks_share_a_batch(sdxl: LatentDiffusion) -> Non
 
 def test_one_layer_keeps_to_its_side(sdxl: LatentDiffusion) -> None:
     """Outside of the region a control adds nothing, to the last bit."""
-    from impasto.base.control import Attended, Pass
-    from impasto.base.sites import Site
     from impasto.diffusion.branches import side_by_side
     from impasto.diffusion.step import Step
+    from impasto.models.control import Attended, Pass
+    from impasto.models.sites import Site
 
     rng = generator(0)
     text, style = torch.randn(1, 64, 8, generator=rng), torch.randn(1, 64, 8, generator=rng)

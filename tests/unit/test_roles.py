@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.roles import blocks_of, read_roles, role_of
 from impasto.core.errors import ConfigError
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.roles import blocks_of, read_roles, role_of
 
 ROLES = {"content": ("up_blocks.0.attentions.0",), "style": ("up_blocks.0.attentions.1", "mid_block.attentions.0")}
 

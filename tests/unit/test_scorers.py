@@ -11,7 +11,7 @@ import tiny
 from impasto.core.errors import ResourceError
 from impasto.features import clip, pocket
 from impasto.features._protocol import Scorer
-from impasto.workflows.open_base import open_base
+from impasto.models.open import open_base
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image_prompts import image, latents_of, projections
-from impasto.adapters.automatic_negative import automatic_negative
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.rng import generator
 from impasto.diffusion.singular_values import AUTOMATIC, suppressed, suppressed_values
-from impasto.workflows.draw import Look, Request
+from impasto.generation.draw import Look, Request
+from impasto.image_prompts.automatic_negative import automatic_negative
+from impasto.models.latent_diffusion import LatentDiffusion
 
 
 def matrix(seed: int, tokens: int, channels: int) -> torch.Tensor:

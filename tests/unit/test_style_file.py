@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from impasto.adapters.patch import patched
-from impasto.base.fingerprint import Fingerprint
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import BaseMismatch, ResourceError, StyleFileError, UnsafeFile
+from impasto.models.fingerprint import Fingerprint
+from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.style import file as style_file
 from impasto.style.card import CARD_KEY, Card
 from impasto.style.file import Style, load_style, read_card, save_style

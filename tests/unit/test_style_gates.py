@@ -8,13 +8,13 @@ from torch import nn
 from torch.nn.functional import layer_norm
 
 from image_prompts import image, latents_of, projections
-from impasto.base.conditioning import Geometry
-from impasto.base.image_tokens import Gating, ImageTokens, joined_tokens
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.samplers import new_scheduler
-from impasto.base.sites import sites_of
 from impasto.core.rng import generator, noise_for
-from impasto.workflows.draw import Look, Request
+from impasto.generation.draw import Look, Request
+from impasto.models.conditioning import Geometry
+from impasto.models.image_tokens import Gating, ImageTokens, joined_tokens
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.samplers import new_scheduler
+from impasto.models.sites import sites_of
 
 LOOK = Look(4, 4.0, 32, 32, sampler="ddim")
 

@@ -9,14 +9,6 @@ import pytest
 import torch
 
 from image_prompts import Projections, double, image, latents_of, projections
-from impasto.base.conditioning import Geometry
-from impasto.base.control import Attended, Pass
-from impasto.base.control import Control as PlainControl
-from impasto.base.controlled import controlled
-from impasto.base.image_tokens import ImageTokens
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.samplers import new_scheduler
-from impasto.base.sites import Site, sites_of
 from impasto.controls.style_studio import Control, Settings
 from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image
@@ -24,7 +16,15 @@ from impasto.diffusion.adain import EPSILON
 from impasto.diffusion.branches import side_by_side
 from impasto.diffusion.sampling import Denoised, denoise
 from impasto.diffusion.step import Step
-from impasto.workflows.draw import Look, Request
+from impasto.generation.draw import Look, Request
+from impasto.models.conditioning import Geometry
+from impasto.models.control import Attended, Pass
+from impasto.models.control import Control as PlainControl
+from impasto.models.controlled import controlled
+from impasto.models.image_tokens import ImageTokens
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.samplers import new_scheduler
+from impasto.models.sites import Site, sites_of
 
 LOOK = Look(5, 4.0, 32, 32, sampler="ddim", batch=8)
 PROMPT = "a fox on a hill"
@@ -188,7 +188,7 @@ def test_teacher_branch_equals_a_plain_run(
             steps.append(denoised)
             yield denoised
 
-    monkeypatch.setattr("impasto.workflows.draw.denoise", recording)
+    monkeypatch.setattr("impasto.generation.draw.denoise", recording)
     latents_of(sdxl, requests, look, studio(teacher=0.6))
     latents_of(sdxl, [Request(PROMPT, 7), Request("castle", 8)], look)
     styled, plain = steps[:5], steps[5:]

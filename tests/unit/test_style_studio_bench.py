@@ -5,7 +5,7 @@ import pytest
 from benchmarks.style_studio_bench import interval, make_prompts, pairs_of, read_references
 from benchmarks.style_studio_pocket import matched, presets
 
-from impasto.workflows.transfer_presets import PRESETS
+from impasto.generation.transfer_presets import PRESETS
 
 
 def test_strengths_are_found_between_measured_ones() -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from impasto.base.conditioning import Conditioning, Geometry
 from impasto.data.streams import Example, Part, draw_batch
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
 from impasto.methods.styleforge import Method, Settings
+from impasto.models.conditioning import Conditioning, Geometry
 
 GEOMETRY = Geometry.whole(8, 8)
 

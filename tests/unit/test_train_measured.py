@@ -8,8 +8,8 @@ import torch
 from impasto.cli.console import spoken_correction
 from impasto.core.events import Corrected, Event, Noted, TrainStep
 from impasto.core.spoken import spoken_bytes, spoken_pace, spoken_time
-from impasto.workflows.train_measured import corrected, peak_bytes
-from impasto.workflows.train_plan import Cost
+from impasto.training.plan import Cost
+from impasto.training.resources.measured import corrected, peak_bytes
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 COST = Cost(1, 900 * 2**20, "about 900 MiB", 6.0)

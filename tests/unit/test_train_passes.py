@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from impasto.base.conditioning import Geometry
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.rng import generator
 from impasto.data.streams import Example, draw_batch, split
-from impasto.workflows.train_optimizer import leaves_out_steps, new_optimizer
-from impasto.workflows.train_passes import Passes, is_out_of_memory
-from impasto.workflows.train_readings import Readings
+from impasto.models.conditioning import Geometry
+from impasto.training.loss_buffer import Readings
+from impasto.training.microbatches import Passes, is_out_of_memory
+from impasto.training.optimizers import leaves_out_steps, new_optimizer
 
 
 def batch_of(rows: int, seed: int = 0):

@@ -22,12 +22,12 @@ from PIL import Image
 
 from impasto.cli.main import main
 from impasto.core.events import Saved, TrainStep
+from impasto.generation import text_to_image as generate_workflow
 from impasto.methods import styleforge
 from impasto.style import file as style_file
 from impasto.style.file import load_style, read_card
-from impasto.workflows import generate as generate_workflow
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 Refuse = Callable[..., str]
 LORA = ("--learn", "lora", "--rank", "2", "--learning-rate", "1e-2", "--sample-every", "0")

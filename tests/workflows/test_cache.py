@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.remembered import Remembered
-from impasto.base.resting import Resting
 from impasto.cli.main import main
 from impasto.core.errors import DataError
 from impasto.core.events import Event, Noted
 from impasto.core.store import TensorStore
 from impasto.methods import b_lora, styleforge
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.remembered import Remembered
+from impasto.models.resting import Resting
 from impasto.style.file import load_style
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 CPU = torch.device("cpu")
 

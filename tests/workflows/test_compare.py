@@ -10,16 +10,16 @@ import pytest
 from pydantic import ValidationError
 
 from impasto.cli.main import main
+from impasto.comparison import compare as workflow
+from impasto.comparison.aggregate import Number, best
+from impasto.comparison.compare import compare
+from impasto.comparison.config import CompareOptions, Recipe
+from impasto.comparison.plan import plan_of
+from impasto.comparison.trial import Cell, picture_seed, run_cell, thinned
 from impasto.core.errors import ImpastoError, ResourceError
 from impasto.core.events import Planned, Progress
-from impasto.workflows import compare as workflow
-from impasto.workflows.compare import compare
-from impasto.workflows.compare_cell import Cell, picture_seed, run_cell, thinned
-from impasto.workflows.compare_plan import plan_of
-from impasto.workflows.compare_recipe import CompareOptions, Recipe
-from impasto.workflows.compare_svg import curves
-from impasto.workflows.compare_table import Number, best
-from impasto.workflows.recipes import guidance_for
+from impasto.registry.recipes import guidance_for
+from impasto.reporting.plots import curves
 from small_comparisons import LORA, METHODS, read_recipe, recipe_file, style_folders
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from impasto.cli.main import main
-from impasto.workflows.compare_plan import Plan, plan_of
-from impasto.workflows.compare_recipe import CompareOptions
+from impasto.comparison.config import CompareOptions
+from impasto.comparison.plan import Plan, plan_of
 from small_comparisons import read_recipe
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

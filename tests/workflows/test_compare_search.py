@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from impasto.comparison import compare as workflow
+from impasto.comparison.compare import compare
+from impasto.comparison.config import CompareOptions
+from impasto.comparison.duration import told_time
+from impasto.comparison.plan import plan_of
+from impasto.comparison.step_search import is_over, search_state
+from impasto.comparison.trial import Cell
 from impasto.core.errors import ConfigError, ImpastoError, ResourceError
 from impasto.core.events import Planned, Progress
-from impasto.workflows import compare as workflow
-from impasto.workflows.compare import compare
-from impasto.workflows.compare_cell import Cell
-from impasto.workflows.compare_plan import plan_of
-from impasto.workflows.compare_recipe import CompareOptions
-from impasto.workflows.compare_search import is_over, search_state
-from impasto.workflows.compare_time import told_time
 from small_comparisons import LORA, pretended, read_recipe, recipe_file, source, style_folders
 
 SEARCHED = {name: value for name, value in LORA.items() if name != "steps"}

@@ -20,17 +20,17 @@ import tiny
 from impasto.adapters.low_rank import DOWN, UP
 from impasto.adapters.names import file_name
 from impasto.adapters.patch import weight_changes
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.cli.main import main
+from impasto.conversion.convert import ConvertOptions, convert
 from impasto.core.rng import generator
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
 from impasto.style.attach import attached
 from impasto.style.card import Card
 from impasto.style.file import Style, load_style, read_card, save_style
 from impasto.style.formats.pairs import FORMATS as KNOWN
-from impasto.workflows.convert import ConvertOptions, convert
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.open_base import open_base
-from impasto.workflows.styles import fit_to, load_styles
+from impasto.style.references import fit_to, load_styles
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
 ROLES = {"content": ["up_blocks.0.attentions.0"], "style": ["up_blocks.0.attentions.1"]}
@@ -154,7 +154,7 @@ def test_stock_load_lora_weights_does_the_same(shaped: Path, folder: Path, name:
 def test_stock_pipelines_draw_the_same(
     tiny_folders: dict[str, Path], folder: Path, monkeypatch: pytest.MonkeyPatch, family: str, name: str
 ) -> None:
-    monkeypatch.setattr("impasto.workflows.draw.to_image", lambda pixels: pixels)  # before they become bytes
+    monkeypatch.setattr("impasto.generation.draw.to_image", lambda pixels: pixels)  # before they become bytes
     base = open_base(str(tiny_folders[family]))
     style = style_for(base)
     save_style(folder / "in.safetensors", style)
@@ -169,7 +169,7 @@ def test_stock_pipelines_draw_the_same(
 def test_content_and_style_files_work_as_two_stock_adapters(
     tiny_folders: dict[str, Path], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.workflows.draw.to_image", lambda pixels: pixels)
+    monkeypatch.setattr("impasto.generation.draw.to_image", lambda pixels: pixels)
     base = open_base(str(tiny_folders["sdxl"]))
     whole = style_for(base, below="unet.up_blocks.0.attentions", roles=ROLES)
     save_style(folder / "in.safetensors", whole)

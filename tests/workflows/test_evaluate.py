@@ -11,14 +11,14 @@ from PIL import Image
 from impasto.cli.main import main
 from impasto.core.errors import ConfigError, DataError
 from impasto.core.events import Measured, Planned
+from impasto.data.held_out import read_held_back
+from impasto.data.packs import find_pack
+from impasto.evaluation.evaluate import evaluate
+from impasto.evaluation.feature_sets import pairs_by_name
+from impasto.evaluation.options import EvaluateOptions
+from impasto.evaluation.prompts import find_prompts, without_style_words
 from impasto.features.pocket import Features
 from impasto.metrics.kernel import kernel_distance
-from impasto.workflows.evaluate import evaluate
-from impasto.workflows.evaluate_options import EvaluateOptions
-from impasto.workflows.evaluate_prompts import find_prompts, without_style_words
-from impasto.workflows.held_back import read_held_back
-from impasto.workflows.judge import pairs_by_name
-from impasto.workflows.packs import find_pack
 
 PACK = find_pack("openmoji")
 
@@ -198,7 +198,7 @@ def test_words_without_a_reader_are_refused(drawn: Path, few: Path, monkeypatch:
         def extract(self, pictures: list[Image.Image]) -> torch.Tensor:
             return torch.nn.functional.normalize(torch.rand(len(pictures), 4), dim=1)
 
-    monkeypatch.setattr("impasto.workflows.evaluate.open_features", lambda *_: Blind())
+    monkeypatch.setattr("impasto.evaluation.evaluate.open_features", lambda *_: Blind())
     with pytest.raises(
         ConfigError, match="--style-words 'zwx style' has no effect with features pocket: they read no words"
     ):

@@ -14,11 +14,11 @@ from impasto.cli.main import main
 from impasto.core.errors import BaseMismatch, StyleFileError
 from impasto.core.rng import generator
 from impasto.data.images import read_picture
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.open import open_base
 from impasto.style.attach import attached
 from impasto.style.file import load_style
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.open_base import open_base
-from impasto.workflows.styles import fit_to, load_styles
+from impasto.style.references import fit_to, load_styles
 
 BLOCKS = ("up_blocks.0.attentions.0", "up_blocks.0.attentions.1")
 Names = Callable[[str], tuple[str, str]]

@@ -10,10 +10,10 @@ import pytest
 from impasto.cli.interrupt import StopOnInterrupt
 from impasto.cli.main import main
 from impasto.core.events import Checkpointed, Event, Planned, Saved, TrainStep
+from impasto.demo import demo as demo_workflow
+from impasto.demo.demo import DemoOptions, demo
 from impasto.style.file import load_style
-from impasto.workflows import demo as demo_workflow
-from impasto.workflows import train as train_workflow
-from impasto.workflows.demo import DemoOptions, demo
+from impasto.training import train as train_workflow
 
 
 def press() -> None:

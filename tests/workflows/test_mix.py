@@ -10,14 +10,14 @@ import pytest
 from impasto.cli.main import main
 from impasto.core.errors import StyleFileError
 from impasto.data.images import read_picture
+from impasto.generation.mix import blended, load_roles, scaled
+from impasto.generation.mix_options import MixOptions
 from impasto.methods.b_lora import Method, Settings
+from impasto.models.open import open_base
 from impasto.style.file import Style, load_style, save_style
-from impasto.workflows.mix import blended, load_roles, scaled
-from impasto.workflows.mix_options import MixOptions
-from impasto.workflows.open_base import open_base
-from impasto.workflows.styles import fit_to, load_styles, parse_style, with_style_words
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
+from impasto.style.references import fit_to, load_styles, parse_style, with_style_words
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 
 def learn(base: Path, picture: Path, out: Path, placeholder: str, **changes: object) -> Path:

@@ -12,19 +12,19 @@ from diffusers import StableDiffusionXLControlNetPipeline
 from PIL import Image
 
 from image_prompts import latents_of
-from impasto.base.controlnet import Structure, open_controlnet
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.cli.main import main
 from impasto.core.rng import generator
 from impasto.data.edges import canny_edges
-from impasto.workflows.draw import Look, Request
+from impasto.generation.draw import Look, Request
+from impasto.models.controlnet import Structure, open_controlnet
+from impasto.models.latent_diffusion import LatentDiffusion
 from small_controlnet import network_for
 
 
 @pytest.fixture(scope="module")
 def folder(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base that brings a ControlNet, one for another family, and references."""
-    from impasto.workflows.open_base import open_base
+    from impasto.models.open import open_base
 
     root = tmp_path_factory.mktemp("negative")
     shutil.copytree(tiny_folders["sdxl"], root / "base")
@@ -53,7 +53,7 @@ def test_draws_along_edges(folder: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_equals_the_stock_pipeline(folder: Path, tiny_folders: dict[str, Path]) -> None:
-    from impasto.workflows.open_base import open_base
+    from impasto.models.open import open_base
 
     base: LatentDiffusion = open_base(str(tiny_folders["sdxl"]), device="cpu")
     network = open_controlnet(str(folder / "base" / "controlnet"), base)
@@ -78,7 +78,7 @@ def test_equals_the_stock_pipeline(folder: Path, tiny_folders: dict[str, Path]) 
 
 
 def test_sd15_has_no_pooled_words(folder: Path, tiny_folders: dict[str, Path]) -> None:
-    from impasto.workflows.open_base import open_base
+    from impasto.models.open import open_base
 
     base = open_base(str(tiny_folders["sd15"]), device="cpu")
     hook = Structure(open_controlnet(str(folder / "foreign"), base), torch.ones(3, 32, 32), 0.5)
@@ -117,9 +117,9 @@ def test_a_base_without_one_says_so(tiny_folders: dict[str, Path], folder: Path,
 
 
 def test_pockets_towers_name_more_than_chance_of_what_a_hand_that_they_know_drew() -> None:
-    from impasto.base.source import find_base
+    from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
     from impasto.features.pocket import Features
-    from impasto.workflows.subject_words import SUBJECTS, SubjectJudge
+    from impasto.models.source import find_base
 
     folder = Path(find_base("pocket").location).parent / "packs" / "openmoji" / "auxiliary"  # drawn by Twemoji
     paths = [path for path in sorted(folder.glob("*.png")) if path.stem.replace("-", " ") in SUBJECTS]

@@ -13,18 +13,18 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.preview import latent_colours
-from impasto.base.source import find_base
 from impasto.core.events import Event
 from impasto.core.rng import generator
+from impasto.data.held_out import read_held_back
 from impasto.data.images import fit_square, read_picture, to_tensor
+from impasto.data.packs import find_pack
+from impasto.demo.demo import DemoOptions, Drawn, demo, measured
 from impasto.features.pocket import Features
-from impasto.workflows.demo import DemoOptions, Drawn, demo, measured
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.held_back import read_held_back
-from impasto.workflows.open_base import open_base
-from impasto.workflows.packs import find_pack
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.models.preview import latent_colours
+from impasto.models.source import find_base
 
 FOLDER = Path(find_base("pocket").location)
 GROUNDS = {"green": (46, 160, 87), "blue": (45, 110, 220), "white": (255, 255, 255), "red": (214, 48, 49)}

@@ -11,21 +11,21 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.base.block_prompts import attention_blocks
-from impasto.base.conditioning import Conditioning, joined
-from impasto.base.fingerprint import Fingerprint
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.roles import blocks_of, read_roles
 from impasto.cli.main import main
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Planned, Probed, Progress
 from impasto.core.rng import generator
-from impasto.workflows.draw import Look, Request, draw
-from impasto.workflows.open_base import open_base
-from impasto.workflows.probe import block_requests, probe
-from impasto.workflows.probe_options import ProbeOptions
-from impasto.workflows.probe_prompts import Pair
-from impasto.workflows.probe_scores import PairScore, Settings, append_scores, begin_scores, read_scores
+from impasto.generation.draw import Look, Request, draw
+from impasto.models.block_prompts import attention_blocks
+from impasto.models.conditioning import Conditioning, joined
+from impasto.models.fingerprint import Fingerprint
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.models.roles import blocks_of, read_roles
+from impasto.probing.options import ProbeOptions
+from impasto.probing.probe import block_requests, probe
+from impasto.probing.prompt_pairs import Pair
+from impasto.probing.scores import PairScore, Settings, append_scores, begin_scores, read_scores
 
 PAIR = Pair("a fox on a hill", "an owl, oil painting")
 LOOK = Look(3, 4.0, 32, 32, batch=16)

@@ -18,9 +18,10 @@ from impasto.core.errors import ResourceError
 from impasto.core.events import Event, TrainStep
 from impasto.core.lock import FolderLock
 from impasto.style.file import load_style
-from impasto.workflows import train_disk, train_run
-from impasto.workflows.run_folder import RunFolder
-from impasto.workflows.steering import Steering
+from impasto.training import runner as train_run
+from impasto.training.control_files import Steering
+from impasto.training.resources import disk as train_disk
+from impasto.training.run_folder import RunFolder
 
 LORA = ("--learn", "lora", "--rank", "2", "--learning-rate", "1e-2", "--sample-every", "0", "--no-learn-text")
 Go = Callable[..., tuple[int, str, str]]
@@ -125,7 +126,7 @@ def test_goes_on_and_is_finished(go: Go, stopped: None, tmp_path: Path) -> None:
 def test_another_run_is_refused_before_the_base_is_loaded(
     go: Go, stopped: None, monkeypatch: pytest.MonkeyPatch, flags: list[str], told: str
 ) -> None:
-    monkeypatch.delattr("impasto.workflows.train.open_base")
+    monkeypatch.delattr("impasto.training.train.open_base")
     assert told in refused(go("--resume", *flags))
 
 

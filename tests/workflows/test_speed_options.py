@@ -16,10 +16,11 @@ from impasto.core.errors import ConfigError, ResourceError, TrainingDiverged
 from impasto.core.events import Noted, Planned, TrainStep
 from impasto.methods.styleforge import Method, Settings
 from impasto.style.file import load_style
-from impasto.workflows import train_loop, train_run
-from impasto.workflows.train import train
-from impasto.workflows.train_options import TrainOptions
-from impasto.workflows.train_readings import Readings
+from impasto.training import runner as train_run
+from impasto.training import step as train_loop
+from impasto.training.loss_buffer import Readings
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def same(found, expected, tolerance: float = 2e-4) -> None:
 
 def test_out_of_memory_in_the_middle_keeps_the_result(learn, monkeypatch):
     expected, before = learn()
-    from impasto.families.sdxl import Family
+    from impasto.models.families.sdxl import Family
 
     predict, calls = Family.predict, []
 
@@ -92,7 +93,7 @@ def test_gradient_checkpointing_keeps_the_result_and_is_taken_off(learn):
 
 def test_written_out_attention_keeps_the_result(learn, monkeypatch):
     expected, _ = learn()
-    monkeypatch.setattr("impasto.workflows.train_arrangement.should_write_out", lambda *_: True)
+    monkeypatch.setattr("impasto.training.acceleration.should_write_out", lambda *_: True)
     found, _ = learn()
     same(found, expected)
 
@@ -116,7 +117,7 @@ def test_a_compiler_that_fails_is_told_and_the_run_goes_on(learn, monkeypatch):
 def test_max_memory_chooses_less_at_once_and_keeps_the_result(learn, monkeypatch):
     expected, _ = learn()
     monkeypatch.setattr(train_run, "Passes", spy := Spy(train_run.Passes))
-    monkeypatch.setattr("impasto.workflows.memory_plan.CONTEXT_BYTES", {"cpu": 0, "cuda": 0})
+    monkeypatch.setattr("impasto.training.resources.memory_estimate.CONTEXT_BYTES", {"cpu": 0, "cuda": 0})
     plan = dict(next(event.rows for event in learn(dry_run=False)[1] if isinstance(event, Planned)))
     needed = float(plan["memory"].split()[1])
     found, events = learn(max_memory=f"{needed * 0.75:.2f}MiB", precision="fp32")

@@ -14,7 +14,7 @@ import small_adapters
 from conftest import write_pictures
 from impasto.cli.commands.transfer import read_options
 from impasto.cli.main import main
-from impasto.workflows.transfer_presets import PRESETS, preset
+from impasto.generation.transfer_presets import PRESETS, preset
 from small_controlnet import network_for
 
 Call = Callable[..., str]
@@ -24,7 +24,7 @@ Call = Callable[..., str]
 def folder(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """References, masks and adapters beside an image encoder."""
     root = tmp_path_factory.mktemp("transfer")
-    from impasto.workflows.open_base import open_base
+    from impasto.models.open import open_base
 
     unet = open_base(str(tiny_folders["sdxl"]), device="cpu").unet
     small_adapters.encoder_folder(root / "image_encoder")

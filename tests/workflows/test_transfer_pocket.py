@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from impasto.base.source import find_base
 from impasto.cli.main import main
-from impasto.workflows.open_base import open_base
+from impasto.models.open import open_base
+from impasto.models.source import find_base
 
 POCKET = Path(find_base("pocket").location)
 REFERENCE = POCKET.parent / "packs" / "openmoji" / "held_back" / "red-apple.png"

@@ -16,9 +16,9 @@ from typing import TypeVar, cast, get_args
 import tyro
 from pydantic import ValidationError
 
-from impasto.base.source import POCKET, find_base
 from impasto.core.config import Config, describe, read_toml, validated
 from impasto.core.errors import ConfigError
+from impasto.models.source import POCKET, find_base
 
 Model = TypeVar("Model", bound=Config)
 

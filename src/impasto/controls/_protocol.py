@@ -1,6 +1,6 @@
 """What a plug-in in this folder is: a class `Control` that says where it comes from and what can be chosen about it.
 
-It derives from `base.control.Control`, whose defaults change nothing, and overrides what it changes.
+It derives from `models.control.Control`, whose defaults change nothing, and overrides what it changes.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor
 
-from impasto.base.control import Attended, Pass
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.sites import Site
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.diffusion.branches import Counterpart
+from impasto.models.control import Attended, Pass
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.sites import Site
 
 
 class Control(Protocol):
-    """A control as a plug-in; see `base.control.Control` for what the members mean.
+    """A control as a plug-in; see `models.control.Control` for what the members mean.
 
     Attributes:
         name: As the command line calls it.

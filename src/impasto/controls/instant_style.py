@@ -4,7 +4,7 @@ Paper: InstantStyle: Free Lunch towards Style-Preserving in Text-to-Image Genera
 Official code: InstantStyle/InstantStyle.
 Changes: the image prompt is attended to in the blocks of role "style" alone, or also in those of role "layout"
 (Sec. 3.2). Before the projection, the content of the picture may be subtracted from its embedding (Sec. 3.1), see
-`adapters/content_subtraction.py`.
+`image_prompts/content_subtraction.py`.
 Differs from the official code: blocks are roles that the base states (SDXL's are up_blocks.0.attentions.1 and
 down_blocks.2.attentions.1, as there), so it is not tied to one network.
 """
@@ -15,13 +15,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from impasto.base import control
-from impasto.base.control import Pass
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.roles import blocks_of
-from impasto.base.sites import Site
 from impasto.core import config
 from impasto.core.paper import Paper
+from impasto.models import control
+from impasto.models.control import Pass
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.roles import blocks_of
+from impasto.models.sites import Site
 
 
 class Settings(config.Config):

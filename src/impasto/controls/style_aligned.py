@@ -19,14 +19,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.base import control
-from impasto.base.control import Pass
-from impasto.base.sites import Site
 from impasto.controls._window import WindowOption
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.diffusion.adain import adain
 from impasto.diffusion.branches import FIRST, REFERENCE
+from impasto.models import control
+from impasto.models.control import Pass
+from impasto.models.sites import Site
 
 
 class Settings(config.Config):

@@ -33,14 +33,14 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from impasto.base import control
-from impasto.base.control import Attended, Pass
-from impasto.base.sites import Site
 from impasto.controls._window import WindowOption
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.diffusion.adain import blended_adain
 from impasto.diffusion.branches import TEACHER, Counterpart
+from impasto.models import control
+from impasto.models.control import Attended, Pass
+from impasto.models.sites import Site
 
 
 class Settings(config.Config):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from impasto.base.conditioning import Geometry
+from impasto.models.conditioning import Geometry
 
 _LONGEST = 2.0
 

@@ -9,12 +9,12 @@ from typing import TypeAlias
 import torch
 from PIL import Image
 
-from impasto.base.conditioning import Geometry
-from impasto.base.model import BaseModel
 from impasto.core.errors import DataError
 from impasto.data.captions import caption_of, styled_prompt
 from impasto.data.images import Picture, to_tensor
 from impasto.data.streams import Example
+from impasto.models.conditioning import Geometry
+from impasto.models.model import BaseModel
 
 Cuts: TypeAlias = Callable[[Image.Image], Sequence[tuple[Image.Image, Geometry]]]
 """Maps a picture to what is shown of it: cut to a training size, with how it was cut."""

@@ -12,9 +12,9 @@ from jaxtyping import Float
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from impasto.base.conditioning import Geometry
 from impasto.core.errors import DataError
 from impasto.core.files import is_file, is_folder, reason_of
+from impasto.models.conditioning import Geometry
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")

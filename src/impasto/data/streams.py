@@ -22,9 +22,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.base.conditioning import Geometry
 from impasto.core.rng import generator_at
 from impasto.core.transfer import sent
+from impasto.models.conditioning import Geometry
 
 STYLE, AUX = "style", "aux"
 """Kinds of streams."""

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from transformers import CLIPModel, CLIPTokenizer
 
-from impasto.base.loading import quiet_loading
 from impasto.core.errors import ResourceError
 from impasto.features._pixels import CLIP_MEAN, CLIP_STD, standardised
+from impasto.models.loading import quiet_loading
 
 _DEFAULT = "openai/clip-vit-base-patch32"
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from transformers import AutoModel
 
-from impasto.base.loading import quiet_loading
 from impasto.core.errors import ResourceError
 from impasto.features._pixels import IMAGENET_MEAN, IMAGENET_STD, standardised
+from impasto.models.loading import quiet_loading
 
 _DEFAULT = "facebook/dinov2-base"
 _LARGEST_SIDE = 224

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer, CLIPVisionModelWithProjection
 
-from impasto.base.loading import quiet_loading
 from impasto.core.errors import ConfigError
 from impasto.data.images import fit_square, to_tensor
+from impasto.models.loading import quiet_loading
 
 _STROKES = 2
 """The layer whose Gram matrices are compared by default."""

@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from impasto.base.conditioning import joined
-from impasto.base.model import BaseModel
 from impasto.core.rng import generator, noise_for
 from impasto.core.transfer import sent
 from impasto.data.streams import AUX, Batch, kind_and_concept
 from impasto.diffusion.losses import squared_error, weighted_sum
 from impasto.diffusion.timesteps import DrawTimesteps, uniform
+from impasto.models.conditioning import joined
+from impasto.models.model import BaseModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.adapters.learnable import Learnable
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.model import BaseModel
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import Batch
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.model import BaseModel
 
 
 class Method(Protocol):

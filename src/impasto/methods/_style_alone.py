@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from impasto.base.latent_diffusion import LatentDiffusion
+from impasto.models.latent_diffusion import LatentDiffusion
 
 
 class StyleAlone:

@@ -12,8 +12,8 @@ from impasto.adapters.full_weights import FullWeights
 from impasto.adapters.learnable import Learnable, Together
 from impasto.adapters.low_rank import LowRank
 from impasto.adapters.new_tokens import NewTokens, NewWord
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core import config
+from impasto.models.latent_diffusion import LatentDiffusion
 
 DEFAULT_RANK = 16
 

@@ -27,15 +27,15 @@ from torch import Tensor
 
 from impasto.adapters.learnable import Learnable
 from impasto.adapters.low_rank import LowRank
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.model import BaseModel
-from impasto.base.roles import blocks_of, roles_in
 from impasto.core import config
 from impasto.core.errors import ConfigError
 from impasto.core.paper import Paper
 from impasto.data.streams import Batch
 from impasto.diffusion.timesteps import NormalLogSnr, uniform
 from impasto.methods._denoising import denoise_batch
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.model import BaseModel
+from impasto.models.roles import blocks_of, roles_in
 
 STREAM = "style"
 _PLACEHOLDER = "{v}"

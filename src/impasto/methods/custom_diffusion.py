@@ -24,13 +24,13 @@ from torch import Tensor
 from impasto.adapters.full_weights import FullWeights
 from impasto.adapters.learnable import Learnable, Together
 from impasto.adapters.new_tokens import NewTokens, NewWord
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.model import BaseModel
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch, stream_of
 from impasto.methods._denoising import style_and_prior
 from impasto.methods._style_alone import StyleAlone
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.model import BaseModel
 
 _KEYS_AND_VALUES = (".attn2.to_k.weight", ".attn2.to_v.weight")
 

@@ -23,14 +23,14 @@ from pydantic import Field
 from torch import Tensor
 
 from impasto.adapters.learnable import Learnable
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.model import BaseModel
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch
 from impasto.methods._denoising import style_and_prior
 from impasto.methods._style_alone import StyleAlone
 from impasto.methods._weights import WeightSettings, learnable_weights
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.model import BaseModel
 
 _IDENTIFIER = "{v}"
 

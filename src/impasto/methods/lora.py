@@ -21,13 +21,13 @@ from torch import Tensor
 
 from impasto.adapters.learnable import Learnable
 from impasto.adapters.low_rank import LowRank
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.model import BaseModel
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import STYLE, Batch
 from impasto.methods._denoising import denoise_batch
 from impasto.methods._style_alone import StyleAlone
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.model import BaseModel
 
 
 class Settings(config.Config):

@@ -24,8 +24,6 @@ from torch import Tensor
 
 from impasto.adapters.learnable import Learnable
 from impasto.adapters.new_tokens import NewWord
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.model import BaseModel
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch, stream_of
@@ -33,6 +31,8 @@ from impasto.data.subdivision import BACKGROUNDS, PEOPLE
 from impasto.methods._denoising import style_and_prior
 from impasto.methods._style_alone import StyleAlone
 from impasto.methods._weights import WeightSettings, learnable_weights
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.model import BaseModel
 
 
 class Settings(WeightSettings):

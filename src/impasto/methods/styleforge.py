@@ -24,14 +24,14 @@ from torch import Tensor
 
 from impasto.adapters.learnable import Learnable
 from impasto.adapters.new_tokens import NewWord
-from impasto.base.latent_diffusion import LatentDiffusion
-from impasto.base.model import BaseModel
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch
 from impasto.methods._denoising import style_and_prior
 from impasto.methods._style_alone import StyleAlone
 from impasto.methods._weights import WeightSettings, learnable_weights
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.model import BaseModel
 
 
 class Settings(WeightSettings):

@@ -10,8 +10,8 @@ from torch import Tensor
 from impasto.adapters.learnable import learning
 from impasto.adapters.new_tokens import TOKEN, NewTokens, learnt_words
 from impasto.adapters.patch import change_shapes, locate, patched
-from impasto.base.latent_diffusion import LatentDiffusion
 from impasto.core.errors import BaseMismatch, ConfigError
+from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.style.file import Style
 
 

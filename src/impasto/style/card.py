@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from impasto.base.fingerprint import Fingerprint
 from impasto.data import captions
+from impasto.models.fingerprint import Fingerprint
 
 CARD_KEY = "impasto"
 """The key of the safetensors header under which the card stands, as JSON."""

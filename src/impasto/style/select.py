@@ -8,8 +8,8 @@ from dataclasses import replace
 from torch import Tensor
 
 from impasto.adapters.low_rank import DOWN
-from impasto.base.roles import Roles, role_of
 from impasto.core.errors import StyleFileError
+from impasto.models.roles import Roles, role_of
 from impasto.style.file import Style
 
 _UNET = "unet."

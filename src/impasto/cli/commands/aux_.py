@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from impasto.cli.arguments import parse
-from impasto.workflows.aux_set import AuxOptions
+from impasto.generation.regularization_set import AuxOptions
 
 
 def run(arguments: list[str]) -> int:
@@ -14,7 +14,7 @@ def run(arguments: list[str]) -> int:
     from rich.console import Console
 
     from impasto.cli.console import show
-    from impasto.workflows.aux_set import make_aux
+    from impasto.generation.regularization_set import make_aux
 
     console = Console()
     with closing(make_aux(options)) as stream:

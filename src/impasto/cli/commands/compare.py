@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from impasto.cli.arguments import parse
-from impasto.workflows.compare_recipe import CompareOptions
+from impasto.comparison.config import CompareOptions
 
 
 class _Options(CompareOptions):
@@ -23,7 +23,7 @@ def run(arguments: list[str]) -> int:
     from rich.console import Console
 
     from impasto.cli.console import show
-    from impasto.workflows.compare import compare
+    from impasto.comparison.compare import compare
 
     console = Console()
     with closing(compare(options)) as stream:

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from impasto.cli.arguments import parse
-from impasto.workflows.convert import ConvertOptions
+from impasto.conversion.convert import ConvertOptions
 
 
 class _Options(ConvertOptions):
@@ -21,7 +21,7 @@ class _Options(ConvertOptions):
 def run(arguments: list[str]) -> int:
     """Convert."""
     options = parse(_Options, arguments, command="convert", description=ConvertOptions.__doc__ or "")
-    from impasto.workflows.convert import convert
+    from impasto.conversion.convert import convert
 
     converted = convert(options)
     for written in converted.files:

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from impasto.cli.arguments import parse
-from impasto.workflows.demo import DemoOptions
+from impasto.demo.demo import DemoOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> int:
 
     from impasto.cli.console import show
     from impasto.cli.interrupt import StopOnInterrupt
-    from impasto.workflows.demo import demo
+    from impasto.demo.demo import demo
 
     console = Console()
     with StopOnInterrupt() as stop, closing(demo(options, stop=stop)) as stream:

@@ -8,9 +8,9 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from impasto.base.source import POCKET, find_base
 from impasto.cli.arguments import parse
 from impasto.core.config import Config
+from impasto.models.source import POCKET, find_base
 
 _NEEDED = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors")
 _EXTRAS = {
@@ -56,7 +56,7 @@ def _version_of(package: str) -> str:
 def _show_devices() -> None:
     import torch
 
-    from impasto.workflows.open_base import choose_device
+    from impasto.models.open import choose_device
 
     print(f"cpu            {os.cpu_count()} cores, {_memory_gib():.1f} GiB memory")
     for index in range(torch.cuda.device_count()):

@@ -11,7 +11,7 @@ import tyro
 
 from impasto.cli.arguments import parse
 from impasto.core.events import Event, Measured
-from impasto.workflows.evaluate_options import EvaluateOptions
+from impasto.evaluation.options import EvaluateOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> int:
     from rich.markup import escape
 
     from impasto.cli.console import show
-    from impasto.workflows.evaluate import evaluate
+    from impasto.evaluation.evaluate import evaluate
 
     console, measured = Console(), list[Measured]()
     with closing(evaluate(options)) as stream:

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from impasto.cli.arguments import parse
-from impasto.workflows.extract import ExtractOptions
+from impasto.conversion.extract import ExtractOptions
 
 
 class _Options(ExtractOptions):
@@ -19,7 +19,7 @@ class _Options(ExtractOptions):
 def run(arguments: list[str]) -> int:
     """Extract."""
     options = parse(_Options, arguments, command="extract", description=ExtractOptions.__doc__ or "")
-    from impasto.workflows.extract import extract
+    from impasto.conversion.extract import extract
 
     before = options.source.stat().st_size / 2**20 if options.source.is_file() else 0.0
     extracted = extract(options)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 
 from impasto.cli.arguments import kind_of_base, parse
-from impasto.workflows.generate_options import GenerateOptions
-from impasto.workflows.recipes import recipe_for
+from impasto.generation.options import GenerateOptions
+from impasto.registry.recipes import recipe_for
 
 
 def run(arguments: list[str]) -> int:
@@ -18,7 +18,7 @@ def run(arguments: list[str]) -> int:
     from rich.console import Console
 
     from impasto.cli.console import show
-    from impasto.workflows.generate import generate
+    from impasto.generation.text_to_image import generate
 
     with closing(generate(options)) as stream:
         show(Console(), stream, num_pictures=len(options.prompt) * options.num_images)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 
 from impasto.cli.arguments import kind_of_base, parse
-from impasto.workflows.mix_options import MixOptions
-from impasto.workflows.recipes import recipe_for
+from impasto.generation.mix_options import MixOptions
+from impasto.registry.recipes import recipe_for
 
 
 def run(arguments: list[str]) -> int:
@@ -16,7 +16,7 @@ def run(arguments: list[str]) -> int:
     from rich.console import Console
 
     from impasto.cli.console import show
-    from impasto.workflows.mix import mix
+    from impasto.generation.mix import mix
 
     with closing(mix(options)) as stream:
         show(Console(), stream, num_pictures=options.strip + 1 if options.strip else options.num_images)

@@ -9,8 +9,8 @@ from typing import Annotated
 import tyro
 
 from impasto.cli.arguments import kind_of_base, parse
-from impasto.workflows.negative_style import NegativeStyleOptions
-from impasto.workflows.recipes import recipe_for
+from impasto.generation.negative_style import NegativeStyleOptions
+from impasto.registry.recipes import recipe_for
 
 
 class _Options(NegativeStyleOptions):
@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> int:
     from rich.console import Console
 
     from impasto.cli.console import show
-    from impasto.workflows.negative_style import negative_style
+    from impasto.generation.negative_style import negative_style
 
     with closing(negative_style(options)) as stream:
         show(Console(), stream, num_pictures=options.num_images)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 
 from impasto.cli.arguments import kind_of_base, parse
-from impasto.workflows.probe_options import ProbeOptions
-from impasto.workflows.recipes import guidance_for
+from impasto.probing.options import ProbeOptions
+from impasto.registry.recipes import guidance_for
 
 
 def run(arguments: list[str]) -> int:
@@ -17,7 +17,7 @@ def run(arguments: list[str]) -> int:
 
     from impasto.cli.console import show
     from impasto.core.events import Probed
-    from impasto.workflows.probe import probe
+    from impasto.probing.probe import probe
 
     console = Console()
     with closing(probe(options)) as stream:

@@ -9,8 +9,8 @@ from typing import Annotated
 import tyro
 
 from impasto.cli.arguments import kind_of_base, parse
-from impasto.workflows.generate_options import StylizeOptions
-from impasto.workflows.recipes import recipe_for
+from impasto.generation.options import StylizeOptions
+from impasto.registry.recipes import recipe_for
 
 
 class _Options(StylizeOptions):
@@ -25,7 +25,7 @@ def run(arguments: list[str]) -> int:
     from rich.console import Console
 
     from impasto.cli.console import show
-    from impasto.workflows.generate import stylize
+    from impasto.generation.text_to_image import stylize
 
     with closing(stylize(options)) as stream:
         show(Console(), stream, num_pictures=options.num_images)

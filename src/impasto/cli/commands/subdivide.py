@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from impasto.cli.arguments import parse
-from impasto.workflows.subdivide import SubdivideOptions
+from impasto.training.subdivide import SubdivideOptions
 
 
 class _Options(SubdivideOptions):
@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> int:
     from rich.console import Console
 
     from impasto.cli.console import show
-    from impasto.workflows.subdivide import subdivide
+    from impasto.training.subdivide import subdivide
 
     console = Console()
     with closing(subdivide(options)) as stream:

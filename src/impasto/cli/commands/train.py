@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import create_model
 
-from impasto.base.source import POCKET
 from impasto.cli.arguments import asked_for, kind_of_base, parse
 from impasto.core.config import Config
 from impasto.core.plugins import plugin_names
-from impasto.workflows.recipes import recipe_for
-from impasto.workflows.train_options import TrainOptions
+from impasto.models.source import POCKET
+from impasto.registry.recipes import recipe_for
+from impasto.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> int:
         print(f"usage: impasto train METHOD [options]\n\nmethods: {', '.join(methods)}")
         print(f"\nimpasto train {methods[-1]} --help     all options of a method")
         return 0
-    from impasto.workflows.choose_method import find_method, make_method
+    from impasto.registry.methods import find_method, make_method
 
     method_class = find_method(arguments[0])
     options, settings = _options(method_class, arguments[1:])
@@ -56,8 +56,8 @@ def _train(options: TrainOptions, method: Method) -> int:
 
     from impasto.cli.console import show
     from impasto.cli.interrupt import StopOnInterrupt
-    from impasto.workflows.processes import is_first_process
-    from impasto.workflows.train import train
+    from impasto.training.distributed import is_first_process
+    from impasto.training.train import train
 
     console = Console(quiet=not is_first_process())
     bundles: list[Path] = []
@@ -76,7 +76,7 @@ def _train(options: TrainOptions, method: Method) -> int:
 
 def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
     from impasto.data.captions import called_prompt, words_lead
-    from impasto.workflows.train_plan import concept_words
+    from impasto.training.plan import concept_words
 
     base = "" if options.base == POCKET else f"--base {options.base} "
     lead = words_lead(concept_words(method), captions=options.captions)

@@ -13,13 +13,13 @@ from impasto.cli.arguments import kind_of_base, parse, peek
 from impasto.core.config import read_toml
 from impasto.core.errors import ConfigError
 from impasto.core.plugins import plugin_names
-from impasto.workflows.recipes import recipe_for
-from impasto.workflows.transfer_options import DEFAULT_CONTROL, PLAIN, TransferOptions, num_pictures
-from impasto.workflows.transfer_presets import BALANCED, PRESETS, preset
+from impasto.generation.transfer_options import DEFAULT_CONTROL, PLAIN, TransferOptions, num_pictures
+from impasto.generation.transfer_presets import BALANCED, PRESETS, preset
+from impasto.registry.recipes import recipe_for
 
 if TYPE_CHECKING:
-    from impasto.base.control import Control
     from impasto.controls._protocol import Control as ControlClass
+    from impasto.models.control import Control
 
 
 class _Options(TransferOptions):
@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
     from rich.console import Console
 
     from impasto.cli.console import show
-    from impasto.workflows.transfer import transfer
+    from impasto.generation.transfer import transfer
 
     with closing(transfer(options, control)) as stream:
         show(Console(), stream, num_pictures=num_pictures(options))
@@ -62,8 +62,8 @@ def read_options(arguments: list[str]) -> tuple[TransferOptions, Control]:
         recipe = recipe | dict(preset(chosen or BALANCED, kind_of_base(arguments), mix))
         if _given(arguments, "guidance_scale") in {"1", "1.0"}:
             recipe.pop("negative_style", None)  # nothing steers without guidance
-    from impasto.base import control
-    from impasto.workflows.choose_control import find_control, make_control
+    from impasto.models import control
+    from impasto.registry.controls import find_control, make_control
 
     found = None if name == PLAIN else find_control(name)
     description = TransferOptions.__doc__ or ""

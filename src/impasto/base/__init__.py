@@ -1,1 +1,0 @@
-"""Layer 2: what a base model is for everyone above."""

@@ -1,0 +1,51 @@
+"""How long a comparison may take: one forward pass is timed, and training and drawing are so many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from impasto.comparison.config import Recipe
+from impasto.comparison.entries import Row
+from impasto.comparison.plan import Plan
+from impasto.comparison.step_search import Found
+from impasto.comparison.trial import Cell
+from impasto.core.spoken import spoken_time
+from impasto.data.packs import pictures_of
+from impasto.training.plan import PASSES_OF_A_STEP, kinds_of
+
+
+def told_time(plan: Plan, found: Sequence[Found], pace: float) -> str:
+    """Return how long what is not done takes, in words.
+
+    Args:
+        plan: Of the comparison.
+        found: What is known of steps; of the others the longest training is expected.
+        pace: Seconds of a forward pass for one picture.
+    """
+    longest = plan.recipe.search.max_steps if plan.recipe.search else 0
+    steps = {each.row: each.best if each.is_over else longest for each in found}
+    rows = {(row.name, row.style.name): row for row in plan.rows}
+    cells = [(rows[cell.row, cell.style], cell) for cell in plan.cells(steps)]
+    for row, each in zip(plan.searched, found, strict=True):
+        left = () if each.is_over else plan.points(row)
+        cells += [(row, cell) for point in left for cell in point]
+    passes = sum(_passes(plan.recipe, row, cell) for row, cell in cells if not cell.file.is_file())
+    told = spoken_time(passes * pace / plan.options.workers)
+    return told if all(each.is_over for each in found) else told.replace("about", "at most")
+
+
+def _passes(recipe: Recipe, row: Row, cell: Cell) -> float:
+    """Return how many forward passes of one picture a cell costs."""
+    drawings = 1 + sum(scale != 1 for scale in cell.strengths)
+    prompts = recipe.num_prompts or len(pictures_of(cell.reference, "reference", "reference"))
+    branches = 2 if recipe.guidance_scale > 1 else 1
+    return PASSES_OF_A_STEP * _pictures_shown(row, cell) + drawings * prompts * recipe.steps * branches
+
+
+def _pictures_shown(row: Row, cell: Cell) -> int:
+    if not row.settled:
+        return 0
+    options = row.settled["training"]
+    streams = len(kinds_of(row.settled["pictures"])) + (options["aux"] == "generate")
+    pairs, accumulate = int(str(options["pairs"])), int(str(options["accumulate"]))
+    return int(str(cell.values.get("steps", options["steps"]))) * pairs * accumulate * streams

@@ -1,0 +1,1 @@
+"""From files of one tool to those of another."""

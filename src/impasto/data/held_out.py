@@ -1,0 +1,37 @@
+"""The held-back pictures of a pack: real drawings of subjects that the style was not learnt from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from impasto.data.captions import caption_of
+from impasto.data.images import read_picture
+from impasto.data.packs import Pack
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """One real drawing and the words that ask for the same.
+
+    Attributes:
+        name: Stem of its file.
+        caption: Subject and ground, without style words.
+        picture: The real drawing.
+    """
+
+    name: str
+    caption: str
+    picture: Image.Image
+
+
+def read_held_back(pack: Pack, *, demo_only: bool) -> list[HeldBack]:
+    """Return the held-back pictures of `pack`: those for demonstrations in their order, or all by name."""
+    folder = pack.folder / "held_back"
+    names = pack.demo if demo_only else sorted(path.stem for path in folder.glob("*.png"))
+    found = []
+    for name in names:
+        path = folder / f"{name}.png"
+        found.append(HeldBack(name, caption_of(path) or name, read_picture(path).image))
+    return found

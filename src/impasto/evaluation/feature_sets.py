@@ -1,0 +1,135 @@
+"""Features of a reference, and what they say of drawn pictures: what evaluate and compare share."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from impasto.core.events import Progress
+from impasto.core.plugins import plugin_names
+from impasto.evaluation.prompts import Prompts
+from impasto.features._protocol import Extractor, Places, Reader
+from impasto.metrics._protocol import Measurement, Sets
+
+FEWEST = 10
+"""Pictures of each set below which nothing is measured: errors could not be estimated either."""
+_CHUNK = 64
+_SEED = re.compile(r"-seed\d+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A picture and the name that pairs it with others of the same subject."""
+
+    name: str
+    image: Image.Image
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """An extractor with the features of the reference.
+
+    Attributes:
+        extractor: Of features.
+        names: Of the reference's pictures.
+        real: Their features.
+        real_places: The same place by place, where the extractor knows places.
+        training: Features of the pictures that the style was learnt from, or None.
+    """
+
+    extractor: Extractor
+    names: tuple[str, ...]
+    real: Float[Tensor, "real dim"]
+    real_places: Float[Tensor, "real places channels"] | None
+    training: Float[Tensor, "training dim"] | None
+
+    def sets(self, drawn: Float[Tensor, "drawn dim"], pictures: Sequence[Named], prompts: Prompts | None) -> Sets:
+        """Return what metrics want to know of drawn pictures.
+
+        Args:
+            drawn: Their features.
+            pictures: Themselves.
+            prompts: Their words, or None.
+        """
+        names = tuple(picture.name for picture in pictures)
+        words = styled = None
+        if prompts is not None and isinstance(self.extractor, Reader):
+            words = _text(self.extractor, prompts.bare)
+            styled = None if prompts.styled is None else _text(self.extractor, prompts.styled)
+        return Sets(
+            drawn=drawn,
+            prompts=names if prompts is None else prompts.bare,
+            real=self.real,
+            training=self.training,
+            words=words,
+            styled_words=styled,
+            pairs=pairs_by_name(names, self.names),
+            drawn_places=places_of(self.extractor, pictures),
+            real_places=self.real_places,
+            has_unit_length=self.extractor.has_unit_length,
+        )
+
+
+def features_of(extractor: Extractor, pictures: Sequence[Named], what: str, into: list[Tensor]) -> Iterator[Progress]:
+    """Append the features of the pictures to `into`, chunk by chunk."""
+    for first in range(0, len(pictures), _CHUNK):
+        chunk = pictures[first : first + _CHUNK]
+        into.append(extractor.extract([picture.image for picture in chunk]))
+        yield Progress(what, first + len(chunk), len(pictures))
+
+
+def places_of(extractor: Extractor, pictures: Sequence[Named]) -> Tensor | None:
+    """Return features place by place, or None when the extractor knows no places."""
+    return extractor.places([picture.image for picture in pictures]) if isinstance(extractor, Places) else None
+
+
+def judge_of(extractor: Extractor, real: Sequence[Named], training: Sequence[Named]) -> Judge:
+    """Return the judge for a reference and the pictures that were learnt from, which may be none."""
+    features: list[Tensor] = []
+    learnt: list[Tensor] = []
+    list(features_of(extractor, real, "", features))
+    list(features_of(extractor, training, "", learnt))
+    names = tuple(picture.name for picture in real)
+    return Judge(
+        extractor, names, torch.cat(features), places_of(extractor, real), torch.cat(learnt) if learnt else None
+    )
+
+
+def measure_all(sets: Sets) -> list[Measurement]:
+    """Return what every metric says, in the order of their files' names."""
+    found: list[Measurement] = []
+    for name in plugin_names("impasto.metrics"):
+        module = import_module(f"impasto.metrics.{name}")
+        measure = cast(Callable[[Sets], Iterator[Measurement]] | None, getattr(module, "measure", None))
+        if measure is not None:
+            found += measure(sets)
+    return found
+
+
+def as_json(measurement: Measurement) -> dict[str, object]:
+    """Return a measurement for a file; an error that cannot be estimated is null, JSON has no infinity."""
+    error = measurement.standard_error
+    return dataclasses.asdict(measurement) | {"standard_error": error if math.isfinite(error) else None}
+
+
+def pairs_by_name(drawn: Sequence[str], real: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Return (drawn, real) of pictures with one name; "-seed7" at the end of a drawn one's name does not count."""
+    rows = {name: index for index, name in enumerate(real)}
+    stems = [name if name in rows else _SEED.sub("", name) for name in drawn]
+    return tuple((index, rows[stem]) for index, stem in enumerate(stems) if stem in rows)
+
+
+def _text(reader: Reader, words: Sequence[str]) -> Float[Tensor, "pictures dim"]:
+    unique = list(dict.fromkeys(words))
+    features = reader.text(unique)
+    return features[[unique.index(each) for each in words]]

@@ -1,0 +1,33 @@
+"""Options of `impasto evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from impasto.core.config import Config
+from impasto.models.source import POCKET
+
+
+class EvaluateOptions(Config):
+    """Measure drawn pictures: against real ones of the same hand, against their words, against what was learnt from."""
+
+    images: Path
+    """Folder of drawn pictures, PNG only."""
+    reference: str
+    """Folder of real pictures of the style that no training saw, PNG only; or pack:NAME: its held-back ones."""
+    training: str | None = None
+    """Folder of the pictures that the style was learnt from, or pack:NAME: measures copying."""
+    prompts: Path | None = None
+    """CSV with columns name and prompt, or TXT with a prompt a line; by default what lies beside pictures."""
+    style_words: str = ""
+    """What the prompts say for the style: they are measured with and without these words."""
+    features: str = POCKET
+    """pocket, clip:NAME, dino:NAME, csd:FILE, inception:FILE, open_clip:MODEL@FILE."""
+    resize: int | None = Field(default=None, ge=16, le=4096)
+    """Bring all pictures to their middle square with this side first; without it, all must have one size."""
+    out: Path | None = None
+    """JSON file to write the numbers to."""
+    device: str = "cpu"
+    """auto, cpu, cuda, cuda:1 or mps."""

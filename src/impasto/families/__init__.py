@@ -1,1 +1,0 @@
-"""Layer 5: one file a family of base models."""

@@ -1,0 +1,59 @@
+"""Words for pocket's subjects as its towers know them, for telling zero-shot what a picture shows.
+
+The towers learnt from whole captions, "a fox on a green background, twemoji style", and say little about "a fox" alone.
+So each subject stands for the mean over all hands of its captions on the ground that the picture has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from impasto.features._protocol import Scorer
+from impasto.metrics.content_leak import found_subjects
+from impasto.metrics.named_colour import ground_of
+from impasto.probing.prompt_pairs import POCKET
+
+SUBJECTS = POCKET.words["subject"]
+
+
+def subject_features(scorer: Scorer, ground: str) -> Float[Tensor, "subjects dim"]:
+    """Return a unit-length feature for each of `SUBJECTS` on a ground, whatever the hand."""
+    captions = [
+        f"{with_article(subject)} on {with_article(ground)} background, {hand} style"
+        for hand in POCKET.words["style"]
+        for subject in SUBJECTS
+    ]
+    by_hand = torch.stack(torch.split(scorer.text(captions), len(SUBJECTS)))
+    return normalize(by_hand.mean(dim=0), dim=-1)
+
+
+class SubjectJudge:
+    """Tells which of `SUBJECTS` pictures show; features of words are computed once for each ground."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._words: dict[str, Float[Tensor, "subjects dim"]] = {}
+
+    def words(self, ground: str) -> Float[Tensor, "subjects dim"]:
+        """Return `subject_features` on a ground."""
+        if ground not in self._words:
+            self._words[ground] = subject_features(self._scorer, ground)
+        return self._words[ground]
+
+    def found(self, pictures: Sequence[Image.Image]) -> list[int]:
+        """Return the place in `SUBJECTS` of what each picture shows."""
+        features = self._scorer.extract(pictures)
+        grounds = [ground_of(picture) for picture in pictures]
+        rows = [found_subjects(row[None], self.words(ground)) for row, ground in zip(features, grounds, strict=True)]
+        return [int(each) for each in torch.cat(rows)] if rows else []
+
+
+def with_article(words: str) -> str:
+    """Return "a fox", "an owl"."""
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"

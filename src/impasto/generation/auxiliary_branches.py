@@ -1,0 +1,109 @@
+"""What runs beside the pictures of a batch: teachers, and a reference that was inverted."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from impasto.data.images import to_tensor
+from impasto.diffusion.branches import REFERENCE, TEACHER, companion_branch
+from impasto.diffusion.guidance import Guidance
+from impasto.diffusion.inversion import invert
+from impasto.diffusion.sampling import Companion, Recorded
+from impasto.models.conditioning import Conditioning, Geometry
+from impasto.models.latent_diffusion import LatentDiffusion
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture whose style others are to share.
+
+    Attributes:
+        picture: Of the size that is drawn.
+        prompt: What it shows, with its style: "a lighthouse, oil painting".
+    """
+
+    picture: Image.Image
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accompanied:
+    """Companions of a batch, and what their branches are told.
+
+    Attributes:
+        runs: For the loop, by name.
+        words: Encoded prompts of their branches.
+        rows: For each companion, which of its rows belongs to each picture.
+    """
+
+    runs: Mapping[str, Companion | Recorded]
+    words: Mapping[str, Conditioning]
+    rows: Mapping[str, Sequence[int]]
+
+
+def teachers(
+    keys: Sequence[Hashable],
+    latents: Float[Tensor, "batch c h w"],
+    rngs: Sequence[torch.Generator],
+    words: Mapping[str, Conditioning],
+    guidance: Guidance,
+    until: float,
+) -> Accompanied:
+    """Return one teacher for all pictures with the same key; it begins where they begin.
+
+    Args:
+        keys: What makes two pictures the same but for their style: words, seed, start.
+        latents: Where each picture begins.
+        rngs: Of each picture.
+        words: Encoded prompts by branch.
+        guidance: Of the pictures.
+        until: For which part of the run the teachers stay.
+    """
+    firsts = list(dict.fromkeys(keys.index(key) for key in keys))
+    plain = guidance.plain()
+    twins = [_twin(rngs[first]) for first in firsts]
+    run = Companion(latents[torch.tensor(firsts, device=latents.device)], plain, twins, until)
+    told = {companion_branch(TEACHER, branch): words[branch].rows(firsts) for branch in plain.branches()}
+    return Accompanied({TEACHER: run}, told, {TEACHER: [firsts.index(keys.index(key)) for key in keys]})
+
+
+def _twin(rng: torch.Generator) -> torch.Generator:
+    """Return a generator that will draw the same numbers."""
+    twin = torch.Generator(rng.device)
+    twin.set_state(rng.get_state())
+    return twin
+
+
+def inverted(
+    base: LatentDiffusion, picture: Image.Image, words: Conditioning, timesteps: Tensor, geometry: Geometry
+) -> Float[Tensor, "steps 1 c h w"]:
+    """Return the latents of a picture that shows `words` at every timestep, by DDIM inversion without guidance."""
+    mean, _ = base.encode_images(to_tensor(picture)[None])
+
+    def predict(x_t: Tensor, timestep: float) -> Tensor:
+        at = torch.full((1,), timestep, device=x_t.device)
+        return base.predict(x_t, at.long() if timestep.is_integer() else at, words, [geometry])
+
+    return invert(mean.to(base.dtype), timesteps, base.schedule, base.prediction, predict)
+
+
+def recorded(
+    inputs: Float[Tensor, "steps 1 c h w"], told: Mapping[str, Conditioning], guidance: Guidance, pictures: int
+) -> Accompanied:
+    """Return the reference as a companion of all `pictures`.
+
+    Args:
+        inputs: From `inverted`.
+        told: What its branches are told, one row each: what it shows, and nothing.
+        guidance: Of the pictures.
+        pictures: How many look at it.
+    """
+    plain = guidance.plain()
+    words = {companion_branch(REFERENCE, branch): told[branch] for branch in plain.branches()}
+    return Accompanied({REFERENCE: Recorded(inputs, plain)}, words, {REFERENCE: [0] * pictures})

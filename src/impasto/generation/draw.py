@@ -1,0 +1,220 @@
+"""Draw prompts with a base, whatever is attached to it: the core of generate, stylize, samples and the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from impasto.core.rng import generator, noise_for
+from impasto.data.images import to_image, to_tensor
+from impasto.diffusion.branches import TEXT, UNCONDITIONAL
+from impasto.diffusion.guidance import Guidance
+from impasto.diffusion.sampling import Start, begin, denoise
+from impasto.generation.auxiliary_branches import Accompanied, Reference, inverted, recorded, teachers
+from impasto.generation.denoiser import Beside, Forward, Hook
+from impasto.generation.previews import Preview, Previews
+from impasto.generation.prompts import Words
+from impasto.generation.validation import check_draw
+from impasto.models.conditioning import Conditioning, Geometry
+from impasto.models.control import Control
+from impasto.models.controlled import controlled
+from impasto.models.image_tokens import ImageTokens
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.samplers import Sampler, new_scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One picture that is wanted.
+
+    Attributes:
+        prompt: The words.
+        seed: Fixes the picture, whatever else is in its batch.
+        start: A picture to start from (SDEdit), or None.
+        per_block: Other words for single blocks of the UNet, by the block's path.
+        images: Style pictures, one row of tokens each; several are shown together.
+        negative_images: What the unconditional branch is shown beside them: the adapter's null tokens, or those of a
+            picture to steer away from (style-based guidance of StyleStudio).
+    """
+
+    prompt: str
+    seed: int
+    start: Image.Image | None = None
+    per_block: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[ImageTokens, ...] = ()
+    negative_images: tuple[ImageTokens, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How pictures are drawn.
+
+    Attributes:
+        steps: Steps of the sampler.
+        guidance_scale: Classifier-free guidance.
+        height: In pixels.
+        width: In pixels.
+        negative_prompt: What to steer away from.
+        strength: With a start picture: how much of it is redrawn, from 0 (nothing) to 1 (all).
+        sampler: Which one.
+        batch: Pictures drawn at once; changes speed and memory, not the pictures. Teachers and references come on top.
+        style_guidance_scale: A guidance scale of its own for style pictures; None for that of the words.
+    """
+
+    steps: int
+    guidance_scale: float
+    height: int
+    width: int
+    negative_prompt: str | None = None
+    strength: float = 1.0
+    sampler: Sampler = "dpm++"
+    batch: int = 4
+    style_guidance_scale: float | None = None
+
+    def guidance(self) -> Guidance:
+        """Return which branches are computed and how they are joined."""
+        return Guidance(self.guidance_scale, self.style_guidance_scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Guides:
+    """What decides a drawing beside words and look.
+
+    Attributes:
+        control: Decides attention; without one, style pictures join the words as a weighted sum.
+        reference: For controls that look at a reference: this picture instead of the first that is drawn.
+        hook: A ControlNet.
+    """
+
+    control: Control | None = None
+    reference: Reference | None = None
+    hook: Hook | None = None
+
+
+def draw(
+    base: LatentDiffusion,
+    requests: Sequence[Request],
+    look: Look,
+    control: Control | None = None,
+    *,
+    reference: Reference | None = None,
+    hook: Hook | None = None,
+) -> Iterator[tuple[Request, Image.Image]]:
+    """Yield (request, picture), in order.
+
+    Args:
+        base: Left as it was between any two pictures. What is attached to it stays until the last: words are encoded
+            once.
+        requests: What is wanted.
+        look: How.
+        control: See `Guides`, as for what follows.
+        reference: An own one for controls that look at one.
+        hook: A ControlNet.
+
+    Raises:
+        ConfigError: Request, look and control do not go together; told before anything is drawn.
+    """
+    for shown in draw_with_previews(base, requests, look, Guides(control, reference, hook)):
+        if not isinstance(shown, Preview):
+            yield shown
+
+
+def draw_with_previews(
+    base: LatentDiffusion,
+    requests: Sequence[Request],
+    look: Look,
+    guides: Guides,
+    previews: Previews | None = None,
+) -> Generator[tuple[Request, Image.Image] | Preview]:
+    """Yield what `draw` yields and, before the pictures of a batch, previews of them.
+
+    While a caller holds a preview, what the batch needs is installed in the base: close the generator when leaving
+    early.
+    """
+    control, reference = guides.control, guides.reference
+    check_draw(base, requests, look, control, reference)
+    drawing = _Drawing(base, look, guides, previews)
+    shares_first = control is not None and control.needs_reference and reference is None
+    leading = list(requests[:1]) if shares_first else []
+    width = max(look.batch - len(leading), 1)
+    for first in range(len(leading), len(requests), width):
+        chunk = [*leading, *requests[first : first + width]]
+        pictures = yield from drawing.batch(chunk)
+        pairs = list(zip(chunk, pictures, strict=True))
+        yield from pairs if first == len(leading) else pairs[len(leading) :]
+
+
+class _Drawing:
+    """How the batches of one call are drawn."""
+
+    def __init__(self, base: LatentDiffusion, look: Look, guides: Guides, previews: Previews | None) -> None:
+        self._base, self._look, self._previews = base, look, previews
+        self._control, self._reference, self._hook = guides.control, guides.reference, guides.hook
+        self._words = Words(base, look.negative_prompt)
+        self._geometry = Geometry.whole(look.height, look.width)
+        self._inverted = None if self._reference is None else self._invert(self._reference)
+
+    @torch.no_grad()
+    def _invert(self, reference: Reference) -> Tensor:
+        base, look = self._base, self._look
+        scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
+        scheduler.set_timesteps(look.steps, device=base.device)
+        words = self._words.prompt(reference.prompt)
+        return inverted(base, reference.picture, words, scheduler.timesteps, self._geometry)
+
+    @torch.no_grad()
+    def batch(self, requests: Sequence[Request]) -> Generator[Preview, None, list[Image.Image]]:
+        """Yield previews; returns the pictures of `requests`, drawn at once."""
+        base, look, guidance = self._base, self._look, self._look.guidance()
+        rngs = [generator(request.seed) for request in requests]
+        noise = noise_for(rngs, base.latent_shape(look.height, look.width)).to(base.device, base.dtype)
+        scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
+        start = begin(scheduler, look.steps, noise, _start_latents(base, requests), look.strength)
+        words = self._words.branches(requests)
+        beside = self._accompany(requests, start, rngs, words)
+        images = {TEXT: [each.images for each in requests], UNCONDITIONAL: [each.negative_images for each in requests]}
+        told = Beside(words | dict(beside.words), images, beside.rows, self._hook)
+        has_images = any(each.images or each.negative_images for each in requests)
+        is_controlled = self._control is not None or self._hook is not None or has_images
+        forward = Forward(base, told, self._geometry, is_controlled=is_controlled)
+        latents = start.latents
+        with controlled(base, self._control or Control()) if is_controlled else nullcontext():
+            for denoised in denoise(scheduler, forward, start, guidance=guidance, rngs=rngs, companions=beside.runs):
+                latents = denoised.latents
+                if self._previews is not None:
+                    yield from self._previews.of(base, requests, denoised)
+        return [to_image(picture) for picture in base.decode(latents)]
+
+    def _accompany(
+        self,
+        requests: Sequence[Request],
+        start: Start,
+        rngs: Sequence[torch.Generator],
+        words: Mapping[str, Conditioning],
+    ) -> Accompanied:
+        guidance, control = self._look.guidance(), self._control
+        if control is not None and control.teacher:
+            keys = [_but_for_style(request) for request in requests]
+            return teachers(keys, start.latents, rngs, words, guidance, control.teacher)
+        if self._reference is not None and self._inverted is not None:
+            told = {TEXT: self._words.prompt(self._reference.prompt), UNCONDITIONAL: self._words.nothing()}
+            inputs = self._inverted[-len(start.timesteps) :]  # a start picture skips the first ones
+            return recorded(inputs, told, guidance, len(requests))
+        return Accompanied({}, {}, {})
+
+
+def _but_for_style(request: Request) -> Hashable:
+    return request.prompt, request.seed, id(request.start), tuple(sorted(request.per_block.items()))
+
+
+def _start_latents(base: LatentDiffusion, requests: Sequence[Request]) -> Tensor | None:
+    starts = [request.start for request in requests if request.start is not None]
+    if not starts:
+        return None
+    mean, _ = base.encode_images(torch.stack([to_tensor(start) for start in starts]))
+    return mean.to(base.dtype)

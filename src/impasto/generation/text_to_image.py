@@ -1,0 +1,205 @@
+"""Draw pictures with styles attached, and write each with a sidecar that says how to get it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from impasto.core.errors import ConfigError
+from impasto.core.events import Event, Generated, Planned
+from impasto.core.files import is_file, staged, write_text
+from impasto.data.images import fit_square, read_picture
+from impasto.generation.draw import Guides, Look, Request, draw_with_previews
+from impasto.generation.options import DrawOptions, GenerateOptions, StyledOptions, StylizeOptions
+from impasto.generation.previews import Preview, PreviewFile, Previews
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import notes_on_precision, open_base
+from impasto.models.preview import latent_colours
+from impasto.style.attach import attached
+from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on, with_style_words
+from impasto.training.run_folder import library_versions
+
+
+def generate(options: GenerateOptions) -> Generator[Event]:
+    """Yield a plan, then one `Generated` for every picture."""
+    styles = load_styles(options.style)
+    base = open_base(options.base, device=options.device, precision=options.precision)
+    look = look_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
+    job = Job(options, base, fit_to(base, styles), look, tuple(notes_on(styles)))
+    yield from draw_job(job, _requests(options, job.styles, options.prompt, None))
+
+
+def stylize(options: StylizeOptions) -> Generator[Event]:
+    """Yield a plan, then one `Generated` for every picture: SDEdit, arXiv:2108.01073."""
+    styles = load_styles(options.style)
+    picture = read_picture(options.picture)
+    base = open_base(options.base, device=options.device, precision=options.precision)
+    if int(options.steps * options.strength) < 1:
+        raise ConfigError(
+            f"--strength {options.strength} of {options.steps} steps is none: use at least {1 / options.steps:.2f}"
+        )
+    start, _ = fit_square(picture.image, base.resolution)
+    look = look_of(options, base.resolution, base.resolution, options.strength)
+    job = Job(options, base, fit_to(base, styles), look, (*picture.notes, *notes_on(styles)))
+    yield from draw_job(job, _requests(options, job.styles, [options.prompt], start))
+
+
+@dataclass(frozen=True, slots=True)
+class Guided:
+    """What decides a drawing besides words and styles.
+
+    Attributes:
+        guides: Control, reference and ControlNet.
+        rows: What the plan says of it.
+        facts: What the sidecar of each picture says of it, in the order of the requests.
+    """
+
+    guides: Guides = Guides()  # noqa: RUF009 - frozen
+    rows: tuple[tuple[str, str], ...] = ()
+    facts: Sequence[Mapping[str, object]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Pictures to draw and to write.
+
+    Attributes:
+        options: Of the command.
+        base: Loaded.
+        styles: What is attached, fitted to the base.
+        look: How pictures are drawn.
+        notes: What the plan tells the user.
+        finish: Changes every picture before it is written, or None.
+        guided: Control, reference and ControlNet.
+    """
+
+    options: DrawOptions
+    base: LatentDiffusion
+    styles: Sequence[NamedStyle]
+    look: Look
+    notes: tuple[str, ...] = ()
+    finish: Callable[[Image.Image], Image.Image] | None = None
+    guided: Guided = Guided()
+
+
+def look_of(options: DrawOptions, height: int, width: int, strength: float) -> Look:
+    """Return how to draw, from options and what the command decides."""
+    return Look(
+        steps=options.steps,
+        guidance_scale=options.guidance_scale,
+        height=height,
+        width=width,
+        negative_prompt=options.negative_prompt,
+        strength=strength,
+        sampler=options.sampler,
+        batch=options.batch,
+    )
+
+
+def seeds_of(options: DrawOptions) -> range:
+    """Return the seeds of a prompt's pictures."""
+    return range(options.seed, options.seed + options.num_images)
+
+
+def _requests(
+    options: StyledOptions, styles: Sequence[NamedStyle], prompts: Sequence[str], start: Image.Image | None
+) -> list[Request]:
+    styled = (
+        prompts
+        if options.raw_prompt
+        else [with_style_words(prompt, styles, decompose=options.decompose) for prompt in prompts]
+    )
+    return [Request(prompt, seed, start) for prompt in styled for seed in seeds_of(options)]
+
+
+def draw_job(job: Job, requests: Sequence[Request]) -> Generator[Event]:
+    """Yield the plan, then one `Generated` for every picture that was written, with `Previewed` before where asked."""
+    job.base.latent_shape(job.look.height, job.look.width)
+    targets, every = _targets(job.options.out, requests), job.options.preview_every
+    preview_file = PreviewFile(targets)
+    if every:
+        preview_file.check(every, job.look)
+    yield _plan(job, requests)
+    if job.options.dry_run:
+        return
+    previews = Previews(every, latent_colours(job.base)) if every else None
+    with attached(job.base, [(named.style, named.scale) for named in job.styles]), preview_file:
+        drawn = draw_with_previews(job.base, requests, job.look, job.guided.guides, previews)
+        yield from _written(job, drawn, targets, preview_file)
+
+
+def _written(
+    job: Job,
+    drawn: Generator[tuple[Request, Image.Image] | Preview],
+    targets: Sequence[Path],
+    preview_file: PreviewFile,
+) -> Generator[Event]:
+    """Write what is drawn, each picture with its sidecar; closes `drawn`."""
+    identities = [named.identity() for named in job.styles]
+    places = zip(targets, job.guided.facts or [{}] * len(targets), strict=True)
+    with closing(drawn):
+        for shown in drawn:
+            if isinstance(shown, Preview):
+                yield preview_file.write(shown)
+                continue
+            (request, image), (target, more) = shown, next(places)
+            finished = job.finish(image) if job.finish else image
+            with staged(target) as staging:
+                finished.save(staging, format="PNG")
+            told = _sidecar(job, request, identities) | dict(more)
+            write_text(target.with_suffix(".json"), json.dumps(told, indent=2) + "\n")
+            yield Generated(target, request.prompt, request.seed)
+
+
+def _targets(out: Path, requests: Sequence[Request]) -> list[Path]:
+    """Return a new file for every picture; nothing that exists is overwritten, save a single file named by the user."""
+    if out.suffix.lower() == ".png":
+        if len(requests) > 1:
+            raise ConfigError(f"--out {out} is one file, but {len(requests)} pictures are asked for: name a folder")
+        return [out]
+    if is_file(out):
+        raise ConfigError(f"--out {out} is a file that does not end in .png: name a folder or a .png file")
+    taken = [int(path.stem.split("-")[0]) for path in out.glob("*-*.png") if path.stem.split("-")[0].isdigit()]
+    first = max(taken, default=-1) + 1
+    return [out / f"{first + index:04d}-seed{request.seed}.png" for index, request in enumerate(requests)]
+
+
+def _plan(job: Job, requests: Sequence[Request]) -> Planned:
+    look = job.look
+    prompts = list(dict.fromkeys(request.prompt for request in requests))
+    rows = [("base", job.options.base)]
+    rows += [("style", f"{named.label()} x {named.scale:g}") for named in job.styles]
+    rows += job.guided.rows
+    rows += [("prompt", prompt) for prompt in prompts[:6]]
+    if len(prompts) > 6:
+        rows.append(("prompt", f"... and {len(prompts) - 6} more"))
+    rows += [(f"in {block}", words) for block, words in requests[0].per_block.items()]
+    rows.append(("pictures", f"{len(requests)} of {look.width}x{look.height}, {look.steps} steps of {look.sampler}"))
+    if look.strength < 1:
+        rows.append(("strength", f"{look.strength:g}"))
+    rows.append(("writes", str(job.options.out)))
+    return Planned(tuple(rows), (*job.notes, *notes_on_precision(job.options.precision, job.base.device)))
+
+
+def _sidecar(job: Job, request: Request, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:
+    look = job.look
+    blocks = {"prompts_of_blocks": dict(request.per_block)} if request.per_block else {}
+    return blocks | {
+        "prompt": request.prompt,
+        "negative_prompt": look.negative_prompt,
+        "seed": request.seed,
+        "base": Path(job.options.base).name if Path(job.options.base).exists() else job.options.base,
+        "styles": list(styles),
+        "steps": look.steps,
+        "guidance_scale": look.guidance_scale,
+        "sampler": look.sampler,
+        "height": look.height,
+        "width": look.width,
+        "strength": look.strength,
+        "versions": library_versions(),
+    }

@@ -1,0 +1,262 @@
+"""Draw what the words say in the style of reference pictures: adapter, control and styles together, nothing learnt."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from PIL import Image, ImageOps
+
+from impasto.controls.style_studio import Control as StyleStudio
+from impasto.core.config import Config
+from impasto.core.errors import ConfigError
+from impasto.core.events import Event, Generated
+from impasto.core.files import staged
+from impasto.data.edges import CANNY
+from impasto.data.images import Picture, read_picture
+from impasto.generation.auxiliary_branches import Reference
+from impasto.generation.canny_controlnet import Edges, follow, named_controlnet
+from impasto.generation.draw import Guides, Look, Request
+from impasto.generation.text_to_image import Guided, Job, draw_job, look_of, seeds_of
+from impasto.generation.transfer_options import (
+    DEFAULT_CONDITIONING,
+    DEFAULT_STRENGTH,
+    TransferOptions,
+    check_shares,
+    check_transfer,
+    is_sheet,
+    read_references,
+)
+from impasto.generation.transfer_references import ReadReference, ReferenceStyle, open_adapter, read_all, read_masks
+from impasto.image_prompts.image_prompt import ImagePromptAdapter
+from impasto.models.control import Control
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
+from impasto.models.source import find_base
+from impasto.reporting.grids import labelled_grid
+from impasto.style.attach import attached
+from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on, with_style_words
+
+_CELL, _LABEL = 256, 14
+
+
+def transfer(options: TransferOptions, control: Control) -> Generator[Event]:
+    """Yield a plan, then one `Generated` for every picture; for a folder of references, its sheet is the last.
+
+    Args:
+        options: What to draw, in whose style.
+        control: How the style joins the words; `Control()` of `base.control` is the plain weighted sum.
+
+    Raises:
+        ConfigError: Options, adapter, encoder and base do not go together.
+        DataError: A reference, a mask or the start picture cannot be used.
+    """
+    groups = read_all(read_references(options))
+    check_transfer(options, control.name, len(groups[0]))
+    check_shares(options, _adain(control), [each.weight for each in groups[0]])
+    styles = load_styles(options.style)
+    start = None if options.start is None else read_picture(options.start)
+    base = open_base(options.base, device=options.device, precision=options.precision)
+    look = _look(options, base)
+    fitted = fit_to(base, styles)
+    begin = None if start is None else _covering(start.image, look)
+    if control.needs_reference:
+        job, requests = _aligned(options, control, base, (look, fitted), groups[0][0])
+    else:
+        job, requests = _prompted(options, control, base, (look, fitted), groups)
+    if options.structure is not None:
+        job = _along(read_picture(options.structure), options, job)
+    if start is not None and begin is not None:
+        requests = [replace(request, start=begin) for request in requests]
+        job = replace(job, notes=(*job.notes, *_notes_on_start(start, look)))
+    written: list[Path] = []
+    for event in draw_job(job, requests):
+        yield event
+        if isinstance(event, Generated):
+            written.append(event.path)
+    if written and is_sheet(options):
+        yield Generated(_write_sheet(groups, options.prompt, written), requests[0].prompt, options.seed)
+
+
+def _look(options: TransferOptions, base: LatentDiffusion) -> Look:
+    strength = 1.0 if options.start is None else options.strength or DEFAULT_STRENGTH
+    if int(options.steps * strength) < 1:
+        raise ConfigError(
+            f"--strength {strength} of {options.steps} steps is none: use at least {1 / options.steps:.2f}"
+        )
+    made = look_of(options, options.height or base.resolution, options.width or base.resolution, strength)
+    base.latent_shape(made.height, made.width)
+    return replace(made, style_guidance_scale=options.style_guidance_scale)
+
+
+def _adain(control: Control) -> float:
+    """Return the share of the words' statistics that `control` replaces by the style's."""
+    return control.settings.strength if isinstance(control, StyleStudio) and control.settings.mix == "adain" else 0.0
+
+
+def _covering(image: Image.Image, look: Look) -> Image.Image:
+    """Return the middle of the picture at the size that is drawn, unstretched."""
+    return ImageOps.fit(image, (look.width, look.height), Image.Resampling.LANCZOS)
+
+
+def _cut_note(picture: Picture, look: Look) -> tuple[str, ...]:
+    is_cut = picture.image.width * look.height != picture.image.height * look.width
+    return ("cut to its middle",) if is_cut else ()
+
+
+def _along(picture: Picture, options: TransferOptions, job: Job) -> Job:
+    """Return the job with a ControlNet that follows the edges of `picture`."""
+    source = find_base(options.base)
+    scale = options.conditioning_scale or DEFAULT_CONDITIONING
+    edges = Edges(named_controlnet(options.controlnet, options.base, source), scale, options.edges or CANNY)
+    followed = follow(edges, _covering(picture.image, job.look), job.base, source, str(picture.path))
+    guided = Guided(
+        replace(job.guided.guides, hook=followed.hook),
+        (*job.guided.rows, ("structure", str(picture.path)), *followed.rows),
+        [{**facts, "structure": picture.path.name, **followed.facts} for facts in job.guided.facts],
+    )
+    notes = tuple(f"structure: {note}" for note in (*picture.notes, *_cut_note(picture, job.look)))
+    return replace(job, guided=guided, notes=(*job.notes, *notes))
+
+
+def _notes_on_start(start: Picture, look: Look) -> tuple[str, ...]:
+    return tuple(f"start: {note}" for note in (*start.notes, *_cut_note(start, look)))
+
+
+Drawn: TypeAlias = tuple[Look, list[NamedStyle]]
+
+
+def _aligned(
+    options: TransferOptions, control: Control, base: LatentDiffusion, drawn: Drawn, reference: ReadReference
+) -> tuple[Job, list[Request]]:
+    """Return what is drawn beside a reference that the pictures look at by themselves, without an adapter."""
+    look, styles = drawn
+    requests = [Request(prompt, seed) for prompt in _prompts(options, styles) for seed in seeds_of(options)]
+    picture = reference.picture
+    notes = (*picture.notes, *_cut_note(picture, look))
+    rows = (("reference", str(picture.path)), *_start_rows(options), *_control_rows(control))
+    facts: dict[str, object] = {"references": [reference.identity()], "reference_prompt": options.reference_prompt}
+    facts |= _control_facts(control) | _start_facts(options)
+    shown = Reference(_covering(picture.image, look), options.reference_prompt)
+    guided = Guided(Guides(control, shown), rows, [facts] * len(requests))
+    told = (*(f"reference: {note}" for note in notes), *notes_on(styles))
+    return Job(options, base, styles, look, told, guided=guided), requests
+
+
+def _prompted(
+    options: TransferOptions,
+    control: Control,
+    base: LatentDiffusion,
+    drawn: Drawn,
+    groups: Sequence[Sequence[ReadReference]],
+) -> tuple[Job, list[Request]]:
+    """Return what is drawn with image prompts, each style at all prompts and seeds."""
+    look, styles = drawn
+    masks = read_masks(options, look.height, look.width)
+    adapter, path = open_adapter(options, base)
+    shown = [ReferenceStyle(base, adapter, group, masks, options) for group in groups]
+    common = _control_facts(control) | _start_facts(options)
+    common |= {"adapter": path.name, "encoder": Path(adapter.encoder.name).name, "adapter_scale": options.adapter_scale}
+    common |= {"fit": options.fit, "join": options.join, "masks": [mask.name for mask in options.mask]}
+    common |= {
+        "without": options.without,
+        "negative_style": Path(options.negative_style).name,
+        "style_guidance_scale": look.style_guidance_scale,
+    }
+    told = [common | {"references": [each.identity() for each in group]} for group in groups]
+    requests, facts = [], []
+    words_matter = adapter.contents.gates is not None  # and a style may have changed who reads them
+    with attached(base, [(s.style, s.scale) for s in styles]) if words_matter else nullcontext():
+        for prompt in _prompts(options, styles):
+            for style, more in zip(shown, told, strict=True):
+                each = style.shown(prompt)
+                for seed in seeds_of(options):
+                    requests.append(Request(prompt, seed, images=each.images, negative_images=each.negative))
+                    facts.append(more)
+    rows = (*_reference_rows(options, groups), *_adapter_rows(options, adapter, path))
+    rows = (*rows, *_start_rows(options), *_control_rows(control))
+    notes = [note for group in groups for each in group for note in each.picture.notes]
+    notes += dict.fromkeys(note for group in groups for note in adapter.plan([each.picture.image for each in group]))
+    if adapter.contents.gates is not None and control.name == "style_studio":
+        notes.append("StyleCrafter was published with the teacher alone: --mix sum is closer to it")
+    guided = Guided(Guides(control), rows, facts)
+    return Job(options, base, styles, look, (*notes, *notes_on(styles)), guided=guided), requests
+
+
+def _prompts(options: TransferOptions, styles: Sequence[NamedStyle]) -> list[str]:
+    if options.raw_prompt:
+        return list(options.prompt)
+    return [with_style_words(prompt, styles, decompose=options.decompose) for prompt in options.prompt]
+
+
+def _settings(control: Control) -> dict[str, object]:
+    """Return the settings of a control by the names of their flags."""
+    settings: Config | None = getattr(control, "settings", None)
+    values = {} if settings is None else settings.model_dump()
+    return {control.flags.get(name, name): value for name, value in values.items()}
+
+
+def _control_facts(control: Control) -> dict[str, object]:
+    return {"control": control.name, "control_settings": _settings(control)}
+
+
+def _start_facts(options: TransferOptions) -> dict[str, object]:
+    return {} if options.start is None else {"start": options.start.name}
+
+
+def _start_rows(options: TransferOptions) -> tuple[tuple[str, str], ...]:
+    return () if options.start is None else (("start", str(options.start)),)
+
+
+def _control_rows(control: Control) -> tuple[tuple[str, str], ...]:
+    settings = ", ".join(f"{name} {_spelled(value)}" for name, value in _settings(control).items())
+    return (("control", f"{control.name}: {settings}" if settings else control.name),)
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, tuple):
+        return (" to " if isinstance(value[0], float) else "+").join(map(_spelled, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _reference_rows(options: TransferOptions, groups: Sequence[Sequence[ReadReference]]) -> tuple[tuple[str, str], ...]:
+    if is_sheet(options):
+        return (("references", f"{len(groups)} in {options.reference[0]}, a style each, seed {options.seed}"),)
+    masks = [f", where {mask} is white" for mask in options.mask] or [""] * len(groups[0])
+    return tuple(
+        ("reference", f"{each.picture.path}{'' if each.weight is None else f' x {each.weight:g}'}{mask}")
+        for each, mask in zip(groups[0], masks, strict=True)
+    )
+
+
+def _adapter_rows(options: TransferOptions, adapter: ImagePromptAdapter, path: Path) -> tuple[tuple[str, str], ...]:
+    rows: Mapping[str, str] = {
+        "adapter": f"{adapter.contents.title}, {path} x {options.adapter_scale:g}",
+        "encoder": adapter.encoder.name,
+        "without": options.without,
+        "negative": options.negative_style,
+    }
+    return tuple((what, value) for what, value in rows.items() if value)
+
+
+def _write_sheet(groups: Sequence[Sequence[ReadReference]], prompts: Sequence[str], written: Sequence[Path]) -> Path:
+    """Write a sheet beside the pictures: references above, a row for each prompt, all of one seed."""
+    pictures = [read_picture(path).image for path in written]
+    side = min(_CELL, pictures[0].width)
+
+    def cell(image: Image.Image) -> Image.Image:
+        return ImageOps.pad(image, (side, side), Image.Resampling.LANCZOS, color=(250, 247, 242))
+
+    columns = len(groups)
+    rows = [("reference", [cell(group[0].picture.image) for group in groups])]
+    for index, prompt in enumerate(prompts):
+        label = "\n".join(textwrap.wrap(prompt, _LABEL))
+        rows.append((label, [cell(image) for image in pictures[index * columns : (index + 1) * columns]]))
+    target = written[0].with_name(f"{written[0].stem.split('-')[0]}-sheet.png")
+    with staged(target) as staging:
+        labelled_grid(rows, columns=columns).save(staging, format="PNG")
+    return target

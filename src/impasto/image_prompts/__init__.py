@@ -1,0 +1,1 @@
+"""Adapters that show a base pictures beside words."""

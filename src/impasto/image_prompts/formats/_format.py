@@ -1,0 +1,59 @@
+"""What a format of image prompt adapters is, and what reading a file of it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from diffusers import UNet2DConditionModel
+from torch import nn
+
+from impasto.image_prompts.adapter_file import AdapterFile
+from impasto.image_prompts.style_gates import StyleGates
+
+Features: TypeAlias = Literal["embeds", "states"]
+"""What an adapter reads of a picture: the encoder's one projected embedding, or its penultimate states."""
+
+Null: TypeAlias = Literal["zero features", "zero picture", "none"]
+"""What the tokens of the unconditional branch are made from; with "none" it sees no picture at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """An adapter as it stands in a file.
+
+    Attributes:
+        title: Of its format.
+        projection: From features to tokens, (pictures, num_tokens, width).
+        features: What it reads.
+        feature_width: Width of the features.
+        null: What the unconditional branch is shown.
+        projections: Keys and values for the tokens, by site.
+        gates: What StyleCrafter has besides, or None.
+        notes: What of the file was left out.
+    """
+
+    title: str
+    projection: nn.Module
+    features: Features
+    feature_width: int
+    null: Null
+    projections: Mapping[str, tuple[nn.Linear, nn.Linear]]
+    gates: StyleGates | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFormat:
+    """A format.
+
+    Attributes:
+        title: As messages call it.
+        matches: Whether tensors of these names are such a file.
+        read: Reads it for a base's UNet, which is left alone. Raises `ConfigError` if it is damaged or does not fit.
+    """
+
+    title: str
+    matches: Callable[[Collection[str]], bool]
+    read: Callable[[AdapterFile, UNet2DConditionModel], Contents]

@@ -1,0 +1,1 @@
+"""What a base model is for everyone above."""

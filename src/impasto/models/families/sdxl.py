@@ -1,0 +1,63 @@
+"""SDXL, and pocket, which has its topology: two text encoders, pooled embedding, size conditioning.
+
+Paper: SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis, arXiv:2307.01952.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from diffusers import DiffusionPipeline, StableDiffusionXLPipeline
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from impasto.core.transfer import sent
+from impasto.models.block_prompts import block_prompts
+from impasto.models.conditioning import Conditioning, Geometry
+from impasto.models.control import Pass
+from impasto.models.latent_diffusion import LatentDiffusion, keywords_of
+from impasto.models.roles import SDXL_ROLES, Roles
+
+
+class Family(LatentDiffusion):
+    """An SDXL base."""
+
+    family: ClassVar[str] = "sdxl"
+    pipeline_class: ClassVar[type[DiffusionPipeline]] = StableDiffusionXLPipeline
+    family_roles: ClassVar[Roles] = SDXL_ROLES
+
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Return penultimate states of both text encoders side by side, and the second one's pooled embedding."""
+        states, _, pooled, _ = self.pipe.encode_prompt(
+            prompt=list(prompts), device=self.device, do_classifier_free_guidance=False
+        )
+        return Conditioning(states, pooled)
+
+    def encode_nothing(self, count: int, negative_prompt: str | None) -> Conditioning:
+        """Return zeros where the base was trained so, else the encoded empty (or negative) prompt."""
+        encoded = super().encode_nothing(count, negative_prompt)
+        is_zeroed = negative_prompt is None and self.pipe.config.force_zeros_for_empty_prompt
+        return encoded.zeros_like() if is_zeroed else encoded
+
+    def predict(
+        self,
+        x_t: Float[Tensor, "batch c h w"],
+        timesteps: Int[Tensor, " batch"],
+        conditioning: Conditioning,
+        geometry: Sequence[Geometry],
+        seen: Pass | None = None,
+    ) -> Float[Tensor, "batch c h w"]:
+        """Return the UNet's prediction."""
+        numbers = torch.tensor([each.time_ids() for each in geometry], dtype=conditioning.states.dtype)
+        time_ids = sent(numbers, x_t.device)
+        with block_prompts(self.unet, conditioning.per_block):
+            predicted: Tensor = self.unet(
+                x_t.to(self.dtype),
+                timesteps,
+                encoder_hidden_states=conditioning.states,
+                added_cond_kwargs={"text_embeds": conditioning.pooled, "time_ids": time_ids},
+                **keywords_of(seen),
+            ).sample
+        return predicted

@@ -1,0 +1,204 @@
+"""What all latent diffusion families share: a diffusers pipeline's parts behind the `BaseModel` seam."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
+
+from impasto.core.errors import ConfigError
+from impasto.diffusion.prediction import Prediction
+from impasto.diffusion.schedule import NoiseSchedule
+from impasto.models.conditioning import Conditioning, Geometry
+from impasto.models.control import Pass
+from impasto.models.fingerprint import Fingerprint, fingerprint_of
+from impasto.models.roles import Roles
+
+_TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
+
+
+class LatentDiffusion(ABC):
+    """A base model made of a diffusers pipeline's parts.
+
+    Attributes:
+        family: The family's name, as the file in `families/` is called.
+        recipe: Which measured settings fit: "pocket", or the family.
+        roles: Which blocks of the UNet play which role.
+        pipe: The pipeline whose parts are used; its own `__call__` is not.
+        schedule: ᾱ_t of training.
+        prediction: What the UNet predicts.
+        num_weights: Of UNet and text encoders.
+        resolution: Side of the pictures it was trained on, in pixels.
+    """
+
+    family: ClassVar[str]
+    pipeline_class: ClassVar[type[DiffusionPipeline]]
+    family_roles: ClassVar[Roles]
+
+    def __init__(self, pipe: DiffusionPipeline, recipe: str, roles: Roles | None = None) -> None:
+        self.pipe = pipe
+        self.recipe = recipe
+        self.roles = self.family_roles if roles is None else roles
+        self.prediction = _prediction_of(str(pipe.scheduler.config.prediction_type))
+        self.schedule = NoiseSchedule(DDPMScheduler.from_config(_training_config(pipe)).alphas_cumprod)
+        self.resolution = int(pipe.unet.config.sample_size) * self.factor
+        for module in self.networks().values():
+            module.eval().requires_grad_(False)
+        self.vae.eval().requires_grad_(False)
+        self.num_weights = sum(p.numel() for module in self.networks().values() for p in module.parameters())
+        self._fingerprint: Fingerprint | None = None
+
+    @property
+    def unet(self) -> UNet2DConditionModel:
+        """The denoiser."""
+        return self.pipe.unet
+
+    @property
+    def vae(self) -> AutoencoderKL:
+        """The autoencoder."""
+        return self.pipe.vae
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent, along a side."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        first: Tensor = next(iter(self.unet.parameters()))
+        return first.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the UNet's weights."""
+        first: Tensor = next(iter(self.unet.parameters()))
+        return first.dtype
+
+    def fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the untouched base; computed once, before anything is attached."""
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint_of(self.networks())
+        return self._fingerprint
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the UNet and the text encoders."""
+        names = ("unet", "text_encoder", "text_encoder_2")
+        return {name: module for name in names if (module := getattr(self.pipe, name, None)) is not None}
+
+    def tokenizers(self) -> dict[str, CLIPTokenizer]:
+        """Return the tokenizer of each text encoder, by the text encoder's name."""
+        return {name: getattr(self.pipe, _TOKENIZERS[name]) for name in self.networks() if name in _TOKENIZERS}
+
+    def set_tokenizer(self, text_encoder: str, tokenizer: CLIPTokenizer) -> None:
+        """Replace the tokenizer of one text encoder."""
+        setattr(self.pipe, _TOKENIZERS[text_encoder], tokenizer)
+
+    @torch.no_grad()
+    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of the latents, (batch, channels, height / factor, width / factor)."""
+        config = self.vae.config
+        vae_dtype = self._prepare_vae()
+        posterior = self.vae.encode(images.to(self.device, vae_dtype)).latent_dist
+        mean, std = posterior.mean.float(), posterior.std.float()
+        if getattr(config, "latents_mean", None) is not None:
+            shift, spread = (torch.tensor(v, device=self.device).view(1, -1, 1, 1) for v in self._latent_statistics())
+            return (mean - shift) * config.scaling_factor / spread, std * config.scaling_factor / spread
+        return mean * config.scaling_factor, std * config.scaling_factor
+
+    @torch.no_grad()
+    def decode(self, latents: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch 3 height width"]:
+        """Return pictures in [-1, 1], float32 on the CPU."""
+        config = self.vae.config
+        vae_dtype = self._prepare_vae()
+        latents = latents.to(vae_dtype)
+        if getattr(config, "latents_mean", None) is not None:
+            shift, spread = (
+                torch.tensor(v, device=self.device, dtype=vae_dtype).view(1, -1, 1, 1)
+                for v in self._latent_statistics()
+            )
+            latents = latents * spread / config.scaling_factor + shift
+        else:
+            latents = latents / config.scaling_factor
+        pictures: Tensor = self.vae.decode(latents).sample
+        return pictures.float().clamp(-1, 1).cpu()
+
+    def _prepare_vae(self) -> torch.dtype:
+        """Return the autoencoder's precision, float32 where half precision would overflow (SDXL's own)."""
+        dtype = torch.float32 if self.vae.config.force_upcast else self.dtype
+        if self.vae.dtype != dtype:
+            self.vae.to(dtype=dtype)
+        return dtype
+
+    def _latent_statistics(self) -> tuple[list[float], list[float]]:
+        return list(self.vae.config.latents_mean), list(self.vae.config.latents_std)
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """Return (channels, height, width) of the latents of a picture.
+
+        Raises:
+            ConfigError: A side does not fit the network.
+        """
+        step = self.factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
+        if height < step or width < step or height % self.factor or width % self.factor:
+            raise ConfigError(
+                f"picture size {height}x{width} does not fit this base: both sides must be multiples of {self.factor} "
+                f"and at least {step} pixels"
+            )
+        return int(self.unet.config.in_channels), height // self.factor, width // self.factor
+
+    @abstractmethod
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the encoded prompts; carries gradients when text encoders are learnt."""
+
+    def encode_nothing(self, count: int, negative_prompt: str | None) -> Conditioning:
+        """Return the unconditional branch's conditioning, `count` rows."""
+        return self.encode_prompts([negative_prompt or ""]).rows([0] * count)
+
+    @abstractmethod
+    def predict(
+        self,
+        x_t: Float[Tensor, "batch c h w"],
+        timesteps: Int[Tensor, " batch"],
+        conditioning: Conditioning,
+        geometry: Sequence[Geometry],
+        seen: Pass | None = None,
+    ) -> Float[Tensor, "batch c h w"]:
+        """Return the UNet's prediction; `seen` tells an installed control which row is which."""
+
+
+def keywords_of(seen: Pass | None) -> dict[str, object]:
+    """Return what the UNet's forward pass is told beside words and sizes; nothing when nobody looks."""
+    if seen is None:
+        return {}
+    keywords: dict[str, object] = {"cross_attention_kwargs": {"seen": seen}}
+    if seen.residuals is not None:
+        keywords["down_block_additional_residuals"] = seen.residuals.down
+        keywords["mid_block_additional_residual"] = seen.residuals.mid
+    return keywords
+
+
+def _prediction_of(name: str) -> Prediction:
+    try:
+        return Prediction(name)
+    except ValueError as error:
+        allowed = ", ".join(Prediction)
+        raise ConfigError(f"the base predicts {name!r}, which is not supported: needs one of {allowed}") from error
+
+
+def _training_config(pipe: DiffusionPipeline) -> dict[str, object]:
+    wanted = (
+        "beta_start",
+        "beta_end",
+        "beta_schedule",
+        "trained_betas",
+        "num_train_timesteps",
+        "rescale_betas_zero_snr",
+    )
+    return {name: pipe.scheduler.config[name] for name in wanted if name in pipe.scheduler.config}

@@ -1,0 +1,47 @@
+"""All that a method may know of a base model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from impasto.diffusion.prediction import Prediction
+from impasto.diffusion.schedule import NoiseSchedule
+from impasto.models.conditioning import Conditioning, Geometry
+
+
+class BaseModel(Protocol):
+    """A text-to-image latent diffusion model, borrowed: whoever changes it puts it back."""
+
+    @property
+    def family(self) -> str:
+        """Name of the family."""
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """ᾱ_t of training."""
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the network predicts."""
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return what can be learnt: "unet" and the text encoders, by diffusers' names."""
+
+    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of the latents of images in [-1, 1], scaled for the network."""
+
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the encoded prompts; carries gradients when text encoders are learnt."""
+
+    def predict(
+        self,
+        x_t: Float[Tensor, "batch c h w"],
+        timesteps: Int[Tensor, " batch"],
+        conditioning: Conditioning,
+        geometry: Sequence[Geometry],
+    ) -> Float[Tensor, "batch c h w"]:
+        """Return the network's prediction."""

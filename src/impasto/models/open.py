@@ -1,0 +1,73 @@
+"""From the name of a base to the loaded model."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Literal, TypeAlias, cast
+
+import torch
+
+from impasto.core.errors import ConfigError, ResourceError
+from impasto.core.plugins import load_plugin
+from impasto.core.precision import SLOW_IN_BFLOAT16, is_slow_in_bfloat16
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.loading import load_pipeline
+from impasto.models.roles import read_roles
+from impasto.models.source import find_base
+
+Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        ResourceError: The device is not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device {name!r} is unknown: use auto, cpu, cuda, cuda:1 or mps") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ResourceError(f"device {name!r} is not there: this machine has no CUDA device, or torch is a CPU build")
+    return device
+
+
+def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the weights' precision; "auto" is float32 on the CPU and bfloat16 elsewhere."""
+    if precision == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    return _DTYPES[precision]
+
+
+def computing_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which matrix products are computed in `dtype`, whatever the weights are in."""
+    return nullcontext() if dtype is torch.float32 else torch.autocast(device.type, dtype)
+
+
+def notes_on_precision(precision: Precision, device: torch.device) -> tuple[str, ...]:
+    """Return what the user should know of a precision that was asked for."""
+    is_slow = precision == "bf16" and is_slow_in_bfloat16(device)
+    return (f"--precision bf16: {SLOW_IN_BFLOAT16}",) if is_slow else ()
+
+
+def open_base(name: str, *, device: str = "auto", precision: Precision = "auto") -> LatentDiffusion:
+    """Return the base called `name`, loaded.
+
+    Args:
+        name: "pocket", a diffusers folder, a `.safetensors` checkpoint, or a hub name.
+        device: See `choose_device`.
+        precision: See `choose_dtype`.
+    """
+    source = find_base(name)
+    family = cast(type[LatentDiffusion], load_plugin("impasto.models.families", source.family, "Family"))
+    chosen = choose_device(device)
+    pipe = load_pipeline(family.pipeline_class, source, device=chosen, dtype=choose_dtype(precision, chosen))
+    roles = None if source.is_single_file else read_roles(Path(source.location))
+    return family(pipe, source.recipe, roles)

@@ -1,0 +1,21 @@
+"""From the name of a control to a control with settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from impasto.controls._protocol import Control
+from impasto.core.config import Config
+from impasto.core.plugins import load_plugin
+from impasto.models import control
+
+
+def find_control(name: str) -> type[Control]:
+    """Return the class of the control called `name`; raises `PluginError` that lists the known ones."""
+    return cast(type[Control], load_plugin("impasto.controls", name, "Control"))
+
+
+def make_control(control_class: type[Control], settings: Config) -> control.Control:
+    """Return the control with `settings`, an instance of its `Config`."""
+    return cast(Callable[[Config], control.Control], control_class)(settings)

@@ -1,0 +1,1 @@
+"""What makes a run go on where it was."""

@@ -1,0 +1,119 @@
+"""Which pictures belong to which stream: by folders, by a CSV, by a pack, or divided by an image-text encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from impasto.core.errors import ConfigError, DataError
+from impasto.data.images import list_pictures
+from impasto.data.packs import PREFIX, people_and_backgrounds, pictures_of
+from impasto.data.streams import stream_of
+from impasto.data.subdivision import BACKGROUNDS, PEOPLE, read_division
+from impasto.models.source import POCKET
+from impasto.probing.options import CLIP
+from impasto.training.subdivide import divide_pictures
+
+_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Pictures as the user asked for them.
+
+    Attributes:
+        kind: "style" or "aux".
+        given: A folder, a file or pack:NAME.
+        option: The option that named it.
+        division: A CSV that says what each picture shows, or None.
+    """
+
+    kind: str
+    given: str
+    option: str
+    division: Path | None = None
+
+    def label(self) -> str:
+        """Return how a plan calls the folder."""
+        return self.given if self.given.startswith(PREFIX) else Path(self.given).name
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Picture files by stream, and what the user should know."""
+
+    paths: Mapping[str, list[Path]]
+    notes: tuple[str, ...] = ()
+
+
+def picture_paths(asked: Asked, concepts: Sequence[str], base: str) -> Found:
+    """Return the picture files of each stream of a kind.
+
+    With concepts, the folder has a subfolder for each, or a CSV divides it, or it is a pack, which knows its people and
+    backgrounds, or an image-text encoder divides it: pocket's own for the base pocket, CLIP for others.
+
+    Raises:
+        DataError: A concept has no picture.
+        ConfigError: The CSV has no effect.
+    """
+    if not concepts:
+        if asked.division is not None:
+            raise ConfigError(f"--division {asked.division} has no effect: this method does not divide the style")
+        return Found({asked.kind: _pictures(asked)})
+    divided, notes = _divided(asked, concepts, POCKET if base == POCKET else CLIP)
+    for concept in concepts:
+        if not divided[concept]:
+            raise _empty(asked, Path(asked.given).expanduser(), concept)
+    return Found({stream_of(asked.kind, concept): divided[concept] for concept in concepts}, notes)
+
+
+def _divided(asked: Asked, concepts: Sequence[str], scorer: str) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
+    folder = Path(asked.given).expanduser()
+    if any((folder / concept).is_dir() for concept in concepts):
+        if asked.division is not None:
+            raise ConfigError(f"--division {asked.division} and the subfolders of {folder} contradict each other")
+        return _by_folders(asked, folder, concepts), ()
+    if asked.division is not None:
+        return _by_csv(_pictures(asked), asked.division, concepts), ()
+    if asked.given.startswith(PREFIX) and set(concepts) <= {PEOPLE, BACKGROUNDS}:
+        return people_and_backgrounds(asked.given, _pictures(asked)), ()
+    return _by_encoder(asked, concepts, scorer)
+
+
+def _pictures(asked: Asked) -> list[Path]:
+    return pictures_of(asked.given, asked.kind, asked.option)
+
+
+def _by_folders(asked: Asked, folder: Path, concepts: Sequence[str]) -> dict[str, list[Path]]:
+    missing = [concept for concept in concepts if not (folder / concept).is_dir()]
+    if missing:
+        raise _empty(asked, folder, missing[0])
+    return {concept: list_pictures(folder / concept, asked.option) for concept in concepts}
+
+
+def _by_csv(paths: Sequence[Path], division: Path, concepts: Sequence[str]) -> dict[str, list[Path]]:
+    by_name = {path.name: path for path in paths}
+    files = read_division(division, list(by_name), concepts)
+    return {concept: [by_name[name] for name in names] for concept, names in files.items()}
+
+
+def _by_encoder(asked: Asked, concepts: Sequence[str], scorer: str) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
+    paths = _pictures(asked)
+    divided = divide_pictures(paths, concepts, scorer)
+    parts: dict[str, list[Path]] = {concept: [] for concept in concepts}
+    for path, each in zip(paths, divided, strict=True):
+        parts[each.concept].append(path)
+    counts = ", ".join(f"{len(found)} {concept}" for concept, found in parts.items())
+    doubtful = ", ".join(each.file for each in sorted(divided, key=lambda each: each.score)[:_TOLD])
+    note = f"{asked.label()} {asked.kind} was divided by {scorer}: {counts}; least sure: {doubtful}; impasto subdivide "
+    return parts, (f"{note}shows all",)
+
+
+def _empty(asked: Asked, folder: Path, concept: str) -> DataError:
+    ways = f"add some in {folder / concept}, or name the concepts that there are with --concepts"
+    if asked.kind == "aux":
+        ways += ", or let the base draw them: --aux generate"
+    else:
+        ways += f", or divide by hand: impasto subdivide {asked.given} --out FILE.csv, then --division FILE.csv"
+    return DataError(f"{asked.option} {asked.given} holds no picture of {concept}: {ways}")

@@ -1,0 +1,56 @@
+"""How the pictures of a run are cut: middle squares, or aspect-ratio buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PIL import Image
+
+from impasto.core.errors import ConfigError
+from impasto.data.buckets import bucket_sizes, fit_to, nearest_bucket
+from impasto.data.encode import Cuts
+from impasto.data.images import Picture, fit_square
+from impasto.models.conditioning import Geometry
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.training.options import TrainOptions
+from impasto.training.plan import side_of
+
+_STYLE = "style"
+_STEP = 64  # pixels, as SDXL's buckets are; a base with smaller pictures takes an eighth of its side
+
+
+def cuts_of(options: TrainOptions, base: LatentDiffusion, pictures: Mapping[str, Sequence[Picture]]) -> dict[str, Cuts]:
+    """Return how the pictures of each stream are cut.
+
+    With --buckets every style picture goes to its own bucket, and the other streams, which share batches with it, are
+    cut to every bucket that style pictures are in.
+
+    Raises:
+        ConfigError: All style pictures are square: buckets would have no effect.
+    """
+    side = side_of(options, base)
+    if not options.buckets:
+        return dict.fromkeys(pictures, lambda image: [fit_square(image, side)])
+    sizes = bucket_sizes(side, bucket_step(base, side))
+    shown = [picture for stream, each in pictures.items() if _is_style(stream) for picture in each]
+    used = sorted({nearest_bucket(picture.image, sizes) for picture in shown})
+    if used == [(side, side)]:
+        raise ConfigError("--buckets has no effect: all style pictures are square, or nearly; leave it out")
+
+    def own(image: Image.Image) -> list[tuple[Image.Image, Geometry]]:
+        return [fit_to(image, nearest_bucket(image, sizes))]
+
+    def all_used(image: Image.Image) -> list[tuple[Image.Image, Geometry]]:
+        return [fit_to(image, size) for size in used]
+
+    return {stream: own if _is_style(stream) else all_used for stream in pictures}
+
+
+def _is_style(stream: str) -> bool:
+    return stream.partition(":")[0] == _STYLE
+
+
+def bucket_step(base: LatentDiffusion, side: int) -> int:
+    """Return what the sides of buckets are multiples of: what the network halves without a rest."""
+    halved = base.factor * 2 ** (len(base.unet.config.block_out_channels) - 1)
+    return int(max(halved, min(_STEP, side // 8 // halved * halved)))

@@ -1,0 +1,109 @@
+"""From the pictures of a run to its examples: auxiliary pictures that the base draws, and encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from impasto.core.errors import DataError
+from impasto.core.events import Event, Progress
+from impasto.core.files import staged
+from impasto.data.encode import Cuts, encode_examples
+from impasto.data.images import Picture, read_picture
+from impasto.data.streams import Example
+from impasto.generation.draw import Look, Request, draw
+from impasto.methods._protocol import Method
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.model import BaseModel
+from impasto.models.source import POCKET
+from impasto.registry.recipes import guidance_for
+from impasto.training.options import TrainOptions
+from impasto.training.plan import Gathered, picture_hashes, side_of
+
+_SAMPLE_LOOK_STEPS = 20
+
+
+def sample_look(options: TrainOptions, base: LatentDiffusion) -> Look:
+    """Return how samples and auxiliary pictures are drawn."""
+    side = side_of(options, base)
+    kind = POCKET if options.base == POCKET else base.family
+    return Look(_SAMPLE_LOOK_STEPS, guidance_for(kind), side, side)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A stream whose pictures the base draws.
+
+    Attributes:
+        stream: Its name.
+        place: Which of the drawn streams it is, from 0: no two begin with the same seed.
+        folder: Where the pictures go.
+    """
+
+    stream: str
+    place: int
+    folder: Path
+
+
+def drawn_streams(gathered: Gathered, folder: Path) -> list[Drawn]:
+    """Return the streams that have a source and no pictures yet, in folders below `folder`."""
+    streams = [stream for stream in gathered.source if stream not in gathered.pictures]
+    return [Drawn(stream, place, folder.joinpath(*stream.split(":"))) for place, stream in enumerate(streams)]
+
+
+def draw_aux(
+    options: TrainOptions, method: Method, base: LatentDiffusion, drawn: Drawn, into: dict[str, tuple[Picture, ...]]
+) -> Iterator[Event]:
+    """Draw the auxiliary pictures of a stream and put them into `into`."""
+    words, count = method.prompts()[drawn.stream], options.aux_count()
+    requests = [Request(words, options.seed + drawn.place * count + index) for index in range(count)]
+    paths = aux_paths(options, drawn.folder)
+    for index, (path, (_, image)) in enumerate(
+        zip(paths, draw(base, requests, sample_look(options, base)), strict=True)
+    ):
+        with staged(path) as staging:
+            image.save(staging, format="PNG")
+        yield Progress("drawing auxiliary pictures", index + 1, count)
+    into[drawn.stream] = tuple(read_picture(path) for path in paths)
+
+
+def aux_paths(options: TrainOptions, folder: Path) -> list[Path]:
+    """Return where the auxiliary pictures of a run are."""
+    return [folder / f"{index:03d}.png" for index in range(options.aux_count())]
+
+
+def drawn_before(options: TrainOptions, drawn: Drawn, hashes: object) -> tuple[Picture, ...] | None:
+    """Return the auxiliary pictures of a run that is gone on with, or None if they are not as they were."""
+    try:
+        found = tuple(read_picture(path) for path in aux_paths(options, drawn.folder))
+    except DataError:
+        return None
+    return found if picture_hashes({drawn.stream: found})[drawn.stream] == hashes else None
+
+
+def encode_streams(
+    base: BaseModel,
+    options: TrainOptions,
+    method: Method,
+    pictures: Mapping[str, Sequence[Picture]],
+    cuts: Mapping[str, Cuts],
+    into: dict[str, list[Example]],
+) -> Iterator[Event]:
+    """Encode the pictures of every stream, cut as `cuts` says, and put the examples into `into`."""
+    copies = 2 if options.flips else 1
+    total = sum(copies * len(each) * len(cuts[stream](each[0].image)) for stream, each in pictures.items())
+    done = 0
+    for stream, each in pictures.items():
+        into[stream] = []
+        for example in encode_examples(
+            base,
+            each,
+            cuts=cuts[stream],
+            words=method.prompts()[stream],
+            with_captions=options.shows_captions(stream),
+            with_flips=options.flips,
+        ):
+            into[stream].append(example)
+            done += 1
+            yield Progress("encoding pictures", done, total)

@@ -1,0 +1,40 @@
+"""Find a disk that is too small before step 1, and not when there is something to lose."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from impasto.core.errors import ResourceError
+from impasto.methods._protocol import Method
+from impasto.training.options import TrainOptions
+from impasto.training.state import TrainState
+
+_SPARE = 64 * 2**20  # samples, log, plot
+_BUNDLES = 2  # the one before stays until the new one is in place
+
+
+def refuse_low_disk(options: TrainOptions, method: Method, state: TrainState, folder: Path) -> None:
+    """Raise `ResourceError` unless style file and bundles fit on their disks."""
+    style = _style_bytes(method, state)
+    needs = [(options.out, "the style file", style), (folder, "samples and bundles", _BUNDLES * state.size() + _SPARE)]
+    free: dict[int, int] = {}
+    for path, what, size in needs:
+        nearest = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.is_dir())
+        disk = nearest.stat().st_dev
+        left = free.setdefault(disk, shutil.disk_usage(nearest).free)
+        if left < size:
+            raise ResourceError(
+                f"the disk of {path} has {_spoken(left)} free, {what} may need {_spoken(size)}: free some, or name "
+                "another place (--out, --run-dir)"
+            )
+        free[disk] = left - size
+
+
+def _style_bytes(method: Method, state: TrainState) -> int:
+    width = 2 if method.kind() == "full" else 4  # differences are saved in half precision
+    return width * sum(parameter.numel() for parameter in state.learnable.parameters())
+
+
+def _spoken(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"

@@ -1,0 +1,256 @@
+"""A training run from its pictures to its style file, as a generator of events."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from impasto.core.bundles import write_bundle
+from impasto.core.errors import ResourceError, RunError, TrainingDiverged
+from impasto.core.events import Checkpointed, Event, Noted, Sampled, Saved
+from impasto.core.files import clear_staged
+from impasto.core.store import TensorStore
+from impasto.data.captions import called_prompt, words_lead
+from impasto.data.images import Picture
+from impasto.data.streams import Example
+from impasto.generation.draw import Request, draw
+from impasto.methods._protocol import Method
+from impasto.models.compiling import Compiled
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.remembered import Remembered
+from impasto.models.resting import Resting
+from impasto.style.file import Style, save_style
+from impasto.training.acceleration import arranged
+from impasto.training.card import card_of
+from impasto.training.checkpoints.fingerprint import base_facts
+from impasto.training.checkpoints.resume import Left, table_of
+from impasto.training.control_files import PAUSE, RESUME, Steering
+from impasto.training.crops import cuts_of
+from impasto.training.distributed import Processes
+from impasto.training.encoding import Drawn, draw_aux, drawn_before, drawn_streams, encode_streams, sample_look
+from impasto.training.microbatches import Passes
+from impasto.training.options import TrainOptions
+from impasto.training.plan import Cost, Gathered, concept_words, picture_hashes, side_of
+from impasto.training.resources.measured import corrected
+from impasto.training.run_folder import RunFolder
+from impasto.training.state import TrainState
+from impasto.training.step import Diverged, Learner, Stepper
+
+_SAMPLE_SEED = 1234
+
+
+@dataclass
+class Run:
+    """One run.
+
+    Attributes:
+        options: Shared options.
+        method: What is learnt and minimised.
+        base: With everything attached.
+        store: Keeps what frozen encoders say.
+        state: What the steps change.
+        folder: Where it writes.
+        gathered: The pictures.
+        identity: What makes it this run.
+        cost: What it is expected to take.
+        left: What it goes on from, or None for a new run.
+        processes: Those that train together.
+        is_saved: Whether a style file was written, or tried to.
+    """
+
+    options: TrainOptions
+    method: Method
+    base: LatentDiffusion
+    store: TensorStore
+    state: TrainState
+    folder: RunFolder
+    gathered: Gathered
+    identity: Mapping[str, object]
+    cost: Cost
+    left: Left | None = None
+    processes: Processes = Processes()  # noqa: RUF009 - frozen
+    is_saved: bool = False
+    _pictures: dict[str, tuple[Picture, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        frozen = [self.base.vae]
+        keeps_prompts = not self.state.learnable.learns_text()
+        if keeps_prompts:
+            frozen += [module for name, module in self.base.networks().items() if name.startswith("text_encoder")]
+        self._resting = Resting(frozen, self.base.device)
+        self._encoders = Remembered(self.base, self.store, self._resting, keeps_prompts=keeps_prompts)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all steps are done."""
+        return self.state.step == self.options.steps
+
+    def events(self, steering: Steering) -> Iterator[Event]:
+        """Yield what happens; the last event is `Saved`."""
+        streams: dict[str, list[Example]] = {}
+        yield from self._prepare(streams)
+        if self.left is not None and self.left.bundle is not None:
+            bundle = self.left.bundle
+            self.state.restore(bundle.step, bundle.tensors(), table_of(bundle.facts.get("state"), bundle.folder))
+        else:
+            yield from self._sample(0, is_asked=False)
+        with self._resting.asleep():
+            yield from self._steps(streams, steering)
+        if not self.is_complete or self.options.checkpoint_every:
+            yield self._checkpoint()
+        if not self.is_complete:
+            where = f"--resume --run-dir {self.folder.folder}"
+            yield Noted(f"stopped after step {self.state.step}: to go on, give the same command with {where}")
+        yield self._save()
+
+    def _prepare(self, streams: dict[str, list[Example]]) -> Iterator[Event]:
+        """Draw what the base has to draw and encode all pictures; nothing here depends on what was learnt."""
+        if self.left is not None:
+            clear_staged(self.options.out)
+            self.folder.go_on(self.left.step, self.left.log_bytes)
+            yield Noted(f"goes on after step {self.left.step}" if self.left.bundle else "begins at step 1 again")
+        self._pictures = dict(self.gathered.pictures)
+        for drawn in self._drawn_streams():
+            yield from self._auxiliary(drawn)
+        cuts = cuts_of(self.options, self.base, self._pictures)
+        yield from encode_streams(self._encoders, self.options, self.method, self._pictures, cuts, streams)
+        if not self.state.learnable.learns_text():  # known from now on: the text encoders can rest
+            self._encoders.encode_prompts(list({each.prompt for examples in streams.values() for each in examples}))
+        for note in self.store.notes:
+            yield Noted(note)
+
+    def _drawn_streams(self) -> list[Drawn]:
+        return drawn_streams(self.gathered, self.folder.folder)
+
+    def _auxiliary(self, drawn: Drawn) -> Iterator[Event]:
+        saved = self.left.aux if self.left is not None and self.left.bundle is not None else None
+        hashes = saved.get(drawn.stream) if isinstance(saved, dict) else None
+        found = drawn_before(self.options, drawn, hashes) if hashes is not None else None
+        if found is not None:
+            self._pictures[drawn.stream] = found
+            return
+        yield from draw_aux(self.options, self.method, self.base, drawn, self._pictures)
+        if hashes is not None and picture_hashes(self._pictures)[drawn.stream] != hashes:
+            raise RunError(
+                f"--resume: the auxiliary pictures in {drawn.folder} were changed, and the base now draws others: "
+                "begin anew with another --run-dir"
+            )
+
+    def _steps(self, streams: Mapping[str, list[Example]], steering: Steering) -> Iterator[Event]:
+        with arranged(self.options, self.base, side_of(self.options, self.base)) as blocks:
+            passes = Passes(self.cost.at_once)
+            device = self.base.device
+            learner = Learner(self.options, self.method, self._encoders, device, self.processes, passes, blocks)
+            try:
+                steps = self._loop(Stepper(learner, streams, self.state), blocks, steering)
+                yield from corrected(steps, self.cost, device)
+            except Diverged as error:
+                raise self._diverged(error) from error
+
+    def _loop(self, stepper: Stepper, blocks: Compiled, steering: Steering) -> Generator[Event]:
+        options, state = self.options, self.state
+        while not self.is_complete:
+            if steering.pauses():
+                yield from stepper.read()
+            with blocks.paused():
+                yield from self._pause(steering)
+            if self.processes.agree(is_wanted=steering.stops(), device=self.base.device):
+                break
+            yield from stepper.take()
+            for note in _taken(stepper.notes):
+                yield Noted(note)
+            is_due = options.sample_every and (state.step % options.sample_every == 0 or self.is_complete)
+            draws = is_due or steering.draws()
+            saves = options.checkpoint_every and state.step % options.checkpoint_every == 0 and not self.is_complete
+            if draws or saves:
+                yield from stepper.read()
+            if draws:
+                with blocks.paused():
+                    yield from self._sample(state.step, is_asked=not is_due)
+            if saves:
+                yield self._checkpoint_if_possible()
+        yield from stepper.read()
+
+    def _pause(self, steering: Steering) -> Iterator[Event]:
+        if not steering.pauses():
+            return
+        yield self._checkpoint()
+        folder = self.folder.folder
+        yield Noted(
+            f"paused after step {self.state.step}: remove {folder / PAUSE}, or make {folder / RESUME}, to go on"
+        )
+        while steering.pauses() and not steering.stops():
+            if steering.draws():
+                yield from self._sample(self.state.step, is_asked=True)
+            steering.wait()
+
+    def _sample(self, step: int, *, is_asked: bool) -> Iterator[Event]:
+        prompts = self.options.sample_prompts
+        if not prompts or not (self.options.sample_every or is_asked):
+            if is_asked:
+                yield Noted("samples were asked for, but --sample-prompts is empty: none are drawn")
+            return
+        words = self.method.style_words()
+        lead = words_lead(concept_words(self.method), captions=self.options.captions)
+        requests = [Request(called_prompt(prompt, words, lead=lead), _SAMPLE_SEED) for prompt in prompts]
+        with self._resting.awake(), self.state.shown():
+            drawn = [image for _, image in draw(self.base, requests, sample_look(self.options, self.base))]
+        yield Sampled(step, self.folder.save_samples(step, drawn))
+
+    def _checkpoint(self) -> Checkpointed:
+        """Write a bundle."""
+        facts = {
+            "identity": dict(self.identity),
+            "base": base_facts(self.base),
+            "aux": picture_hashes({each.stream: self._pictures[each.stream] for each in self._drawn_streams()}),
+            "log_bytes": self.folder.log_bytes(),
+            "state": self.state.facts(),
+        }
+        path = write_bundle(self.folder.bundles, self.state.step, self.state.tensors(), facts)
+        return Checkpointed(self.state.step, path)
+
+    def _checkpoint_if_possible(self) -> Event:
+        """Write a bundle; where the disk does not allow it, the one before stays and the run goes on."""
+        try:
+            return self._checkpoint()
+        except ResourceError as error:
+            return Noted(f"no bundle of step {self.state.step}: {error}")
+
+    def _diverged(self, error: Diverged) -> TrainingDiverged:
+        parts = [part for batch in error.batches for part in batch.values()]
+        names = ", ".join(sorted({path.name for part in parts for path in part.paths}))
+        saved = self._save()
+        return TrainingDiverged(
+            f"the loss stopped being a number at step {self.state.step + 1} (pictures: {names}); the weights of step "
+            f"{self.state.step} are in {saved.path}: lower --learning-rate (now {self.options.learning_rate:g}) or "
+            "look at these pictures"
+        )
+
+    def _save(self) -> Saved:
+        card = card_of(self.options, self.method, self.base, self.state, self._pictures)
+        with self.state.shown():
+            style = Style(card, self.state.learnable.tensors())
+        self.is_saved = True
+        try:
+            save_style(self.options.out, style)
+        except ResourceError as error:
+            spare = self.folder.folder / self.options.out.name
+            save_style(spare, style)
+            raise ResourceError(f"{error}; the style is in {spare} instead") from error
+        return Saved(self.options.out, self.state.step, self.is_complete)
+
+    def rescue(self) -> Path | None:
+        """Save what was learnt when the run cannot go on; returns where, or None when there is nothing or no way."""
+        if self.state.step == 0 or self.is_saved:
+            return None
+        try:
+            return self._save().path
+        except ResourceError:
+            return None
+
+
+def _taken(notes: list[str]) -> list[str]:
+    taken = list(notes)
+    notes.clear()
+    return taken

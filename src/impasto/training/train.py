@@ -1,0 +1,132 @@
+"""Train a method on a base: a generator of events.
+
+The base is borrowed for as long as the generator lives. Close it when leaving early:
+
+    with contextlib.closing(train(options, method)) as events:
+        for event in events: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import replace
+
+import torch
+
+from impasto.adapters.average import Average
+from impasto.adapters.learnable import Learnable, learning
+from impasto.core.bundles import remove_bundles
+from impasto.core.errors import ResourceError
+from impasto.core.events import Corrected, Event
+from impasto.core.rng import generator
+from impasto.core.store import TensorStore, store_folder
+from impasto.methods._protocol import Method
+from impasto.models.open import notes_on_precision, open_base
+from impasto.style.attach import attached
+from impasto.style.references import fit_to, load_styles
+from impasto.training.checkpoints.fingerprint import base_facts, identity_of, refuse_other_base
+from impasto.training.checkpoints.resume import COMPLETE, Left, find_left
+from impasto.training.control_files import Steering
+from impasto.training.distributed import Processes
+from impasto.training.distributed_run import together
+from impasto.training.optimizers import new_optimizer
+from impasto.training.options import TrainOptions
+from impasto.training.plan import check_options, gather, plan_of
+from impasto.training.resources.disk import refuse_low_disk
+from impasto.training.resources.memory_fit import cost_of, fit_memory
+from impasto.training.run_folder import RunFolder
+from impasto.training.runner import Run
+from impasto.training.state import TrainState
+
+
+def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = lambda: False) -> Generator[Event]:
+    """Yield what happens while a style is learnt; the last event is `Saved`.
+
+    Args:
+        options: Shared options.
+        method: What is learnt and minimised.
+        stop: Asked between steps; when it says yes, what was learnt so far is saved and the run ends.
+
+    Raises:
+        ImpastoError: Whatever the user can mend; see `core/errors.py`.
+    """
+    with together(options) as (processes, options):
+        yield from _train(options, method, processes, stop)
+
+
+def _train(options: TrainOptions, method: Method, processes: Processes, stop: Callable[[], bool]) -> Generator[Event]:
+    check_options(options)
+    gathered = gather(options, method)
+    styles = load_styles(options.attach)
+    store = TensorStore(store_folder(options.cache))
+    identity = identity_of(options, method, gathered)
+    with RunFolder(options.run_folder(), resume=options.resume, private=_paths_in(options)) as folder:
+        left = find_left(folder, options, identity) if options.resume else None
+        precision = "fp32" if method.kind() == "full" else options.precision
+        base = open_base(options.base, device=options.device, precision=precision)
+        base.fingerprint()  # taken and kept while the base is untouched
+        notes = refuse_other_base(left.base, base, folder.folder) if left else []
+        notes += notes_on_precision(options.precision, base.device)
+        kept = [(named.style, named.scale) for named in fit_to(base, styles)]
+        with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
+            fitted = fit_memory(options, method, base, learnable, gathered)
+            options = fitted.options
+            cost = cost_of(fitted, method, base, gathered)
+            plan = plan_of(options, method, base, gathered, learnable, cost)
+            plan = replace(plan, rows=(*plan.rows, *_rows_on(left)), notes=(*plan.notes, *notes))
+            state = _new_state(options, learnable, base.device)
+            refuse_low_disk(options, method, state, folder.folder)
+            yield plan
+            if options.dry_run:
+                return
+            settings = options.model_dump(mode="json") | method.settings.model_dump(mode="json")
+            expected = {"seconds_a_step": cost.seconds / options.steps, "peak_bytes": cost.bytes}
+            known = {"expected": expected, "identity": identity, "base": base_facts(base)}
+            folder.begin(settings, dict(plan.rows), known)
+            run = Run(options, method, base, store, state, folder, gathered, identity, cost, left, processes)
+            yield from _logged(run, stop)
+
+
+def _new_state(options: TrainOptions, learnable: Learnable, device: torch.device) -> TrainState:
+    parameters = learnable.parameters()
+    optimizer = new_optimizer(options.optimizer, parameters, options.learning_rate, device, options.weight_decay)
+    average = None if options.ema is None else Average(parameters, options.ema)
+    return TrainState(learnable, optimizer, generator(options.seed), device, average=average)
+
+
+def _logged(run: Run, stop: Callable[[], bool]) -> Generator[Event]:
+    """Yield the events of `run`, with each in its log; however it ends, `run.json` says how."""
+    folder, outcome = run.folder, "failed"
+    try:
+        for event in run.events(Steering(folder.folder, stop)):
+            folder.log(event)
+            if isinstance(event, Corrected):
+                folder.add({"measured": {"seconds_a_step": event.seconds, "peak_bytes": event.peak}})
+            yield event
+        outcome = COMPLETE if run.is_complete else f"stopped after step {run.state.step}"
+    except ResourceError as error:  # a log or a sample could not be written: the weights are worth more than these
+        saved = run.rescue()
+        if saved is None:
+            raise
+        raise ResourceError(f"{error}; the style of step {run.state.step} is in {saved}") from error
+    finally:
+        if outcome == "failed":
+            with suppress(ResourceError):  # it would hide what went wrong
+                folder.finish(outcome, run.state.losses)
+    folder.finish(outcome, run.state.losses)
+    if run.is_complete and not run.options.checkpoint_every:
+        remove_bundles(folder.bundles)
+
+
+def _paths_in(options: TrainOptions) -> list[str]:
+    given = [options.base, options.style_images, options.aux_images, str(options.out), *options.attach]
+    return [each for each in given if each]
+
+
+def _rows_on(left: Left | None) -> list[tuple[str, str]]:
+    if left is None:
+        return []
+    return [
+        ("goes on", f"after step {left.step}" if left.bundle else "at step 1: it was ended before its first bundle")
+    ]

@@ -1,1 +1,0 @@
-"""Layer 6: the use cases, as generators of events."""
