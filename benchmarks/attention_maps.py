@@ -20,9 +20,11 @@ from benchmarks.hand_judge import standard_error
 from benchmarks.machine import save_result
 from benchmarks.style_studio_bench import make_prompts
 from impasto.data.images import to_tensor
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.metrics.layout import edge_similarity
-from impasto.models.control import Control, Pass
+from impasto.models.control import Control
+from impasto.models.forward_context import Pass
 from impasto.models.open import open_base
 from impasto.models.sites import Site
 from impasto.registry.recipes import guidance_for

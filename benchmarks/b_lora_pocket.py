@@ -52,7 +52,8 @@ from impasto.data.colour import match_colours
 from impasto.data.images import read_picture
 from impasto.data.packs import find_pack
 from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.metrics.layout import self_similarity_agreement
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base

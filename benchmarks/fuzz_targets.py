@@ -35,9 +35,10 @@ from impasto.style.attach import attached
 from impasto.style.file import load_low_rank, load_style, read_card
 from impasto.training.checkpoints.fingerprint import identity_of, refuse_other_base
 from impasto.training.checkpoints.resume import find_left, table_of
+from impasto.training.dataset import gather
 from impasto.training.optimizers import new_optimizer
 from impasto.training.options import TrainOptions
-from impasto.training.plan import check_options, gather
+from impasto.training.plan import check_options
 from impasto.training.run_folder import RunFolder
 from impasto.training.state import TrainState
 from impasto.training.train import train

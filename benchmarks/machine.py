@@ -8,7 +8,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from impasto.training.run_folder import library_versions
+from impasto.core.versions import library_versions
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -19,7 +19,8 @@ from impasto.data.packs import pictures_of
 from impasto.evaluation.feature_sets import Named, judge_of, measure_all
 from impasto.evaluation.prompts import Prompts
 from impasto.features.pocket import Features
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.methods.multi_styleforge import Method
 from impasto.models.open import open_base
 from impasto.registry.methods import make_method

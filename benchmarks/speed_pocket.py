@@ -15,7 +15,8 @@ from pathlib import Path
 
 from benchmarks.machine import save_result
 from impasto.data.packs import find_pack
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.open import open_base
 from impasto.registry.recipes import guidance_for
 

@@ -26,7 +26,8 @@ from impasto.data.images import fit_square, to_tensor
 from impasto.data.packs import find_pack
 from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_article
 from impasto.generation.auxiliary_branches import Reference
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.image_prompts.automatic_negative import automatic_negative
 from impasto.image_prompts.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
 from impasto.image_prompts.reference_squares import squares

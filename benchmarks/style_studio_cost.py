@@ -25,7 +25,8 @@ from benchmarks.machine import save_result
 from impasto.controls.style_studio import Control as StyleStudio
 from impasto.controls.style_studio import Settings
 from impasto.core.rng import generator
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.control import Control
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion

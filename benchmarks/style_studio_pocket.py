@@ -43,7 +43,7 @@ from benchmarks.style_studio_bench import (
     pairs_of,
     read_references,
 )
-from impasto.generation.draw import Look
+from impasto.generation.requests import Look
 from impasto.generation.transfer_presets import PRESETS, preset
 from impasto.image_prompts.image_prompt import OWN
 from impasto.models.open import open_base

@@ -35,7 +35,8 @@ from impasto.data.held_out import HeldBack, read_held_back
 from impasto.data.packs import find_pack
 from impasto.demo.demo import recipe_options
 from impasto.features.pocket import Features
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.metrics.kernel import KernelDistance, kernel_distance, kernel_distance_change
 from impasto.models.open import open_base
 from impasto.registry.recipes import guidance_for

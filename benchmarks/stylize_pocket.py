@@ -32,7 +32,8 @@ from impasto.data.captions import caption_of, styled_prompt
 from impasto.data.images import read_picture
 from impasto.data.packs import find_pack
 from impasto.demo.demo import recipe_options
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.open import open_base
 from impasto.registry.recipes import guidance_for
 from impasto.reporting.grids import labelled_grid

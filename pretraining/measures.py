@@ -16,7 +16,8 @@ from torch import Tensor
 
 from impasto.data.images import read_picture, to_tensor
 from impasto.features.pocket import Features
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.metrics.named_colour import ground_of
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.registry.recipes import guidance_for

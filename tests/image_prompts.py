@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from impasto.core.rng import generator
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.sites import sites_of

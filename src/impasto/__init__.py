@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from impasto.generation.draw import Look, Request, draw
+    from impasto.generation.draw import draw
+    from impasto.generation.requests import Look, Request
     from impasto.generation.transfer import transfer
     from impasto.generation.transfer_options import TransferOptions
     from impasto.models.open import open_base

@@ -8,7 +8,8 @@ from image_prompts import double, image, latents_of, projections
 from impasto.core.config import validated
 from impasto.core.errors import ConfigError
 from impasto.core.plugins import plugin_names
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.control import Control
 from impasto.models.controlled import controlled
 from impasto.models.latent_diffusion import LatentDiffusion

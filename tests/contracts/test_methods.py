@@ -15,7 +15,8 @@ from impasto.core.events import Event, TrainStep
 from impasto.core.plugins import load_plugin, plugin_names
 from impasto.core.rng import generator
 from impasto.data.streams import concepts_of
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.registry.recipes import recipe_for

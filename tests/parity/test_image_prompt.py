@@ -12,8 +12,8 @@ from image_prompts import image, latents_of, projections
 from impasto.controls.instant_style import Control as InstantStyle
 from impasto.controls.instant_style import Settings as InstantSettings
 from impasto.core.rng import generator
-from impasto.generation.draw import Look, Request
-from impasto.models.control import Residuals
+from impasto.generation.requests import Look, Request
+from impasto.models.forward_context import Residuals
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base

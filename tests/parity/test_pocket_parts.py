@@ -11,7 +11,8 @@ from PIL import Image
 
 from impasto.core.rng import generator
 from impasto.data.images import read_picture
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.image_prompts.image_prompt import OWN, open_image_prompt
 from impasto.models.controlnet import Structure, open_controlnet, own_controlnet
 from impasto.models.open import open_base

@@ -14,7 +14,8 @@ from PIL import Image
 
 from impasto.core.rng import generator
 from impasto.data.images import to_tensor
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.samplers import new_scheduler
 

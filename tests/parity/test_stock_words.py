@@ -14,7 +14,8 @@ from impasto.conversion.custom_diffusion import WEIGHTS
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.plugins import load_plugin
 from impasto.core.rng import generator
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.style.attach import attached

@@ -11,8 +11,9 @@ from impasto.controls.style_aligned import Settings
 from impasto.diffusion.branches import TEXT, UNCONDITIONAL
 from impasto.generation import prompts as draw_words
 from impasto.generation.auxiliary_branches import Reference
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
 from impasto.generation.prompts import Words
+from impasto.generation.requests import Look, Request
 from impasto.models.conditioning import Conditioning
 from impasto.models.latent_diffusion import LatentDiffusion
 

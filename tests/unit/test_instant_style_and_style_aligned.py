@@ -15,10 +15,11 @@ from impasto.data.images import to_image, to_tensor
 from impasto.diffusion.branches import side_by_side
 from impasto.diffusion.step import Step
 from impasto.generation.auxiliary_branches import Reference
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.image_prompts.content_subtraction import without_content
-from impasto.models.control import Pass
 from impasto.models.controlled import controlled
+from impasto.models.forward_context import Pass
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.sites import Site, sites_of
 

@@ -14,8 +14,9 @@ from impasto.core.rng import generator
 from impasto.diffusion.branches import TEXT
 from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.sampling import begin, denoise
-from impasto.generation.draw import Guides, Look, Request, draw, draw_with_previews
+from impasto.generation.draw import draw, draw_with_previews
 from impasto.generation.previews import Preview, Previews
+from impasto.generation.requests import Guides, Look, Request
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.preview import LatentColours, latent_colours, smooth_latents
 from impasto.models.samplers import new_scheduler

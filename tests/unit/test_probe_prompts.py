@@ -7,8 +7,9 @@ import pytest
 from pretraining.data.compose import GROUNDS
 from pretraining.data.subjects import V0, spoken
 
+from impasto.features._pocket_words import POCKET, Wording
 from impasto.probing.options import FAMILIES
-from impasto.probing.prompt_pairs import PHOTO, POCKET, Wording
+from impasto.probing.prompt_pairs import PHOTO
 
 WORDINGS = pytest.mark.parametrize("wording", [POCKET, PHOTO], ids=["pocket", "photo"])
 

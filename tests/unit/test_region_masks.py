@@ -15,7 +15,7 @@ from impasto.controls.style_studio import Settings as StudioSettings
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
 from impasto.diffusion.adain import EPSILON, blended_adain
-from impasto.generation.draw import Look, Request
+from impasto.generation.requests import Look, Request
 from impasto.models.control import Control
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -74,7 +74,7 @@ def test_one_layer_keeps_to_its_side(sdxl: LatentDiffusion) -> None:
     """Outside of the region a control adds nothing, to the last bit."""
     from impasto.diffusion.branches import side_by_side
     from impasto.diffusion.step import Step
-    from impasto.models.control import Attended, Pass
+    from impasto.models.forward_context import Attended, Pass
     from impasto.models.sites import Site
 
     rng = generator(0)

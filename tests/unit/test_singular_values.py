@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from image_prompts import image, latents_of, projections
 from impasto.core.rng import generator
 from impasto.diffusion.singular_values import AUTOMATIC, suppressed, suppressed_values
-from impasto.generation.draw import Look, Request
+from impasto.generation.requests import Look, Request
 from impasto.image_prompts.automatic_negative import automatic_negative
 from impasto.models.latent_diffusion import LatentDiffusion
 

@@ -9,7 +9,7 @@ from torch.nn.functional import layer_norm
 
 from image_prompts import image, latents_of, projections
 from impasto.core.rng import generator, noise_for
-from impasto.generation.draw import Look, Request
+from impasto.generation.requests import Look, Request
 from impasto.models.conditioning import Geometry
 from impasto.models.image_tokens import Gating, ImageTokens, joined_tokens
 from impasto.models.latent_diffusion import LatentDiffusion

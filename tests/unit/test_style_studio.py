@@ -16,11 +16,11 @@ from impasto.diffusion.adain import EPSILON
 from impasto.diffusion.branches import side_by_side
 from impasto.diffusion.sampling import Denoised, denoise
 from impasto.diffusion.step import Step
-from impasto.generation.draw import Look, Request
+from impasto.generation.requests import Look, Request
 from impasto.models.conditioning import Geometry
-from impasto.models.control import Attended, Pass
 from impasto.models.control import Control as PlainControl
 from impasto.models.controlled import controlled
+from impasto.models.forward_context import Attended, Pass
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.samplers import new_scheduler

@@ -23,7 +23,8 @@ from impasto.adapters.patch import weight_changes
 from impasto.cli.main import main
 from impasto.conversion.convert import ConvertOptions, convert
 from impasto.core.rng import generator
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.style.attach import attached

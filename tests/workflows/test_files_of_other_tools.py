@@ -14,7 +14,8 @@ from impasto.cli.main import main
 from impasto.core.errors import BaseMismatch, StyleFileError
 from impasto.core.rng import generator
 from impasto.data.images import read_picture
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.open import open_base
 from impasto.style.attach import attached
 from impasto.style.file import load_style

@@ -15,7 +15,7 @@ from image_prompts import latents_of
 from impasto.cli.main import main
 from impasto.core.rng import generator
 from impasto.data.edges import canny_edges
-from impasto.generation.draw import Look, Request
+from impasto.generation.requests import Look, Request
 from impasto.models.controlnet import Structure, open_controlnet
 from impasto.models.latent_diffusion import LatentDiffusion
 from small_controlnet import network_for

@@ -20,7 +20,8 @@ from impasto.data.images import fit_square, read_picture, to_tensor
 from impasto.data.packs import find_pack
 from impasto.demo.demo import DemoOptions, Drawn, demo, measured
 from impasto.features.pocket import Features
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.models.preview import latent_colours

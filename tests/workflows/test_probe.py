@@ -15,7 +15,9 @@ from impasto.cli.main import main
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Planned, Probed, Progress
 from impasto.core.rng import generator
-from impasto.generation.draw import Look, Request, draw
+from impasto.features._pocket_words import Pair
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.block_prompts import attention_blocks
 from impasto.models.conditioning import Conditioning, joined
 from impasto.models.fingerprint import Fingerprint
@@ -24,7 +26,6 @@ from impasto.models.open import open_base
 from impasto.models.roles import blocks_of, read_roles
 from impasto.probing.options import ProbeOptions
 from impasto.probing.probe import block_requests, probe
-from impasto.probing.prompt_pairs import Pair
 from impasto.probing.scores import PairScore, Settings, append_scores, begin_scores, read_scores
 
 PAIR = Pair("a fox on a hill", "an owl, oil painting")

@@ -11,7 +11,8 @@ from impasto.comparison.step_search import Found
 from impasto.comparison.trial import Cell
 from impasto.core.spoken import spoken_time
 from impasto.data.packs import pictures_of
-from impasto.training.plan import PASSES_OF_A_STEP, kinds_of
+from impasto.training.dataset import kinds_of
+from impasto.training.plan import PASSES_OF_A_STEP
 
 
 def told_time(plan: Plan, found: Sequence[Found], pace: float) -> str:

@@ -19,8 +19,9 @@ from impasto.evaluation.feature_sets import FEWEST
 from impasto.methods._protocol import Method
 from impasto.registry.methods import find_method, make_method
 from impasto.registry.recipes import recipe_for
+from impasto.training.dataset import concept_words, gather, kinds_of, picture_hashes
 from impasto.training.options import TrainOptions
-from impasto.training.plan import check_options, concept_words, gather, kinds_of, picture_hashes
+from impasto.training.plan import check_options
 
 _OURS = frozenset({"out", "run_dir", "seed", "device", "style_images", "dry_run", "attach"})
 """Options of training that the comparison sets itself."""

@@ -10,14 +10,14 @@ from impasto.comparison.entries import Row, rows_of
 from impasto.comparison.trial import Cell, fixed_threads, key_of
 from impasto.core.digest import digest_of_file
 from impasto.core.errors import ConfigError
+from impasto.core.versions import library_versions
 from impasto.data.packs import pictures_of
 from impasto.features._open import open_features, without_folders
 from impasto.models.fingerprint import Fingerprint
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_device, open_base
 from impasto.models.source import find_base
-from impasto.training.plan import seconds_of_pass
-from impasto.training.run_folder import library_versions
+from impasto.models.timing import seconds_of_pass
 
 _TIMED = 8
 """Pictures in the forward pass that is timed."""

@@ -21,11 +21,11 @@ from impasto.comparison.scale_sweep import strength_curves, strengths_of
 from impasto.comparison.step_search import DISTANCE, Found, search_curves, search_lines
 from impasto.comparison.trial import Cell
 from impasto.core.files import write_text
+from impasto.core.versions import library_versions
 from impasto.data.images import read_picture
 from impasto.data.measured import read_measured
 from impasto.data.packs import pictures_of
 from impasto.reporting.plots import curves, smoothed
-from impasto.training.run_folder import library_versions
 
 _LARGEST_SIDE = 192
 

@@ -26,7 +26,8 @@ from impasto.data.packs import pictures_of
 from impasto.evaluation.feature_sets import Judge, Named, as_json, features_of, judge_of, measure_all
 from impasto.evaluation.prompts import Prompts
 from impasto.features._open import open_features
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.metrics._protocol import Measurement
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_device, open_base

@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.diffusion.branches import Counterpart
-from impasto.models.control import Attended, Pass
+from impasto.models.forward_context import Attended, Pass
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.sites import Site
 

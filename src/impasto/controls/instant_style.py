@@ -18,7 +18,7 @@ from pydantic import Field
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.models import control
-from impasto.models.control import Pass
+from impasto.models.forward_context import Pass
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.roles import blocks_of
 from impasto.models.sites import Site

@@ -25,7 +25,7 @@ from impasto.core.paper import Paper
 from impasto.diffusion.adain import adain
 from impasto.diffusion.branches import FIRST, REFERENCE
 from impasto.models import control
-from impasto.models.control import Pass
+from impasto.models.forward_context import Pass
 from impasto.models.sites import Site
 
 

@@ -39,7 +39,7 @@ from impasto.core.paper import Paper
 from impasto.diffusion.adain import blended_adain
 from impasto.diffusion.branches import TEACHER, Counterpart
 from impasto.models import control
-from impasto.models.control import Attended, Pass
+from impasto.models.forward_context import Attended, Pass
 from impasto.models.sites import Site
 
 

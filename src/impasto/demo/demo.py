@@ -17,7 +17,8 @@ from impasto.core.files import staged, write_text
 from impasto.data.held_out import HeldBack, read_held_back
 from impasto.data.packs import Pack, find_pack
 from impasto.features.pocket import Features
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.methods._protocol import Method
 from impasto.metrics.kernel import kernel_distance, kernel_distance_change
 from impasto.models.latent_diffusion import LatentDiffusion

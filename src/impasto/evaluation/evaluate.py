@@ -13,6 +13,7 @@ from torch import Tensor
 from impasto.core.errors import ConfigError, DataError
 from impasto.core.events import Event, Measured, Planned
 from impasto.core.files import refuse_folder, write_text
+from impasto.core.versions import library_versions
 from impasto.data.images import Picture, list_pictures
 from impasto.data.measured import read_measured, refuse_other_size
 from impasto.data.packs import pictures_of
@@ -32,7 +33,6 @@ from impasto.features._open import open_features, without_folders
 from impasto.features._protocol import Extractor, Reader
 from impasto.metrics._protocol import Measurement
 from impasto.models.open import choose_device
-from impasto.training.run_folder import library_versions
 
 
 def evaluate(options: EvaluateOptions) -> Generator[Event]:

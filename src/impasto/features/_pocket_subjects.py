@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from impasto.features._pocket_words import POCKET
 from impasto.features._protocol import Scorer
 from impasto.metrics.content_leak import found_subjects
 from impasto.metrics.named_colour import ground_of
-from impasto.probing.prompt_pairs import POCKET
 
 SUBJECTS = POCKET.words["subject"]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.diffusion.branches import Branches, side_by_side
 from impasto.diffusion.step import Step
 from impasto.models.conditioning import Conditioning, Geometry, joined
-from impasto.models.control import Pass, Residuals, Shown
+from impasto.models.forward_context import Pass, Residuals, Shown
 from impasto.models.image_tokens import ImageTokens, joined_tokens
 from impasto.models.latent_diffusion import LatentDiffusion
 

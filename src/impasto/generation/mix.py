@@ -13,8 +13,8 @@ from impasto.core.files import staged
 from impasto.data.captions import styled_prompt
 from impasto.data.colour import match_colours
 from impasto.data.images import read_picture
-from impasto.generation.draw import Request
 from impasto.generation.mix_options import MixOptions, check_parts
+from impasto.generation.requests import Request
 from impasto.generation.text_to_image import Job, draw_job, look_of, seeds_of
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base

@@ -18,8 +18,8 @@ from impasto.data.edges import CANNY
 from impasto.data.images import read_picture
 from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_article
 from impasto.generation.canny_controlnet import Colours, Edges, follow, named_controlnet
-from impasto.generation.draw import Guides, Request
 from impasto.generation.options import DrawOptions
+from impasto.generation.requests import Guides, Request
 from impasto.generation.text_to_image import Guided, Job, draw_job, look_of, seeds_of
 from impasto.generation.transfer_options import AUTO
 from impasto.image_prompts.reference_squares import fit_note, squares

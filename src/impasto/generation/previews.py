@@ -22,7 +22,7 @@ from impasto.models.preview import LatentColours
 from impasto.reporting.grids import in_a_row
 
 if TYPE_CHECKING:
-    from impasto.generation.draw import Look, Request
+    from impasto.generation.requests import Look, Request
 
 _NAME = "preview.png"
 

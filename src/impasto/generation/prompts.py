@@ -12,7 +12,7 @@ from impasto.models.conditioning import Conditioning, joined
 from impasto.models.latent_diffusion import LatentDiffusion
 
 if TYPE_CHECKING:
-    from impasto.generation.draw import Request
+    from impasto.generation.requests import Request
 
 KEPT = 64
 """Prompts that stay encoded on the device, the last that were asked for; those of SDXL take 20 MB in half precision."""

@@ -18,7 +18,8 @@ from impasto.data.captions import caption_of
 from impasto.data.duplicates import THRESHOLD, distinct
 from impasto.data.images import read_picture
 from impasto.data.packs import PREFIX, pictures_of
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.open import open_base
 from impasto.models.source import POCKET
 

@@ -13,16 +13,17 @@ from PIL import Image
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
 from impasto.core.files import is_file, staged, write_text
+from impasto.core.versions import library_versions
 from impasto.data.images import fit_square, read_picture
-from impasto.generation.draw import Guides, Look, Request, draw_with_previews
+from impasto.generation.draw import draw_with_previews
 from impasto.generation.options import DrawOptions, GenerateOptions, StyledOptions, StylizeOptions
 from impasto.generation.previews import Preview, PreviewFile, Previews
+from impasto.generation.requests import Guides, Look, Request
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.preview import latent_colours
 from impasto.style.attach import attached
 from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on, with_style_words
-from impasto.training.run_folder import library_versions
 
 
 def generate(options: GenerateOptions) -> Generator[Event]:

@@ -20,7 +20,7 @@ from impasto.data.edges import CANNY
 from impasto.data.images import Picture, read_picture
 from impasto.generation.auxiliary_branches import Reference
 from impasto.generation.canny_controlnet import Edges, follow, named_controlnet
-from impasto.generation.draw import Guides, Look, Request
+from impasto.generation.requests import Guides, Look, Request
 from impasto.generation.text_to_image import Guided, Job, draw_job, look_of, seeds_of
 from impasto.generation.transfer_options import (
     DEFAULT_CONDITIONING,

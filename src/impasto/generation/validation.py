@@ -14,7 +14,7 @@ from impasto.models.controlled import check_image
 from impasto.models.latent_diffusion import LatentDiffusion
 
 if TYPE_CHECKING:
-    from impasto.generation.draw import Look, Request
+    from impasto.generation.requests import Look, Request
 
 
 def check_draw(

@@ -3,78 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from impasto.diffusion.branches import Branches, Counterpart
-from impasto.diffusion.step import Step
-from impasto.models.image_tokens import ImageTokens
+from impasto.diffusion.branches import Counterpart
+from impasto.models.forward_context import Attended, Pass
 from impasto.models.sites import Site
 
 if TYPE_CHECKING:
     from impasto.models.latent_diffusion import LatentDiffusion
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Rows of a batch that are shown the same number of style pictures by the same adapters.
-
-    Attributes:
-        rows: Which; a range where they are neighbours.
-        images: The style pictures, each with one row of tokens for each of `rows`.
-    """
-
-    rows: range | Int[Tensor, " shown"]
-    images: tuple[ImageTokens, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Residuals:
-    """What a ControlNet adds to the UNet.
-
-    Attributes:
-        down: To every skip connection.
-        mid: To the middle block.
-    """
-
-    down: tuple[Float[Tensor, "rows c h w"], ...]
-    mid: Float[Tensor, "rows c h w"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """One forward pass: where the loop is, which row is which, and what is shown beside words.
-
-    Attributes:
-        step: Of the denoising loop.
-        branches: The rows.
-        shown: Style pictures; a row is in at most one of these.
-        residuals: Of a ControlNet, or None.
-    """
-
-    step: Step
-    branches: Branches
-    shown: tuple[Shown, ...] = ()
-    residuals: Residuals | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attended:
-    """The attention of some rows to one style picture.
-
-    Attributes:
-        output: With the same query as the attention to words, heads merged, before the output projection; gated.
-        scale: Of the `ImageTokens`.
-        mask: Which share of each place the picture is shown to; None for all of every place.
-    """
-
-    output: Float[Tensor, "rows tokens channels"]
-    scale: float
-    mask: Float[Tensor, "rows tokens 1"] | None = None
 
 
 class Control:

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from impasto.core.errors import ConfigError
-from impasto.models.control import Attended, Control, Pass, Shown
+from impasto.models.control import Control
+from impasto.models.forward_context import Attended, Pass, Shown
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.regions import at_places

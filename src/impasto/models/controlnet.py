@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.models.conditioning import Conditioning, Geometry
-from impasto.models.control import Residuals
+from impasto.models.forward_context import Residuals
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.loading import quiet_loading
 

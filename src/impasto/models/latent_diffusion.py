@@ -16,8 +16,8 @@ from impasto.core.errors import ConfigError
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
 from impasto.models.conditioning import Conditioning, Geometry
-from impasto.models.control import Pass
 from impasto.models.fingerprint import Fingerprint, fingerprint_of
+from impasto.models.forward_context import Pass
 from impasto.models.roles import Roles
 
 _TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}

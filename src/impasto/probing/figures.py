@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFont
 
 from impasto.core.files import staged
+from impasto.features._pocket_words import Pair
 from impasto.metrics.block_effect import Effects
-from impasto.probing.prompt_pairs import Pair
 from impasto.probing.report import two_digits
 
 if TYPE_CHECKING:

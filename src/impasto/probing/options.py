@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from impasto.core.config import Config
+from impasto.features._scorers import CLIP
 from impasto.models.source import POCKET
 
 FAMILIES = ("subject", "style", "colour")
 """The kinds of change that can be injected."""
-CLIP = "openai/clip-vit-base-patch32"
 
 
 class ProbeOptions(Config):

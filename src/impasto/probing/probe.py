@@ -22,19 +22,22 @@ from PIL import Image
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Planned, Probed, Progress
+from impasto.core.versions import library_versions
+from impasto.features import _pocket_words
+from impasto.features._pocket_words import Pair
 from impasto.features._protocol import Scorer
-from impasto.generation.draw import Look, Request, draw
+from impasto.features._scorers import open_scorer
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.models.block_prompts import attention_blocks
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.source import POCKET
-from impasto.probing import prompt_pairs as probe_prompts
 from impasto.probing.figures import write_examples, write_heatmap, write_strip
 from impasto.probing.options import ProbeOptions
-from impasto.probing.prompt_pairs import Pair
+from impasto.probing.prompt_pairs import PHOTO
 from impasto.probing.report import Json, measure, propose, write_report
 from impasto.probing.scores import SCORES_FILE, PairScore, Settings, append_scores, begin_scores, read_scores
-from impasto.training.run_folder import library_versions
 
 _EXAMPLES = 3
 """Pairs of each family on the sheet of examples."""
@@ -71,7 +74,7 @@ def probe(options: ProbeOptions, scorer: Scorer | None = None) -> Generator[Even
     blocks = attention_blocks(base.unet)
     if len(blocks) < 2:
         raise ConfigError(f"base {options.base} has {len(blocks)} blocks with attention to words: nothing to compare")
-    wording = probe_prompts.POCKET if base.recipe == POCKET else probe_prompts.PHOTO
+    wording = _pocket_words.POCKET if base.recipe == POCKET else PHOTO
     pairs = {family: wording.pairs(family, options.pairs, options.seed) for family in options.family_names()}
     job = _Job(options, base, blocks, pairs)
     settings = _settings(job)
@@ -84,17 +87,6 @@ def probe(options: ProbeOptions, scorer: Scorer | None = None) -> Generator[Even
         begin_scores(job.scores_file, settings, scores)
         yield from _score_all(job, scorer, scores)
     yield _report(job, settings, scores)
-
-
-def open_scorer(name: str, device: torch.device) -> Scorer:
-    """Return the scorer called `name`: "pocket", or a CLIP checkpoint."""
-    if name == POCKET:
-        from impasto.features.pocket import Features as PocketFeatures
-
-        return PocketFeatures()
-    from impasto.features.clip import Features as ClipFeatures
-
-    return ClipFeatures(name, device)
 
 
 def block_requests(pair: Pair, blocks: Sequence[str], seed: int) -> list[Request]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from impasto.core.versions import library_versions
 from impasto.data.images import Picture
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.style.card import Card
 from impasto.training.checkpoints.fingerprint import without_folders, without_folders_of_style
+from impasto.training.dataset import concept_words, picture_hashes
 from impasto.training.options import TrainOptions
-from impasto.training.plan import concept_words, picture_hashes
-from impasto.training.run_folder import library_versions
 from impasto.training.state import TrainState
 
 _NOT_TOLD = {"sample_prompts", "dry_run", "out", "run_dir", "resume", "checkpoint_every", "cache"}

@@ -11,8 +11,8 @@ from impasto.data.images import list_pictures
 from impasto.data.packs import PREFIX, people_and_backgrounds, pictures_of
 from impasto.data.streams import stream_of
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE, read_division
+from impasto.features._scorers import CLIP
 from impasto.models.source import POCKET
-from impasto.probing.options import CLIP
 from impasto.training.subdivide import divide_pictures
 
 _TOLD = 3

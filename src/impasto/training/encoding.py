@@ -12,14 +12,16 @@ from impasto.core.files import staged
 from impasto.data.encode import Cuts, encode_examples
 from impasto.data.images import Picture, read_picture
 from impasto.data.streams import Example
-from impasto.generation.draw import Look, Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.model import BaseModel
 from impasto.models.source import POCKET
 from impasto.registry.recipes import guidance_for
+from impasto.training.dataset import Gathered, picture_hashes
 from impasto.training.options import TrainOptions
-from impasto.training.plan import Gathered, picture_hashes, side_of
+from impasto.training.plan import side_of
 
 _SAMPLE_LOOK_STEPS = 20
 

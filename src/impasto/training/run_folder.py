@@ -8,8 +8,6 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 
@@ -21,20 +19,10 @@ from impasto.core.events import Event
 from impasto.core.files import clear_staged, staged, write_text
 from impasto.core.lock import FolderLock
 from impasto.core.redaction import Private
+from impasto.core.versions import library_versions
 from impasto.reporting.grids import in_a_row
 
-_LIBRARIES = ("impasto", "torch", "diffusers", "transformers", "peft", "safetensors")
 _FACTS, _LOG, _PLOT = "run.json", "events.jsonl", "loss.png"
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions that a run depends on."""
-    return dict(_versions())
 
 
 class RunFolder:

@@ -14,7 +14,8 @@ from impasto.core.store import TensorStore
 from impasto.data.captions import called_prompt, words_lead
 from impasto.data.images import Picture
 from impasto.data.streams import Example
-from impasto.generation.draw import Request, draw
+from impasto.generation.draw import draw
+from impasto.generation.requests import Request
 from impasto.methods._protocol import Method
 from impasto.models.compiling import Compiled
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -27,11 +28,12 @@ from impasto.training.checkpoints.fingerprint import base_facts
 from impasto.training.checkpoints.resume import Left, table_of
 from impasto.training.control_files import PAUSE, RESUME, Steering
 from impasto.training.crops import cuts_of
+from impasto.training.dataset import Gathered, concept_words, picture_hashes
 from impasto.training.distributed import Processes
 from impasto.training.encoding import Drawn, draw_aux, drawn_before, drawn_streams, encode_streams, sample_look
 from impasto.training.microbatches import Passes
 from impasto.training.options import TrainOptions
-from impasto.training.plan import Cost, Gathered, concept_words, picture_hashes, side_of
+from impasto.training.plan import Cost, side_of
 from impasto.training.resources.measured import corrected
 from impasto.training.run_folder import RunFolder
 from impasto.training.state import TrainState

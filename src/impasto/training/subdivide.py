@@ -16,9 +16,9 @@ from impasto.core.files import refuse_folder, staged
 from impasto.data.images import fit_square, read_picture
 from impasto.data.packs import pictures_of
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE, Divided, divide, prompts_for, write_division
+from impasto.features._scorers import open_scorer
 from impasto.models.open import choose_device
 from impasto.models.source import POCKET
-from impasto.probing.probe import open_scorer
 from impasto.reporting.grids import labelled_grid
 
 _COLUMNS, _SIDE = 10, 96

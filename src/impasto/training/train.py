@@ -28,11 +28,12 @@ from impasto.style.references import fit_to, load_styles
 from impasto.training.checkpoints.fingerprint import base_facts, identity_of, refuse_other_base
 from impasto.training.checkpoints.resume import COMPLETE, Left, find_left
 from impasto.training.control_files import Steering
+from impasto.training.dataset import gather
 from impasto.training.distributed import Processes
 from impasto.training.distributed_run import together
 from impasto.training.optimizers import new_optimizer
 from impasto.training.options import TrainOptions
-from impasto.training.plan import check_options, gather, plan_of
+from impasto.training.plan import check_options, plan_of
 from impasto.training.resources.disk import refuse_low_disk
 from impasto.training.resources.memory_fit import cost_of, fit_memory
 from impasto.training.run_folder import RunFolder

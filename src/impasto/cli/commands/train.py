@@ -76,7 +76,7 @@ def _train(options: TrainOptions, method: Method) -> int:
 
 def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
     from impasto.data.captions import called_prompt, words_lead
-    from impasto.training.plan import concept_words
+    from impasto.training.dataset import concept_words
 
     base = "" if options.base == POCKET else f"--base {options.base} "
     lead = words_lead(concept_words(method), captions=options.captions)

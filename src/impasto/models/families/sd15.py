@@ -14,7 +14,7 @@ from torch import Tensor
 
 from impasto.models.block_prompts import block_prompts
 from impasto.models.conditioning import Conditioning, Geometry
-from impasto.models.control import Pass
+from impasto.models.forward_context import Pass
 from impasto.models.latent_diffusion import LatentDiffusion, keywords_of
 from impasto.models.roles import Roles
 

@@ -10,14 +10,14 @@ from pydantic import ValidationError
 from impasto.core.digest import digest_of_file, digest_of_json
 from impasto.core.errors import RunError
 from impasto.core.files import is_file, is_folder
+from impasto.core.versions import library_versions
 from impasto.data.captions import caption_of
 from impasto.methods._protocol import Method
 from impasto.models.fingerprint import Fingerprint
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.style.references import parse_style
+from impasto.training.dataset import Gathered, picture_hashes
 from impasto.training.options import TrainOptions
-from impasto.training.plan import Gathered, picture_hashes
-from impasto.training.run_folder import library_versions
 
 _FREE = {"out", "run_dir", "resume", "checkpoint_every", "cache", "dry_run", "sample_every", "sample_prompts"}
 """Options that do not change what is learnt. All others do, also those that somebody adds later."""

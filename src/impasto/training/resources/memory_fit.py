@@ -14,8 +14,9 @@ from impasto.data.streams import of_step
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_dtype
+from impasto.training.dataset import Gathered
 from impasto.training.options import TrainOptions
-from impasto.training.plan import Cost, Gathered, expected_seconds, side_of
+from impasto.training.plan import Cost, expected_seconds, side_of
 from impasto.training.resources.memory_estimate import (
     Costs,
     Setting,

@@ -1,0 +1,108 @@
+"""The pictures of a run: gathered from folders, each opened and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from impasto.core.digest import digest_of_file
+from impasto.core.errors import ConfigError
+from impasto.data.encode import captioned
+from impasto.data.images import Picture, read_picture
+from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept
+from impasto.methods._protocol import Method
+from impasto.training.concepts import Asked, picture_paths
+from impasto.training.options import TrainOptions
+
+_FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The pictures of a run.
+
+    Attributes:
+        pictures: By stream.
+        source: Where each stream comes from, in words.
+        notes: What the user should know.
+    """
+
+    pictures: Mapping[str, tuple[Picture, ...]]
+    source: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def gather(options: TrainOptions, method: Method) -> Gathered:
+    """Return the pictures of every stream that has a folder; each file is opened and checked.
+
+    A stream whose pictures are to be drawn by the base is left out; so is Aux when there is none.
+    """
+    streams = method.prompts()
+    has_aux = AUX in kinds_of(streams)
+    if not has_aux and (options.aux_images is not None or options.aux == "generate"):
+        is_dual = "prior_weight" in type(method.settings).model_fields
+        why = "--prior-weight 0: leave them out, or raise it" if is_dual else f"{method.name}: leave them out"
+        raise ConfigError(f"auxiliary pictures have no effect with {why}")
+    folders = [Asked(STYLE, options.style_images, "--style-images", options.division)]
+    if has_aux and options.aux_images is not None:
+        folders.append(Asked(AUX, options.aux_images, "--aux-images"))
+    pictures: dict[str, tuple[Picture, ...]] = {}
+    source: dict[str, str] = {}
+    notes: list[str] = []
+    for asked in folders:
+        found = picture_paths(asked, concepts_of(streams), options.base)
+        notes += found.notes
+        for stream, paths in found.paths.items():
+            pictures[stream] = tuple(read_picture(path) for path in paths)
+            source[stream] = asked.label()
+            notes += _notes_on(stream, pictures[stream], method.num_pictures)
+            if options.shows_captions(stream):
+                notes += _notes_on_captions(stream, paths)
+    if options.aux == "generate":
+        source |= _drawn_by_the_base(streams)
+    elif has_aux and options.aux_images is None:
+        notes.append("no auxiliary pictures (--aux-images DIR or --aux generate): λ = 0, only the style is shown")
+    return Gathered(pictures, source, tuple(notes))
+
+
+def _drawn_by_the_base(streams: Mapping[str, str]) -> dict[str, str]:
+    aux = {stream: words for stream, words in streams.items() if kind_and_concept(stream)[0] == AUX}
+    return {stream: f"the base itself, drawn with the prompt {words!r}" for stream, words in aux.items()}
+
+
+def kinds_of(streams: Iterable[str]) -> set[str]:
+    """Return which kinds of streams there are: "style", and "aux" or not."""
+    return {kind_and_concept(stream)[0] for stream in streams}
+
+
+def concept_words(method: Method) -> dict[str, str]:
+    """Return the words of each part of a divided style; nothing for undivided ones."""
+    parts = {kind_and_concept(stream): words for stream, words in method.prompts().items()}
+    return {concept: words for (kind, concept), words in parts.items() if kind == STYLE and concept}
+
+
+def _notes_on(stream: str, pictures: tuple[Picture, ...], recommended: tuple[int, int]) -> list[str]:
+    notes = [f"{picture.path.name}: {note}" for picture in pictures for note in picture.notes]
+    if len(notes) > 4:
+        notes = [*notes[:3], f"... and {len(notes) - 3} more such notes"]
+    if kind_and_concept(stream)[0] == STYLE and len(pictures) < min(_FEW, recommended[0]):
+        notes.append(
+            f"only {len(pictures)} style picture(s), the paper uses {recommended[0]}-{recommended[1]}: "
+            "expect copies, not a style"
+        )
+    return notes
+
+
+def _notes_on_captions(stream: str, paths: list[Path]) -> list[str]:
+    found = len(captioned(paths))
+    if found < len(paths):
+        return [f"{stream}: {found} of {len(paths)} pictures have a caption; the others get the style words alone"]
+    return []
+
+
+def picture_hashes(gathered: Mapping[str, tuple[Picture, ...]]) -> dict[str, list[str]]:
+    """Return the SHA-256 of each picture file, shortened, by stream."""
+    return {
+        stream: [digest_of_file(picture.path)[:16] for picture in pictures] for stream, pictures in gathered.items()
+    }
