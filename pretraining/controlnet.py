@@ -48,6 +48,7 @@ def make_controlnet(unet: UNet2DConditionModel) -> ControlNetModel:
         layers_per_block=unet.config.layers_per_block,
         norm_num_groups=unet.config.norm_num_groups,
         cross_attention_dim=unet.config.cross_attention_dim,
+        resnet_time_scale_shift=unet.config.resnet_time_scale_shift,
         conditioning_embedding_out_channels=(16, 16, 32, 64),
     )
     state, known = model.state_dict(), unet.state_dict()

@@ -15,12 +15,12 @@ from diffusers import AutoencoderKL
 from torch import nn
 
 from pretraining.augment import augmented
-from pretraining.autoencoder import reconstruction_loss
 from pretraining.checkpoint import STAGES, load_stage
 from pretraining.latents import load_latents
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
+from pretraining.sharpness import reconstruction_loss
 from pretraining.stage import Stage
 
 STAGE = "decoder"

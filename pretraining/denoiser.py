@@ -21,6 +21,7 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from impasto.models.block_prompts import block_prompts
+from pretraining.autoencoder import CHANNELS
 from pretraining.block_captions import CONTENT, SHUFFLED, STYLE, Told, shuffled
 from pretraining.checkpoint import STAGES, load_stage
 from pretraining.latents import load_latents
@@ -49,20 +50,23 @@ WATCHED = (
 
 
 def make_denoiser() -> UNet2DConditionModel:
-    """Return the untrained UNet: three levels, attention on the lower two, text and size conditioning as in SDXL."""
+    """Return the untrained UNet: two levels, attention on the lower one, text and size conditioning as in SDXL."""
     return UNet2DConditionModel(
         sample_size=16,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        block_out_channels=(64, 128, 192),
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(128, 192),
         layers_per_block=1,
-        transformer_layers_per_block=[1, 1, 2],
-        attention_head_dim=[2, 4, 6],
+        transformer_layers_per_block=[1, 2],
+        attention_head_dim=[4, 6],  # diffusers' name for the number of heads: 32 channels each
         cross_attention_dim=2 * WIDTH,
         use_linear_projection=True,
         addition_embed_type="text_time",
         addition_time_embed_dim=32,
         projection_class_embeddings_input_dim=SHARED + 6 * 32,
+        resnet_time_scale_shift="scale_shift",
     )
 
 

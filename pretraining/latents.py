@@ -1,4 +1,9 @@
-"""Between the stages: unit-variance latents folded into the autoencoder, and the whole data set encoded once."""
+"""Between the stages: latents scaled by what they mean to a pixel, and the whole data set encoded once.
+
+Channels differ tenfold in what they do to a picture. A denoiser that is shown them with one variance spends most of its
+work on those that nobody sees. Here each channel is divided by its standard deviation and multiplied by the root of
+twice its effect (`channel_effect`), so that the same noise does the same harm in every channel.
+"""
 
 from __future__ import annotations
 
@@ -11,33 +16,69 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pretraining.autoencoder import STAGE, make_autoencoder
+from pretraining.autoencoder import STAGE, make_autoencoder, width_of
 from pretraining.checkpoint import STAGES
 from pretraining.pictures import read_digest, read_pictures, to_unit
 from pretraining.precision import half_where_quick
 
+NOISE = 0.5
+"""Noise that effects are measured with, in standard deviations of a channel."""
 
-def normalise_latents(model: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
-    """Fold (z - mean) / std into the 1x1 convolutions around the latents, so that the scaling factor is 1.
+MEASURED_ON = 64
+"""Latents that effects are measured on, evenly from the data set."""
+
+
+def normalise_latents(model: AutoencoderKL, mean: Tensor, scale: Tensor) -> None:
+    """Fold (z - mean) / scale into the 1x1 convolutions around the latents, so that the scaling factor is 1.
 
     Args:
         model: Changed in place; decodes the new latents to the very same pictures.
-        mean: Per-channel mean of the latents, shape (4,).
-        std: Per-channel standard deviation, shape (4,).
+        mean: Per-channel mean of the latents, shape (channels,).
+        scale: What each channel is divided by, shape (channels,).
     """
+    channels = len(scale)
     with torch.no_grad():
         into, out = model.quant_conv, model.post_quant_conv
-        into.weight[:4] /= std[:, None, None, None]
-        into.bias[:4] = (into.bias[:4] - mean) / std
-        into.bias[4:] -= 2 * std.log()  # the second half predicts log variances
+        into.weight[:channels] /= scale[:, None, None, None]
+        into.bias[:channels] = (into.bias[:channels] - mean) / scale
+        into.bias[channels:] -= 2 * scale.log()  # the second half predicts log variances
         out.bias += out.weight[:, :, 0, 0] @ mean
-        out.weight *= std[None, :, None, None]
+        out.weight *= scale[None, :, None, None]
     model.register_to_config(scaling_factor=1.0)
 
 
 @torch.no_grad()
+def channel_effect(model: AutoencoderKL, latents: Tensor, std: Tensor, rng: torch.Generator, batch: int = 32) -> Tensor:
+    """Measure what noise in one channel alone does to the decoded pixels.
+
+    Args:
+        model: Decodes `latents`.
+        latents: Shape (count, channels, height, width).
+        std: Standard deviation of each channel, shape (channels,); the noise is `NOISE` times that.
+        rng: Of the noise.
+        batch: Latents that are decoded at once.
+
+    Returns:
+        Mean squared change of a pixel by noise in each channel, shape (channels,), 1 for the channel with the largest.
+    """
+    effect = torch.zeros(len(std))
+    for part in torch.split(latents, batch):
+        clean = model.decode(part).sample
+        for channel in range(len(std)):
+            noised = part.clone()
+            noised[:, channel] += NOISE * std[channel] * torch.randn(part[:, channel].shape, generator=rng)
+            effect[channel] += (model.decode(noised).sample - clean).square().sum()
+    return effect / effect.max()
+
+
+def effect_scale(std: Tensor, effect: Tensor) -> Tensor:
+    """Return what channels are divided by: std / sqrt(2 effect), for effects as `channel_effect` gives them."""
+    return std / (2 * effect).sqrt()
+
+
+@torch.no_grad()
 def encode(model: AutoencoderKL, pictures: Tensor, batch: int = 32) -> Tensor:
-    """Return the mean latents of uint8 pictures, float32, shape (count, 4, 16, 16)."""
+    """Return the mean latents of uint8 pictures, float32, shape (count, channels, 16, 16)."""
     parts = []
     for start in range(0, len(pictures), batch):
         with half_where_quick(torch.device("cpu")):
@@ -60,21 +101,30 @@ def load_latents() -> tuple[AutoencoderKL, Tensor]:
     the packaged autoencoder must agree on them. A restored autoencoder is left as it is, since the restored denoiser
     knows these latents.
     """
-    model = make_autoencoder().eval().requires_grad_(False)
     weights, cached = STAGES / STAGE / "vae.safetensors", STAGES / "latents.safetensors"
-    model.load_state_dict(load_file(weights))
+    state = load_file(weights)
+    model = make_autoencoder(width_of(state)).eval().requires_grad_(False)
+    model.load_state_dict(state)
     is_normalised = normalised_marker().exists()
-    of = hashlib.sha256(read_digest().encode() + weights.read_bytes() + b"normalised" * is_normalised).hexdigest()
+    of = hashlib.sha256(read_digest().encode() + weights.read_bytes() + b"by effect" * (not is_normalised)).hexdigest()
     if not cached.exists() or _made_of(cached) != of:
         latents = encode(model, read_pictures())
-        mean, std = torch.zeros(4), torch.ones(4)
+        mean, scale = torch.zeros(latents.shape[1]), torch.ones(latents.shape[1])
         if not is_normalised:
-            mean, std = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
-        normalised = ((latents - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)).contiguous()
-        save_file({"latents": normalised, "mean": mean, "std": std}, cached, metadata={"of": of})
+            mean, scale = _statistics(model, latents)
+        latents.sub_(mean.view(-1, 1, 1)).div_(scale.view(-1, 1, 1))
+        save_file({"latents": latents, "mean": mean, "scale": scale}, cached, metadata={"of": of})
     stored = load_file(cached)
-    normalise_latents(model, stored["mean"], stored["std"])
+    normalise_latents(model, stored["mean"], stored["scale"])
     return model, stored["latents"]
+
+
+def _statistics(model: AutoencoderKL, latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and scale of each channel."""
+    std = latents.std(dim=(0, 2, 3))
+    few = latents[:: max(1, len(latents) // MEASURED_ON)][:MEASURED_ON]
+    effect = channel_effect(model, few, std, torch.Generator().manual_seed(0))
+    return latents.mean(dim=(0, 2, 3)), effect_scale(std, effect)
 
 
 def _made_of(cached: Path) -> str:

@@ -17,7 +17,7 @@ from impasto.models.roles import ROLES_FILE
 from pretraining.towers import Towers
 
 PACKAGED = Path("src/impasto/pocket/model")
-LIMIT = 60_000_000
+LIMIT = 75_000_000
 """Bytes that all of pocket may have: model and packs."""
 
 NOISE_LEVELS = {

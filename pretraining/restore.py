@@ -1,16 +1,18 @@
-"""Make the stages' folders again from the packaged model, so that training can go on from published weights.
+"""Make the stages' folders again from a diffusers folder, so that training can go on from published weights.
 
 Moments of the optimisers are not published: the first steps after a restore are a little rougher. The published
 autoencoder has its latents normalised already, and is not normalised again on the data set that is built here: the
-published denoiser knows these latents.
+published denoiser knows these latents. Image prompt adapter and ControlNet are restored where the folder has them.
 
-Run: `python -m pretraining.restore`, then any stage with `--minutes`.
+Run: `python -m pretraining.restore` (the packaged model) or `--from FOLDER`, then any stage with `--minutes`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
+from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
@@ -19,7 +21,9 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer, CLIPVisionModelWithProjection
 
 from pretraining import controlnet, image_prompt
+from pretraining.autoencoder import make_autoencoder, width_of
 from pretraining.checkpoint import FORMER, STAGES
+from pretraining.denoiser import make_denoiser
 from pretraining.latents import normalised_marker
 from pretraining.package import PACKAGED
 from pretraining.towers import Towers
@@ -35,46 +39,78 @@ def write_stage(stage: str, modules: dict[str, nn.Module]) -> None:
     (folder / "counters.json").write_text(json.dumps({"step": 0, "seconds": 0}), "utf-8")
 
 
-def packaged_towers() -> Towers:
+def read_towers(folder: Path) -> Towers:
     """Return the published encoders; temperature and first projection start anew, they are not published."""
-    towers = Towers(CLIPTokenizer.from_pretrained(PACKAGED / "tokenizer"))
+    towers = Towers(CLIPTokenizer.from_pretrained(folder / "tokenizer"))
     classes = {
         "text_encoder": CLIPTextModel,
         "text_encoder_2": CLIPTextModelWithProjection,
         "image_encoder": CLIPVisionModelWithProjection,
     }
     for name, kind in classes.items():
-        setattr(towers, name, kind.from_pretrained(PACKAGED / name, dtype=torch.float32))
+        setattr(towers, name, kind.from_pretrained(folder / name, dtype=torch.float32))
     return towers
 
 
-def restore_parts(unet: UNet2DConditionModel) -> None:
-    """Restore what is published beside the base; `unet` is used up."""
-    if (PACKAGED / controlnet.FOLDER).exists():
-        control = ControlNetModel.from_pretrained(PACKAGED / controlnet.FOLDER, torch_dtype=torch.float32)
+def refuse_other_shapes(found: nn.Module, stage: nn.Module, part: Path) -> None:
+    """Refuse weights that the stage could not load.
+
+    Args:
+        found: What was read from `part`.
+        stage: What the stage trains.
+        part: Folder, for the message.
+
+    Raises:
+        SystemExit: A weight is missing, too many or of another shape.
+    """
+    wanted = {name: tuple(value.shape) for name, value in stage.state_dict().items()}
+    shapes = {name: tuple(value.shape) for name, value in found.state_dict().items()}
+    for name in sorted(wanted.keys() | shapes.keys()):
+        if wanted.get(name) != shapes.get(name):
+            raise SystemExit(
+                f"{part}: {name} has shape {shapes.get(name)}, the stage needs {wanted.get(name)}: restore from a "
+                "folder that these stages wrote, with --from FOLDER"
+            )
+
+
+def restore_parts(folder: Path, unet: UNet2DConditionModel) -> None:
+    """Restore what `folder` has beside the base; `unet` is used up."""
+    if (folder / controlnet.FOLDER).exists():
+        control = ControlNetModel.from_pretrained(folder / controlnet.FOLDER, torch_dtype=torch.float32)
+        refuse_other_shapes(control, controlnet.make_controlnet(make_denoiser()), folder / controlnet.FOLDER)
         write_stage(controlnet.STAGE, {"controlnet": control})
-    if (PACKAGED / image_prompt.FOLDER).exists():
-        width = packaged_towers().image_encoder.config.hidden_size
+    if (folder / image_prompt.FOLDER).exists():
+        width = read_towers(folder).image_encoder.config.hidden_size
         adapter = image_prompt.attach_image_prompt(unet, width, device=torch.device("cpu"))
-        image_prompt.read_checkpoint(adapter, PACKAGED)
+        image_prompt.read_checkpoint(adapter, folder)
         write_stage(image_prompt.STAGE, {"adapter": adapter})
 
 
-def main() -> None:
-    """Restore all stages that are published; refuses to replace any that exists."""
-    stages = ("autoencoder", "towers", "denoiser", controlnet.STAGE, image_prompt.STAGE)
+def restore(folder: Path) -> None:
+    """Restore all stages that the diffusers folder `folder` has; refuses to replace any that exists."""
+    stages = ("autoencoder", "towers", "denoiser", "decoder", controlnet.STAGE, image_prompt.STAGE)
     existing = [name for name in stages if (STAGES / name).exists()]
     if existing:
         raise SystemExit(f"{STAGES / existing[0]} exists: remove it first if it is not needed")
-    shutil.copytree(PACKAGED / "tokenizer", STAGES / "tokenizer", dirs_exist_ok=True)
-    write_stage("autoencoder", {"vae": AutoencoderKL.from_pretrained(PACKAGED / "vae")})
+    vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    refuse_other_shapes(vae, make_autoencoder(width_of(vae.state_dict())), folder / "vae")
+    refuse_other_shapes(unet, make_denoiser(), folder / "unet")
+    shutil.copytree(folder / "tokenizer", STAGES / "tokenizer", dirs_exist_ok=True)
+    write_stage("autoencoder", {"vae": vae})
     normalised_marker().touch()
-    write_stage("towers", {"towers": packaged_towers()})
-    unet = UNet2DConditionModel.from_pretrained(PACKAGED / "unet")
+    write_stage("towers", {"towers": read_towers(folder)})
     write_stage("denoiser", {"unet": unet, "ema": unet})
-    restore_parts(unet)
-    if (PACKAGED / "measured.json").is_file():
-        shutil.copy(PACKAGED / "measured.json", FORMER)  # counters begin at 0 here; the card adds what was before
+    restore_parts(folder, unet)
+    if (folder / "measured.json").is_file():
+        shutil.copy(folder / "measured.json", FORMER)  # counters begin at 0 here; the card adds what was before
+
+
+def main() -> None:
+    """Restore and say what is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--from", dest="folder", type=Path, default=PACKAGED, help="diffusers folder")
+    restore(parser.parse_args().folder)
     print(f"restored {', '.join(sorted(path.name for path in STAGES.iterdir()))}")
 
 

@@ -9,8 +9,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
-LENGTH = 32
-"""Tokens a prompt may have, start and end included."""
+LENGTH = 77
+"""Tokens a prompt may have, start and end included: as in SDXL."""
 
 
 def train_tokenizer(texts: Iterable[str], merges: int = 3000) -> CLIPTokenizer:

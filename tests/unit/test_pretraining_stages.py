@@ -1,16 +1,18 @@
-"""Pretraining stages: saved state comes back, the rate falls, latents are normalised without changing pictures."""
+"""Pretraining stages: saved state comes back, the rate falls, latents are scaled without changing pictures."""
 
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from pretraining import checkpoint
-from pretraining.autoencoder import make_autoencoder
-from pretraining.latents import normalise_latents
+from pretraining.autoencoder import CHANNELS, make_autoencoder, width_of
+from pretraining.latents import channel_effect, effect_scale, normalise_latents
+from pretraining.sharpness import edges, reconstruction_loss
 from pretraining.stage import Stage, falling_rate
 from pretraining.tokenizer import LENGTH, train_tokenizer
-from torch import nn
+from torch import Tensor, nn
 
 
 def make_stage(minutes: float) -> tuple[Stage, nn.Linear]:
@@ -60,13 +62,61 @@ def test_normalising_latents_keeps_the_pictures() -> None:
     x = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0)) * 2 - 1
     before = model.encode(x).latent_dist
     picture = model.decode(before.mean).sample
-    mean, std = torch.tensor([0.1, 0.2, 0.3, -0.4]), torch.tensor([2.0, 3.0, 0.5, 0.7])
+    rng = torch.Generator().manual_seed(1)
+    mean, std = torch.randn(CHANNELS, generator=rng), 0.5 + torch.rand(CHANNELS, generator=rng)
     normalise_latents(model, mean, std)
     after = model.encode(x).latent_dist
     expected = (before.mean - mean[:, None, None]) / std[:, None, None]
     torch.testing.assert_close(after.mean, expected, rtol=0, atol=1e-4)
     torch.testing.assert_close(after.std * std[:, None, None], before.std, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(model.decode(after.mean).sample, picture, rtol=0, atol=1e-4)
+
+
+class Linear:
+    """A decoder whose pixels are weighted sums of latents: the effect of noise can be written down."""
+
+    def __init__(self, weights: Tensor) -> None:
+        self._weights = weights
+
+    def decode(self, latents: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(sample=torch.einsum("pc,bchw->bphw", self._weights, latents))
+
+
+def test_noise_of_one_size_does_the_same_to_pixels_in_every_channel() -> None:
+    weights, std = torch.tensor([[3.0, 1.0, 0.2], [0.0, 1.0, 0.4]]), torch.tensor([1.0, 5.0, 0.5])
+    latents = torch.zeros(64, 3, 16, 16)
+    effect = channel_effect(Linear(weights), latents, std, torch.Generator().manual_seed(0))
+    expected = weights.square().sum(dim=0) * std.square()
+    torch.testing.assert_close(effect, expected / expected.max(), rtol=0.05, atol=0)
+    scale = effect_scale(std, effect)
+    rescaled = channel_effect(Linear(weights * scale), latents, torch.ones(3), torch.Generator().manual_seed(1))
+    torch.testing.assert_close(rescaled, torch.ones(3), rtol=0.05, atol=0)
+    torch.testing.assert_close((std / scale).max(), torch.tensor(2.0).sqrt())  # twice the largest effect, which is 1
+
+
+def test_autoencoder_is_known_by_its_weights() -> None:
+    with torch.device("meta"):
+        assert [width_of(make_autoencoder(width).state_dict()) for width in (32, 64)] == [32, 64]
+        assert make_autoencoder().config.latent_channels == CHANNELS
+
+
+def test_edges_are_those_of_sobel() -> None:
+    ramp = torch.arange(8.0).expand(1, 2, 8, 8)
+    found = edges(ramp)
+    assert found.shape == (1, 4, 8, 8)
+    assert torch.equal(found[0, :, 1:-1, 1:-1], torch.tensor([2.0, 0, 2, 0])[:, None, None].expand(4, 6, 6))
+    assert not edges(torch.full((1, 3, 8, 8), 0.7)).abs().gt(1e-6).any()  # its borders are none either
+
+
+def test_loss_of_a_reconstruction_is_what_it_says() -> None:
+    target = torch.rand((2, 3, 16, 16), generator=torch.Generator().manual_seed(0))
+    assert reconstruction_loss(target, target) == 0
+    assert float(reconstruction_loss(target, target + 0.2)) == pytest.approx(0.2 + 0.5 * 0.04, rel=1e-4)
+    assert float(reconstruction_loss(target, target + 0.2, squared=0)) == pytest.approx(0.2, rel=1e-4)
+    ramp = 0.1 * torch.arange(16.0).expand(1, 1, 16, 16)
+    across = (14 * 0.2 + 2 * 0.1) / 16 / 2  # half at the borders, which are replicated; nothing downwards
+    without = reconstruction_loss(torch.zeros_like(ramp), ramp, edge=0)
+    assert float(reconstruction_loss(torch.zeros_like(ramp), ramp) - without) == pytest.approx(2 * across, rel=1e-4)
 
 
 def test_tokenizer_is_lossless_and_has_room_for_rare_words() -> None:
