@@ -3,8 +3,8 @@
 Where nothing asks for more, training leaves one block that decides on everything (`impasto probe`). In a quarter of the
 steps every block is told something true and something false: one block reads what is drawn with the background and
 style of another picture, one reads the background and style with the subject of another, and all others, the pooled
-embedding included, read the caption of another picture. What a block is told wrongly it learns not to heed. In the other
-steps all read the whole caption, as they do when pictures are drawn.
+embedding included, read the caption of another picture. What a block is told wrongly it learns not to heed. In the
+other steps all read the whole caption, as they do when pictures are drawn.
 """
 
 from __future__ import annotations
