@@ -20,6 +20,7 @@ from pretraining.checkpoint import STAGES
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
+from pretraining.schedule import Schedule
 from pretraining.sharpness import reconstruction_loss
 from pretraining.stage import Stage
 
@@ -70,8 +71,8 @@ def main() -> None:
     device = chosen.device
     pictures, model = read_pictures(), make_autoencoder().to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.0)
-    stage = Stage(STAGE, {"vae": model}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew)
-    rng = torch.Generator().manual_seed(stage.step)
+    rng = torch.Generator().manual_seed(0)
+    stage = Stage(STAGE, {"vae": model}, optimizer, Schedule.chosen(chosen), {"rng": rng})
     for progress in stage.steps():
         x = to_unit(pictures[torch.randint(len(pictures), (chosen.batch,), generator=rng)].to(device))
         if progress < WHOLE_FROM:
@@ -82,8 +83,9 @@ def main() -> None:
             noise = torch.randn(posterior.mean.shape, generator=rng).to(device)
             drawn = model.decode(posterior.mean + posterior.std * noise).sample
         kl = 0.5 * (posterior.mean.float() ** 2 + posterior.var.float() - 1 - posterior.logvar.float()).mean()
-        stage.learn(reconstruction_loss(x, drawn.float()) + KL_WEIGHT * kl)
+        stage.learn(reconstruction_loss(x, drawn.float()) + KL_WEIGHT * kl, chosen.batch)
         if stage.save_if_due(chosen.save_every):
+            stage.record({"rate": optimizer.param_groups[0]["lr"], "kl": round(float(kl), 3)})
             save_sheet([x, drawn.float().detach()], STAGES / "autoencoder.png")
 
 

@@ -1,11 +1,12 @@
 """Resumable state of a pretraining stage: one folder, written beside and put in place by a rename.
 
-Weights and optimiser moments are safetensors, counters JSON; nothing is ever pickled.
+Weights, optimiser moments and states of random generators are safetensors, counters JSON; nothing is ever pickled.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-STAGES = Path("pretraining/stages")
+STAGES = Path(os.environ.get("POCKET_STAGES", "pretraining/stages"))
+"""Where stages keep their state; the environment can name another folder, for a rehearsal."""
+
+GENERATORS = "generators.safetensors"
+
 FORMER = STAGES / "former.json"
 """What was measured of the published weights that training goes on from."""
 
@@ -36,7 +41,11 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, T
 
 
 def save_stage(
-    stage: str, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, counters: Mapping[str, int]
+    stage: str,
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    counters: Mapping[str, int],
+    generators: Mapping[str, torch.Generator] | None = None,
 ) -> None:
     """Replace the saved state of `stage` by the given one."""
     staging = STAGES / f".{stage}.new"
@@ -47,6 +56,9 @@ def save_stage(
             {key: value.contiguous() for key, value in module.state_dict().items()}, staging / f"{name}.safetensors"
         )
     save_file(_optimizer_tensors(optimizer), staging / "optimizer.safetensors")
+    if generators:
+        states = {name: generator.get_state() for name, generator in generators.items()}
+        save_file(states, staging / GENERATORS)
     (staging / "counters.json").write_text(json.dumps(dict(counters)), "utf-8")
     previous = STAGES / f".{stage}.old"
     shutil.rmtree(previous, ignore_errors=True)
@@ -55,15 +67,27 @@ def save_stage(
     staging.replace(STAGES / stage)
 
 
-def load_stage(stage: str, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer | None) -> dict[str, int]:
-    """Load the saved state of `stage` in place; returns its counters, empty when there is none."""
+def load_stage(
+    stage: str,
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer | None,
+    generators: Mapping[str, torch.Generator] | None = None,
+) -> dict[str, int]:
+    """Load the saved state of `stage` in place; returns its counters, empty when there is none.
+
+    Optimiser and generators stay as they are where only weights were saved, as by `pretraining.restore`.
+    """
     present, previous = STAGES / stage, STAGES / f".{stage}.old"
     folder = present if present.exists() else previous  # killed between the two renames of a save
     if not folder.exists():
         return {}
     for name, module in modules.items():
         module.load_state_dict(load_file(folder / f"{name}.safetensors"))
-    if optimizer is not None and (folder / "optimizer.safetensors").exists():  # absent after `pretraining.restore`
+    if optimizer is not None and (folder / "optimizer.safetensors").exists():
         _restore_optimizer(optimizer, load_file(folder / "optimizer.safetensors"))
+    if generators and (folder / GENERATORS).exists():
+        states = load_file(folder / GENERATORS)
+        for name, generator in generators.items():
+            generator.set_state(states[name])
     counters: dict[str, int] = json.loads((folder / "counters.json").read_text("utf-8"))
     return counters

@@ -24,6 +24,7 @@ from pretraining.frozen import Batch, FrozenBase, read_base
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
+from pretraining.schedule import Schedule
 from pretraining.stage import Stage
 
 STAGE = "controlnet"
@@ -116,18 +117,20 @@ def main() -> None:
     base, pictures = read_base(chosen.device), read_pictures()
     control = make_controlnet(base.unet).to(base.device)
     optimizer = torch.optim.AdamW(control.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.01)
-    stage = Stage(STAGE, {"controlnet": control}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew)
+    rng = torch.Generator().manual_seed(0)
+    stage = Stage(STAGE, {"controlnet": control}, optimizer, Schedule.chosen(chosen), {"rng": rng})
     forward = torch.compile(predict, dynamic=False) if chosen.compile else predict
-    rng = torch.Generator().manual_seed(stage.step)
     watched = pictures[:: max(1, len(pictures) // 6)][:6]
     for _ in stage.steps():
         batch = base.draw(chosen.batch, rng, worded=WORDED)
         edges = edges_of(pictures[batch.index]).to(base.device)
         with half_where_quick(base.device):
             predicted = forward(base.unet, control, batch, edges)
-        stage.learn(batch.loss(predicted))
+        stage.learn(batch.loss(predicted), chosen.batch)
         if stage.save_if_due(chosen.save_every):
+            stage.record({})
             draw_sheet(base, control, watched, STAGES / f"{STAGE}-{stage.step:06d}.png")
+    stage.record({})
     draw_sheet(base, control, watched, STAGES / f"{STAGE}-{stage.step:06d}.png")
 
 

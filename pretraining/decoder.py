@@ -20,6 +20,7 @@ from pretraining.latents import load_latents
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
+from pretraining.schedule import Schedule
 from pretraining.sharpness import reconstruction_loss
 from pretraining.stage import Stage
 
@@ -47,8 +48,8 @@ def main() -> None:
     pictures, vae = read_pictures(), load_latents()[0].to(device)
     part = decoding_part(vae).requires_grad_(True)
     optimizer = torch.optim.AdamW(part.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
-    stage = Stage(STAGE, {"decoder": part}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew)
-    rng = torch.Generator().manual_seed(stage.step)
+    rng = torch.Generator().manual_seed(0)
+    stage = Stage(STAGE, {"decoder": part}, optimizer, Schedule.chosen(chosen), {"rng": rng})
     for _ in stage.steps():
         index = torch.randint(len(pictures), (chosen.batch,), generator=rng)
         x = augmented(to_unit(pictures[index].to(device)), rng)

@@ -1,38 +1,49 @@
 """Stage 3: the denoiser, a UNet in SDXL's topology, conditioned by the frozen text towers.
 
-v-prediction on SDXL's noise levels rescaled to zero terminal signal (arXiv 2305.08891), so that plain grounds come out
-in the colour that the words ask for. Weight of each noise level: min(SNR + 1, 5) / (SNR + 1), the truncated form of
-min-SNR (arXiv 2303.09556) for v. AdamW, exponential moving average, 10 % empty captions. In most steps one block alone
-is told what is drawn, and another how, see `block_captions.py`.
+v-prediction on SDXL's noise levels rescaled to zero terminal signal (arXiv 2305.08891), so that plain backgrounds come
+out in the colour that the words ask for. Weight of each noise level: min(SNR + 1, cap) / (SNR + 1), the truncated form
+of min-SNR (arXiv 2303.09556) for v. Levels are t = 1000 u^p: much noise at first, which teaches subjects, and less as p
+moves from `--levels-first` to `--levels-last`. Muon (`muon.py`), exponential moving average, 10 % empty captions. In a
+quarter of the steps one block alone is told what is drawn, and another how, see `block_captions.py`.
 
-Run: `python -m pretraining.denoiser --minutes 100`; run it again to go on where it stopped.
+At every save it draws a sheet and measures the loss with right and wrong captions (`caption_check.py`).
+
+Run: `python -m pretraining.denoiser --minutes 90 --compile`; run it again to go on where it stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from diffusers import DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
+from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from impasto.models.block_prompts import block_prompts
 from pretraining.autoencoder import CHANNELS
-from pretraining.block_captions import CONTENT, SHUFFLED, STYLE, Told, shuffled
+from pretraining.batches import Batches, Shown, caption_ids
+from pretraining.block_captions import SHUFFLED
+from pretraining.caption_check import CaptionCheck, as_line
 from pretraining.checkpoint import STAGES, load_stage
+from pretraining.conditioning import encode_captions, encode_slices, size_conditions
 from pretraining.latents import load_latents
-from pretraining.options import read_options
+from pretraining.muon import Muon
+from pretraining.options import stage_options
 from pretraining.package import NOISE_LEVELS, assemble
+from pretraining.peak import BACKWARD, computing_dtype, forward_operations, matrix_peak
 from pretraining.pictures import read_rows, save_sheet
 from pretraining.precision import half_where_quick
+from pretraining.schedule import Schedule
+from pretraining.slices import SLICES, attention_for, read_slices
 from pretraining.stage import Stage
-from pretraining.towers import SHARED, WIDTH, Towers, load_tokenizer, tokenize
+from pretraining.tokenizer import LENGTH
+from pretraining.towers import SHARED, WIDTH, Towers, load_tokenizer
 
 STAGE = "denoiser"
+WEIGHT_CAP = 5.0
 WATCHED = (
     "a fox on a green background, twemoji style",
     "a red apple on a blue background, noto style",
@@ -75,60 +86,18 @@ def noise_levels() -> DDPMScheduler:
     return DDPMScheduler(**NOISE_LEVELS, clip_sample=False)
 
 
-@torch.no_grad()
-def encode_captions(towers: Towers, ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what SDXL shows the UNet: penultimate states of both towers side by side, and the pooled embedding."""
-    first = towers.text_encoder(ids, output_hidden_states=True)
-    second = towers.text_encoder_2(ids, output_hidden_states=True)
-    return torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds
-
-
-def drawn_captions(rows: Sequence[Mapping[str, str]], index: Tensor, rng: torch.Generator) -> list[str]:
-    """Return one of the three captions of each row; a tenth is empty."""
-    which = torch.randint(3, (len(index),), generator=rng, device=rng.device).tolist()
-    is_empty = (torch.rand(len(index), generator=rng, device=rng.device) < 0.1).tolist()
-    return [
-        "" if empty else rows[row][f"caption_{caption}"]
-        for row, caption, empty in zip(index.tolist(), which, is_empty, strict=True)
-    ]
-
-
-def told_to_blocks(captions: Sequence[str], rng: torch.Generator) -> Told:
-    """Return what the blocks read of a batch: in most steps but one of them is told the truth."""
-    if float(torch.rand((), generator=rng, device=rng.device)) >= SHUFFLED:
-        return Told(*[list(captions)] * 3)
-    return shuffled(captions, torch.randperm(len(captions), generator=rng, device=rng.device).tolist())
-
-
-def states_by_block(towers: Towers, tokenizer: CLIPTokenizer, told: Told, device: torch.device) -> dict[str, Tensor]:
-    """Return what single blocks read where it is not what all others read."""
-    own = {CONTENT: told.content, STYLE: told.style}
-    return {
-        block: encode_captions(towers, tokenize(tokenizer, captions).to(device))[0]
-        for block, captions in own.items()
-        if captions != told.others
-    }
-
-
-def attention_for(device: torch.device) -> type[AttnProcessor] | type[AttnProcessor2_0]:
-    """Return how to attend while training: torch's fused attention is slow backwards in bfloat16 on CPUs."""
-    chosen: type[AttnProcessor] | type[AttnProcessor2_0] = AttnProcessor if device.type == "cpu" else AttnProcessor2_0
-    return chosen
-
-
-def weighted_loss(predicted: Tensor, v: Tensor, alpha_bar: Tensor) -> Tensor:
-    """Return the mean squared error of v, weighted by noise level."""
+def weighted_loss(predicted: Tensor, v: Tensor, alpha_bar: Tensor, cap: float = WEIGHT_CAP) -> Tensor:
+    """Return the mean squared error of v, weighted by noise level: more than `cap` times no level counts."""
     snr = alpha_bar / (1 - alpha_bar)
-    weight = (snr + 1).clamp(max=5) / (snr + 1)
+    weight = (snr + 1).clamp(max=cap) / (snr + 1)
     return (weight * ((predicted - v) ** 2).mean(dim=(1, 2, 3))).mean()
 
 
 @torch.no_grad()
-def average(shadow: UNet2DConditionModel, model: UNet2DConditionModel, step: int) -> None:
-    """Move the averaged weights towards the trained ones; slower as training goes on."""
-    decay = min(0.998, (1 + step) / (10 + step))
-    for kept, new in zip(shadow.parameters(), model.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
+def average(shadow: torch.nn.Module, model: torch.nn.Module, step: int, decay: float) -> None:
+    """Move the averaged weights towards the trained ones; slower as training goes on, at last by 1 - `decay`."""
+    kept, new = list[Tensor](shadow.parameters()), list[Tensor](model.parameters())
+    torch._foreach_lerp_(kept, new, 1 - min(decay, (1 + step) / (30 + step)))
 
 
 def draw_sheet(pipe: StableDiffusionXLPipeline, path: Path) -> None:
@@ -147,46 +116,108 @@ def draw_sheet(pipe: StableDiffusionXLPipeline, path: Path) -> None:
     save_sheet([drawn * 2 - 1], path)
 
 
+def read_arguments() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = stage_options(__doc__ or "", minutes=90, batch=32, rate=1.5e-3)
+    parser.add_argument("--levels-first", type=float, default=0.4, help="p of t = 1000 u^p at the beginning")
+    parser.add_argument("--levels-last", type=float, default=0.8, help="p at the end; more than 1 is little noise")
+    parser.add_argument("--weight-cap", type=float, default=WEIGHT_CAP, help="weight is min(SNR + 1, cap) / (SNR + 1)")
+    parser.add_argument("--plain", type=float, default=0.6, help="share of drawings in an artist's own style")
+    parser.add_argument("--shuffle", type=float, default=SHUFFLED, help="share of steps with shuffled captions")
+    parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
+    parser.add_argument("--average", type=float, default=0.9985, help="decay of the averaged weights")
+    return parser.parse_args()
+
+
+def make_optimizer(model: torch.nn.Module, kind: str, rate: float, weight_decay: float = 0.01) -> torch.optim.Optimizer:
+    """Return the optimiser "muon" or "adamw" of a network."""
+    if kind == "muon":
+        return Muon(model.named_parameters(), rate, weight_decay=weight_decay, steps=4)
+    return torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=weight_decay, fused=True)
+
+
+class Lesson:
+    """The networks of a run, and what a step computes.
+
+    Args:
+        tokenizer: Of the towers.
+        device: Where everything is.
+    """
+
+    def __init__(self, tokenizer: CLIPTokenizer, device: torch.device) -> None:
+        self.device, self.tokenizer, self.schedule = device, tokenizer, noise_levels()
+        self.towers = Towers(tokenizer).eval().requires_grad_(False)
+        load_stage("towers", {"towers": self.towers}, None)
+        self.towers.to(device)
+        self.model, self.shadow = make_denoiser().to(device), make_denoiser().to(device).requires_grad_(False)
+        self.shadow.load_state_dict(self.model.state_dict())
+        self.shadow.set_attn_processor(attention_for(device)())
+        read_slices(self.model, device)
+        self._alpha_bar = self.schedule.alphas_cumprod.to(device)
+
+    def loss(self, predict: Callable[..., UNet2DConditionOutput], shown: Shown, cap: float) -> Tensor:
+        """Return the weighted loss of what `predict`, the model or its compiled form, makes of a batch."""
+        count = len(shown.x_0)
+        x_t = self.schedule.add_noise(shown.x_0, shown.noise, shown.timesteps)
+        with half_where_quick(self.device):
+            states, pooled = encode_slices(self.towers, shown.ids)
+            added = {"text_embeds": pooled, "time_ids": size_conditions(count, self.device)}
+            predicted = predict(x_t, shown.timesteps, states, added_cond_kwargs=added).sample
+        v = self.schedule.get_velocity(shown.x_0, shown.noise, shown.timesteps)
+        return weighted_loss(predicted.float(), v, self._alpha_bar[shown.timesteps], cap)
+
+    def operations(self) -> int:
+        """Return the operations that one picture costs in a step: UNet there and back, text towers there."""
+        x_t, level = torch.zeros((1, CHANNELS, 16, 16), device=self.device), torch.zeros(1, device=self.device)
+        ids = torch.zeros((1, LENGTH), dtype=torch.int64, device=self.device)
+        states, pooled = encode_captions(self.towers, ids)
+        added = {"text_embeds": pooled, "time_ids": size_conditions(1, self.device)}
+        read = torch.cat([states] * SLICES, dim=1)
+        unet = forward_operations(lambda: self.model(x_t, level, read, added_cond_kwargs=added))
+        return BACKWARD * unet + forward_operations(lambda: encode_captions(self.towers, ids))
+
+    def draw_sheet(self, vae: AutoencoderKL, step: int) -> None:
+        """Draw the watched prompts with the averaged weights."""
+        draw_sheet(assemble(vae, self.towers, self.tokenizer, self.shadow), STAGES / f"{STAGE}-{step:06d}.png")
+
+
 def main() -> None:
-    """Train for a number of minutes, saving and drawing every few."""
-    chosen = read_options(__doc__ or "", minutes=100, batch=64, rate=8e-4)
+    """Train for a number of minutes; save, check, log and draw every few."""
+    chosen = read_arguments()
     device = chosen.device
     vae, latents = load_latents()
     tokenizer, rows = load_tokenizer(), read_rows()
-    towers = Towers(tokenizer).eval().requires_grad_(False)
-    load_stage("towers", {"towers": towers}, None)
-    vae, towers, latents = vae.to(device), towers.to(device), latents.to(device)
-    model, shadow = make_denoiser().to(device), make_denoiser().to(device).requires_grad_(False)
-    schedule = noise_levels()
-    alphas_cumprod = schedule.alphas_cumprod.to(device)
-    shadow.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    vae, latents = vae.to(device), latents.to(device)
+    lesson = Lesson(tokenizer, device)
+    optimizer = make_optimizer(lesson.model, chosen.optimizer, chosen.rate)
+    choices, noises = torch.Generator().manual_seed(0), torch.Generator(device).manual_seed(1)
     stage = Stage(
-        STAGE, {"unet": model, "ema": shadow}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew
+        STAGE,
+        {"unet": lesson.model, "ema": lesson.shadow},
+        optimizer,
+        Schedule.chosen(chosen),
+        {"choices": choices, "noises": noises},
     )
-    model.set_attn_processor(attention_for(device)())
-    predict: Callable[..., UNet2DConditionOutput] = torch.compile(model, dynamic=False) if chosen.compile else model
-    rng = torch.Generator(device).manual_seed(stage.step)
-    size = torch.tensor([128.0, 128, 0, 0, 128, 128], device=device).expand(chosen.batch, 6)
-    for _ in stage.steps():
-        index = torch.randint(len(latents), (chosen.batch,), generator=rng, device=device)
-        told = told_to_blocks(drawn_captions(rows, index, rng), rng)
-        x_0 = latents[index]
-        noise = torch.randn(x_0.shape, generator=rng, device=device)
-        timesteps = torch.randint(1000, (chosen.batch,), generator=rng, device=device)
-        x_t = schedule.add_noise(x_0, noise, timesteps)
-        with half_where_quick(device):
-            states, pooled = encode_captions(towers, tokenize(tokenizer, told.others).to(device))
-            by_block = states_by_block(towers, tokenizer, told, device)
-            network = model if by_block else predict  # a compiled one would be compiled anew for every hook
-            with block_prompts(model, by_block):
-                predicted = network(x_t, timesteps, states, added_cond_kwargs={"text_embeds": pooled, "time_ids": size})
-        v = schedule.get_velocity(x_0, noise, timesteps)
-        stage.learn(weighted_loss(predicted.sample.float(), v, alphas_cumprod[timesteps]))
-        average(shadow, model, stage.step)
+    batches = Batches(latents, rows, caption_ids(tokenizer, rows), tokenizer, choices, noises)
+    check = CaptionCheck(latents, rows, tokenizer, lesson.schedule)
+    operations, peak = lesson.operations(), matrix_peak(device, computing_dtype(device))
+    predict = torch.compile(lesson.model, dynamic=False) if chosen.compile else lesson.model
+
+    def report() -> None:
+        found, speed = check.losses(lesson.shadow, lesson.towers), stage.pictures_per_second
+        share = operations * speed / peak
+        print(f"{as_line(found)}  {speed:.1f} pictures/s, {share:.2f} of the peak", flush=True)
+        stage.record({"caption_check": found, "share_of_peak": round(share, 3), "peak_gflops": round(peak / 1e9)})
+        lesson.draw_sheet(vae, stage.step)
+
+    for progress in stage.steps():
+        power = chosen.levels_first + progress * (chosen.levels_last - chosen.levels_first)
+        shown = batches.draw(chosen.batch, power=power, plain=chosen.plain, shuffle=chosen.shuffle)
+        stage.learn(lesson.loss(predict, shown, chosen.weight_cap), chosen.batch)
+        average(lesson.shadow, lesson.model, stage.step, chosen.average)
         if stage.save_if_due(chosen.save_every):
-            draw_sheet(assemble(vae, towers, tokenizer, shadow), STAGES / f"denoiser-{stage.step:06d}.png")
-    draw_sheet(assemble(vae, towers, tokenizer, shadow), STAGES / f"denoiser-{stage.step:06d}.png")
+            report()
+    report()
 
 
 if __name__ == "__main__":

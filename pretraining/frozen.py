@@ -9,12 +9,15 @@ from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionXLPipeline, U
 from torch import Tensor
 from transformers import CLIPTokenizer
 
+from pretraining.batches import caption_ids
 from pretraining.checkpoint import load_stage
-from pretraining.denoiser import STAGE, attention_for, encode_captions, make_denoiser, noise_levels, weighted_loss
+from pretraining.conditioning import encode_captions, size_conditions
+from pretraining.denoiser import STAGE, make_denoiser, noise_levels, weighted_loss
 from pretraining.latents import load_latents
 from pretraining.package import assemble
 from pretraining.pictures import read_rows
 from pretraining.precision import half_where_quick
+from pretraining.slices import attention_for
 from pretraining.towers import Towers, load_tokenizer, tokenize
 
 
@@ -24,9 +27,9 @@ class Batch:
 
     Attributes:
         index: Numbers of the pictures, on the CPU, shape (batch,).
-        x_t: Noised latents, shape (batch, 4, 16, 16).
+        x_t: Noised latents, shape (batch, channels, 16, 16).
         timesteps: Shape (batch,).
-        v: The target, shape (batch, 4, 16, 16).
+        v: The target, shape (batch, channels, 16, 16).
         alpha_bar: Share of signal at each timestep, shape (batch,).
         states: Encoded captions, shape (batch, tokens, channels).
         added: Pooled captions and sizes, as SDXL's UNet takes them.
@@ -55,8 +58,8 @@ class FrozenBase:
         tokenizer: Of both text encoders.
         unet: The averaged weights of the denoiser.
         schedule: Noise levels of training.
-        latents: Of all pictures, on the CPU, shape (count, 4, 16, 16).
-        ids: Tokens of all captions, on the CPU, shape (3, count, tokens).
+        latents: Of all pictures, on the CPU, shape (count, channels, 16, 16).
+        ids: Tokens of all captions, int16, on the CPU, shape (3, count, tokens).
         device: Where the networks are.
     """
 
@@ -72,14 +75,13 @@ class FrozenBase:
     def draw(self, count: int, rng: torch.Generator, *, worded: float) -> Batch:
         """Return a batch; captions are empty but for a share `worded` of the rows."""
         index = torch.randint(len(self.latents), (count,), generator=rng)
-        shown = self.ids[torch.randint(len(self.ids), (count,), generator=rng), index]
+        shown = self.ids[torch.randint(len(self.ids), (count,), generator=rng), index].long()
         shown[torch.rand(count, generator=rng) >= worded] = tokenize(self.tokenizer, [""])[0]
         x_0 = self.latents[index].to(self.device)
         noise = torch.randn(x_0.shape, generator=rng).to(self.device)
         timesteps = torch.randint(len(self.schedule.alphas_cumprod), (count,), generator=rng).to(self.device)
         with half_where_quick(self.device):
             states, pooled = encode_captions(self.towers, shown.to(self.device))
-        size = torch.tensor([128.0, 128, 0, 0, 128, 128], device=self.device).expand(count, 6)
         return Batch(
             index,
             self.schedule.add_noise(x_0, noise, timesteps),
@@ -87,7 +89,7 @@ class FrozenBase:
             self.schedule.get_velocity(x_0, noise, timesteps),
             self.schedule.alphas_cumprod.to(self.device)[timesteps],
             states,
-            {"text_embeds": pooled, "time_ids": size},
+            {"text_embeds": pooled, "time_ids": size_conditions(count, self.device)},
         )
 
     def pipeline(self) -> StableDiffusionXLPipeline:
@@ -105,8 +107,7 @@ def read_base(device: torch.device) -> FrozenBase:
     """
     vae, latents = load_latents()
     tokenizer = load_tokenizer()
-    rows = read_rows()
-    ids = torch.stack([tokenize(tokenizer, [row[f"caption_{index}"] for row in rows]) for index in range(3)])
+    ids = caption_ids(tokenizer, read_rows())
     towers, unet = Towers(tokenizer).eval().requires_grad_(False), make_denoiser().eval().requires_grad_(False)
     if not (load_stage("towers", {"towers": towers}, None) and load_stage(STAGE, {"ema": unet}, None)):
         raise SystemExit("there is no trained base: run pretraining.towers and pretraining.denoiser first")

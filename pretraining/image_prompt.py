@@ -24,11 +24,12 @@ from torch import Tensor, nn
 from transformers import CLIPVisionModelWithProjection
 
 from pretraining.checkpoint import STAGES
-from pretraining.denoiser import attention_for
 from pretraining.frozen import FrozenBase, read_base
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
+from pretraining.schedule import Schedule
+from pretraining.slices import attention_for
 from pretraining.stage import Stage
 
 STAGE = "image_prompt"
@@ -181,9 +182,9 @@ def main() -> None:
     encoder = base.towers.image_encoder
     adapter = attach_image_prompt(base.unet, encoder.config.hidden_size, device=base.device)
     optimizer = torch.optim.AdamW(adapter.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.01)
-    stage = Stage(STAGE, {"adapter": adapter}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew)
+    rng = torch.Generator().manual_seed(0)
+    stage = Stage(STAGE, {"adapter": adapter}, optimizer, Schedule.chosen(chosen), {"rng": rng})
     predict = torch.compile(base.unet, dynamic=False) if chosen.compile else base.unet
-    rng = torch.Generator().manual_seed(stage.step)
     watched = pictures[:: max(1, len(pictures) // 6)][:6]
     for _ in stage.steps():
         batch = base.draw(chosen.batch, rng, worded=WORDED)
@@ -192,9 +193,11 @@ def main() -> None:
         with half_where_quick(base.device):
             added = batch.added | {"image_embeds": [image_states(encoder, pixels.to(base.device))]}
             predicted = predict(batch.x_t, batch.timesteps, batch.states, added_cond_kwargs=added).sample
-        stage.learn(batch.loss(predicted))
+        stage.learn(batch.loss(predicted), chosen.batch)
         if stage.save_if_due(chosen.save_every):
+            stage.record({})
             draw_sheet(base, watched, STAGES / f"{STAGE}-{stage.step:06d}.png")
+    stage.record({})
     draw_sheet(base, watched, STAGES / f"{STAGE}-{stage.step:06d}.png")
 
 

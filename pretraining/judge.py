@@ -29,6 +29,7 @@ from pretraining.judge_network import JudgeNetwork, disturbed, shrunk
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, read_rows
 from pretraining.precision import half_where_quick
+from pretraining.schedule import Schedule
 from pretraining.stage import Stage
 
 STAGE = "judge"
@@ -210,7 +211,7 @@ def main() -> None:
     convert_conv2d_weight_memory_format(network, torch.channels_last)  # a quarter less time on one core in bfloat16
     judge = Judge(classes, network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.05)
-    stage = Stage(STAGE, {"judge": network}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew)
+    stage = Stage(STAGE, {"judge": network}, optimizer, Schedule.chosen(chosen))
     forward: Callable[[Tensor], tuple[Tensor, Tensor]] = torch.compile(network) if chosen.compile else network
     rng = torch.Generator().manual_seed(stage.step)
     for _ in stage.steps():

@@ -25,6 +25,7 @@ from pretraining.data.fetch import read_keywords
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, read_rows, to_unit
 from pretraining.precision import half_where_quick
+from pretraining.schedule import Schedule
 from pretraining.stage import Stage
 from pretraining.tokenizer import LENGTH, train_tokenizer
 
@@ -112,16 +113,18 @@ def main() -> None:
     ids = torch.stack([tokenize(tokenizer, [row[f"caption_{index}"] for row in rows]) for index in range(3)])
     model = Towers(tokenizer).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
-    stage = Stage(STAGE, {"towers": model}, optimizer, minutes=chosen.minutes, rate=chosen.rate, anew=chosen.anew)
-    rng = torch.Generator().manual_seed(stage.step)
+    rng = torch.Generator().manual_seed(0)
+    stage = Stage(STAGE, {"towers": model}, optimizer, Schedule.chosen(chosen), {"rng": rng})
     contrast = torch.compile(model, dynamic=False) if chosen.compile else model
     for _ in stage.steps():
         index = torch.randint(len(rows), (chosen.batch,), generator=rng)
         which = torch.randint(3, (chosen.batch,), generator=rng)
         with half_where_quick(device):
             loss = contrast(ids[which, index].to(device), to_unit(pictures[index].to(device)))
-        stage.learn(loss)
-        stage.save_if_due(chosen.save_every)
+        stage.learn(loss, chosen.batch)
+        if stage.save_if_due(chosen.save_every):
+            stage.record({})
+    stage.record({})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Pretraining stages: saved state comes back, the rate falls, latents are scaled without changing pictures."""
 
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,8 +8,9 @@ import torch
 from pretraining import checkpoint
 from pretraining.autoencoder import CHANNELS, make_autoencoder, width_of
 from pretraining.latents import channel_effect, effect_scale, normalise_latents
+from pretraining.schedule import Schedule
 from pretraining.sharpness import edges, reconstruction_loss
-from pretraining.stage import Stage, falling_rate
+from pretraining.stage import Stage
 from pretraining.tokenizer import LENGTH, train_tokenizer
 from torch import Tensor, nn
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 def make_stage(minutes: float) -> tuple[Stage, nn.Linear]:
     model = nn.Linear(2, 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
-    return Stage("toy", {"model": model}, optimizer, minutes=minutes, rate=0.1), model
+    return Stage("toy", {"model": model}, optimizer, Schedule(rate=0.1, minutes=minutes)), model
 
 
 def test_a_stage_goes_on_where_it_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,13 +47,31 @@ def test_time_ends_a_stage_and_leaves_it_saved(tmp_path: Path, monkeypatch: pyte
     assert not list(tmp_path.glob(".toy.new"))
 
 
-def test_rate_rises_briefly_and_falls_to_nothing() -> None:
-    rates = [falling_rate(progress / 1000, 1.0) for progress in range(1001)]
-    assert rates[0] == 0
-    assert max(rates) == pytest.approx(1, abs=1e-2)
-    assert rates.index(max(rates)) <= 30
-    assert rates[-1] == pytest.approx(0, abs=1e-9)
-    assert all(later <= earlier for earlier, later in pairwise(rates[30:]))
+def test_rate_rises_stays_and_falls_in_a_straight_line() -> None:
+    schedule = Schedule(rate=2.0, minutes=1, warm_up=0.1, constant=0.4, end=0.25)
+    at = {0.0: 0, 0.05: 1, 0.1: 2, 0.3: 2, 0.5: 2, 0.75: 2 * (0.5 + 0.25 / 2), 1.0: 0.5, 1.2: 0.5}
+    assert {progress: pytest.approx(schedule.rate_at(progress)) for progress in at} == at
+    assert Schedule(rate=2.0, minutes=1, warm_up=0, constant=1).rate_at(1.0) == 2
+    with pytest.raises(ValueError, match="more than the whole run"):
+        Schedule(rate=1, minutes=1, warm_up=0.5, constant=0.6)
+    with pytest.raises(ValueError, match="end is 2"):
+        Schedule(rate=1, minutes=1, end=2)
+
+
+def test_a_run_anew_keeps_weights_and_counts_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "STAGES", tmp_path)
+    for anew, until in ((False, 3), (False, 3), (True, 6)):  # the second one has nothing left to do
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.AdamW(model.parameters())
+        schedule = Schedule(rate=0.1, minutes=9, steps=3, anew=anew)
+        rng = torch.Generator().manual_seed(0)
+        stage = Stage("toy", {"model": model}, optimizer, schedule, {"rng": rng})
+        for _ in stage.steps():
+            stage.learn(model(torch.randn((1, 2), generator=rng)).sum(), pictures=5)
+        assert (stage.step, stage.pictures) == (until, 5 * until)
+    again = torch.Generator()
+    assert checkpoint.load_stage("toy", {"model": nn.Linear(2, 1)}, None, {"rng": again})["step"] == 6
+    assert torch.equal(again.get_state(), rng.get_state())
 
 
 @torch.no_grad()
