@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from tests.pocket_stages import random, small_denoiser, write_built, write_first_stages
 from torch import nn
 
-from impasto.base.block_prompts import block_prompts
+from impasto.models.block_prompts import block_prompts
 
 CPU = torch.device("cpu")
 
