@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -65,6 +66,22 @@ def save_stage(
     if (STAGES / stage).exists():
         (STAGES / stage).replace(previous)
     staging.replace(STAGES / stage)
+
+
+def write_weights(
+    stage: str,
+    modules: Mapping[str, nn.Module],
+    counters: Mapping[str, int] = MappingProxyType({"step": 0, "seconds": 0}),
+) -> None:
+    """Write float32 weights as the state of `stage`, in the place of what is there, without moments or generators."""
+    folder = STAGES / stage
+    for known in (folder, STAGES / f".{stage}.old"):
+        shutil.rmtree(known, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, module in modules.items():
+        state = {key: value.float().contiguous() for key, value in module.state_dict().items()}
+        save_file(state, folder / f"{name}.safetensors")
+    (folder / "counters.json").write_text(json.dumps(dict(counters)), "utf-8")
 
 
 def load_stage(

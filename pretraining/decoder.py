@@ -1,32 +1,43 @@
-"""Stage 1b: the decoder again, with the encoder frozen, made to forgive what the denoiser leaves behind.
+"""Stage 1b: the decoder again, with the encoder frozen: sharper edges, and some noise of the denoiser forgiven.
 
-Drawn latents are never quite clean, and a decoder that saw only clean ones turns the rest of the noise into blotches on
-plain grounds. The latents stay what they are, so this can be done before or after the denoiser.
-Minimises |x - D(E(x) + σε)| + |∇x - ∇D(E(x) + σε)| with σ drawn evenly from [0, `NOISE`],
-on pictures with other palettes and outlines among them, as in stage 1.
+The latents stay what they are, so this can be done before or after the denoiser, and as often as it helps. Part of the
+latents are clean; the others have a little noise, as the denoiser leaves it: a decoder that saw only clean ones turns
+the rest of the noise into blotches on plain backgrounds, one that saw only noised ones draws softly.
+Minimises |d| + squared d² + edge |S d|, means, where d = x - D(E(x) + σε) and S is Sobel's filter, with σ = 0 or drawn
+evenly from [0, noise], on pictures with other palettes and outlines among them, as in stage 1.
 
-Run: `python -m pretraining.decoder --minutes 12`; run it again to go on where it stopped.
+`--widen` doubles the channels at full size without changing the function (`widen.py`), once; later runs go on with it.
+
+Run: `python -m pretraining.decoder --minutes 30`; run it again to go on where it stopped.
 """
 
 from __future__ import annotations
 
+import argparse
+import copy
+
 import torch
 from diffusers import AutoencoderKL
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from pretraining.augment import augmented
-from pretraining.checkpoint import STAGES, load_stage
+from pretraining.autoencoder import WHOLE_FROM, WIDTHS, random_crops, width_of
+from pretraining.checkpoint import STAGES, load_stage, write_weights
+from pretraining.denoiser import average, make_optimizer
+from pretraining.held_out import HeldOut, held_out_drawings
 from pretraining.latents import load_latents
-from pretraining.options import read_options
+from pretraining.options import stage_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
 from pretraining.schedule import Schedule
-from pretraining.sharpness import reconstruction_loss
+from pretraining.sharpness import EDGES, SQUARED, reconstruction_loss
 from pretraining.stage import Stage
+from pretraining.widen import widened
 
 STAGE = "decoder"
-NOISE = 0.3
-"""Largest standard deviation of the noise; latents have unit variance."""
+DECAY = 0.998
+"""Of the averaged weights."""
 
 
 def decoding_part(vae: AutoencoderKL) -> nn.ModuleDict:
@@ -34,34 +45,93 @@ def decoding_part(vae: AutoencoderKL) -> nn.ModuleDict:
     return nn.ModuleDict({"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv})
 
 
-def load_autoencoder() -> AutoencoderKL:
-    """Return the trained autoencoder with normalised latents, and with this stage's decoder if there is one."""
-    vae = load_latents()[0]
-    load_stage(STAGE, {"decoder": decoding_part(vae)}, None)
+def is_saved_wider(vae: AutoencoderKL) -> bool:
+    """Return whether this stage's saved decoder has more channels at full size than `vae`."""
+    saved = STAGES / STAGE / "ema.safetensors"
+    return saved.exists() and len(load_file(saved)["decoder.conv_norm_out.weight"]) > width_of(vae.state_dict())
+
+
+def load_autoencoder(vae: AutoencoderKL | None = None) -> AutoencoderKL:
+    """Return the trained autoencoder with normalised latents, and with this stage's decoder if there is one.
+
+    Args:
+        vae: The first stage's, with normalised latents; read where None.
+    """
+    vae = vae or load_latents()[0]
+    if is_saved_wider(vae):
+        vae = widened(vae, torch.Generator().manual_seed(0))
+    load_stage(STAGE, {"ema": decoding_part(vae)}, None)
     return vae
 
 
+def widen_saved(vae: AutoencoderKL) -> None:
+    """Put the widened decoder in the place of the saved one; moments of its optimiser do not fit it and are gone.
+
+    Args:
+        vae: The first stage's, with normalised latents.
+    """
+    counters = load_stage(STAGE, {}, None)
+    wide = decoding_part(widened(load_autoencoder(vae), torch.Generator().manual_seed(0)))
+    write_weights(STAGE, {"decoder": wide, "ema": wide}, counters)
+
+
+def noised(latents: Tensor, share: float, most: float, rng: torch.Generator) -> Tensor:
+    """Return latents of which about `share` have noise of a standard deviation up to `most`, each its own."""
+    shape = (len(latents), 1, 1, 1)
+    spread = most * torch.rand(shape, generator=rng) * (torch.rand(shape, generator=rng) < share)
+    return latents + (spread * torch.randn(latents.shape, generator=rng)).to(latents.device)
+
+
+def read_arguments() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = stage_options(__doc__ or "", minutes=30, batch=16, rate=6e-4)
+    parser.add_argument("--crop", type=int, default=0, help="side of crops in the first 70 %% of the run; 0: whole")
+    parser.add_argument("--noisy", type=float, default=0.5, help="share of latents that have noise")
+    parser.add_argument("--noise", type=float, default=0.15, help="its largest standard deviation")
+    parser.add_argument("--squared", type=float, default=SQUARED, help="weight of the squared error: PSNR")
+    parser.add_argument("--edge", type=float, default=EDGES, help="weight of the error of edges")
+    parser.add_argument("--optimizer", choices=("muon", "adamw"), default="adamw")
+    parser.add_argument("--widen", action="store_true", help="double the channels at full size, unless it was done")
+    return parser.parse_args()
+
+
 def main() -> None:
-    """Train for a number of minutes on whole pictures."""
-    chosen = read_options(__doc__ or "", minutes=12, batch=8, rate=6e-4)
+    """Train for a number of minutes; measure held-out drawings at every save."""
+    chosen = read_arguments()
     device = chosen.device
-    pictures, vae = read_pictures(), load_latents()[0].to(device)
+    pictures, encoder = read_pictures(), load_latents()[0]
+    if chosen.widen and width_of(encoder.state_dict()) == WIDTHS[0] and not is_saved_wider(encoder):
+        widen_saved(encoder)
+    vae = load_autoencoder(encoder).to(device)
+    shadow = copy.deepcopy(vae).requires_grad_(False)
+    encoder = encoder.to(device)
+    held_out = HeldOut(encoder, held_out_drawings(), device)
     part = decoding_part(vae).requires_grad_(True)
-    optimizer = torch.optim.AdamW(part.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+    optimizer = make_optimizer(part, chosen.optimizer, chosen.rate, weight_decay=0.0)
     rng = torch.Generator().manual_seed(0)
-    stage = Stage(STAGE, {"decoder": part}, optimizer, Schedule.chosen(chosen), {"rng": rng})
-    for _ in stage.steps():
-        index = torch.randint(len(pictures), (chosen.batch,), generator=rng)
-        x = augmented(to_unit(pictures[index].to(device)), rng)
+    modules = {"decoder": part, "ema": decoding_part(shadow)}
+    stage = Stage(STAGE, modules, optimizer, Schedule.chosen(chosen), {"rng": rng})
+
+    def report() -> None:
+        measured = held_out.measure(shadow)
+        print("  ".join(f"{title}: {value} dB" for title, value in measured.items()), flush=True)
+        stage.record({"psnr_db": measured})
+
+    for progress in stage.steps():
+        x = to_unit(pictures[torch.randint(len(pictures), (chosen.batch,), generator=rng)].to(device))
+        if chosen.crop and progress < WHOLE_FROM:
+            x = random_crops(x, chosen.crop, rng)
+        x = augmented(x, rng)
         with torch.no_grad(), half_where_quick(device):
-            x_0 = vae.encode(x).latent_dist.mean.float()
-        spread = NOISE * torch.rand((chosen.batch, 1, 1, 1), generator=rng)
-        noise = (spread * torch.randn(x_0.shape, generator=rng)).to(device)
+            x_0 = encoder.encode(x).latent_dist.mean.float()
         with half_where_quick(device):
-            drawn = vae.decode(x_0 + noise).sample
-        stage.learn(reconstruction_loss(x, drawn.float()))
+            drawn = vae.decode(noised(x_0, chosen.noisy, chosen.noise, rng)).sample.float()
+        stage.learn(reconstruction_loss(x, drawn, squared=chosen.squared, edge=chosen.edge), chosen.batch)
+        average(modules["ema"], part, stage.step, DECAY)
         if stage.save_if_due(chosen.save_every):
-            save_sheet([x, drawn.float().detach()], STAGES / "decoder.png")
+            report()
+            save_sheet([x.cpu(), drawn.detach().cpu()], STAGES / "decoder.png")
+    report()
 
 
 if __name__ == "__main__":

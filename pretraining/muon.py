@@ -50,7 +50,7 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 
 def is_matrix(name: str, parameter: Tensor) -> bool:
     """Return whether Muon should learn the parameter `name`: not embeddings, nor the first and last convolution."""
-    return parameter.ndim >= 2 and "embedding" not in name and not name.startswith(("conv_in", "conv_out"))
+    return parameter.ndim >= 2 and "embedding" not in name and not {"conv_in", "conv_out"} & set(name.split("."))
 
 
 def _groups(named: Iterable[tuple[str, nn.Parameter]]) -> list[dict[str, Any]]:

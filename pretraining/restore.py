@@ -10,33 +10,21 @@ Run: `python -m pretraining.restore` (the packaged model) or `--from FOLDER`, th
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
-from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer, CLIPVisionModelWithProjection
 
 from pretraining import controlnet, image_prompt
 from pretraining.autoencoder import make_autoencoder, width_of
-from pretraining.checkpoint import FORMER, STAGES
+from pretraining.checkpoint import FORMER, STAGES, write_weights
 from pretraining.denoiser import make_denoiser
 from pretraining.latents import normalised_marker
 from pretraining.package import PACKAGED
 from pretraining.towers import Towers
-
-
-def write_stage(stage: str, modules: dict[str, nn.Module]) -> None:
-    """Write the weights of one stage, with no time spent yet."""
-    folder = STAGES / stage
-    folder.mkdir(parents=True)
-    for name, module in modules.items():
-        state = {key: value.float().contiguous() for key, value in module.state_dict().items()}
-        save_file(state, folder / f"{name}.safetensors")
-    (folder / "counters.json").write_text(json.dumps({"step": 0, "seconds": 0}), "utf-8")
 
 
 def read_towers(folder: Path) -> Towers:
@@ -78,12 +66,12 @@ def restore_parts(folder: Path, unet: UNet2DConditionModel) -> None:
     if (folder / controlnet.FOLDER).exists():
         control = ControlNetModel.from_pretrained(folder / controlnet.FOLDER, torch_dtype=torch.float32)
         refuse_other_shapes(control, controlnet.make_controlnet(make_denoiser()), folder / controlnet.FOLDER)
-        write_stage(controlnet.STAGE, {"controlnet": control})
+        write_weights(controlnet.STAGE, {"controlnet": control})
     if (folder / image_prompt.FOLDER).exists():
         width = read_towers(folder).image_encoder.config.hidden_size
         adapter = image_prompt.attach_image_prompt(unet, width, device=torch.device("cpu"))
         image_prompt.read_checkpoint(adapter, folder)
-        write_stage(image_prompt.STAGE, {"adapter": adapter})
+        write_weights(image_prompt.STAGE, {"adapter": adapter})
 
 
 def restore(folder: Path) -> None:
@@ -97,10 +85,10 @@ def restore(folder: Path) -> None:
     refuse_other_shapes(vae, make_autoencoder(width_of(vae.state_dict())), folder / "vae")
     refuse_other_shapes(unet, make_denoiser(), folder / "unet")
     shutil.copytree(folder / "tokenizer", STAGES / "tokenizer", dirs_exist_ok=True)
-    write_stage("autoencoder", {"vae": vae})
+    write_weights("autoencoder", {"vae": vae})
     normalised_marker().touch()
-    write_stage("towers", {"towers": read_towers(folder)})
-    write_stage("denoiser", {"unet": unet, "ema": unet})
+    write_weights("towers", {"towers": read_towers(folder)})
+    write_weights("denoiser", {"unet": unet, "ema": unet})
     restore_parts(folder, unet)
     if (folder / "measured.json").is_file():
         shutil.copy(folder / "measured.json", FORMER)  # counters begin at 0 here; the card adds what was before

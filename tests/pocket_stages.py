@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from pretraining.autoencoder import CHANNELS, make_autoencoder
+from pretraining.checkpoint import write_weights
 from pretraining.pictures import read_rows
-from pretraining.restore import write_stage
 from pretraining.tokenizer import train_tokenizer
 from pretraining.towers import SHARED, WIDTH, Towers
 
@@ -38,8 +38,8 @@ def write_first_stages() -> None:
     captions = [row[f"caption_{column}"] for row in read_rows() for column in range(3)]
     tokenizer = train_tokenizer(captions, merges=30)
     tokenizer.save_pretrained(STAGES / "tokenizer")
-    write_stage("towers", {"towers": Towers(tokenizer)})
-    write_stage("autoencoder", {"vae": make_autoencoder()})
+    write_weights("towers", {"towers": Towers(tokenizer)})
+    write_weights("autoencoder", {"vae": make_autoencoder()})
 
 
 def small_denoiser() -> UNet2DConditionModel:
