@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pretraining.augment import augmented
 from pretraining.checkpoint import STAGES
+from pretraining.held_out import HeldOut, held_out_drawings
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
@@ -73,6 +74,15 @@ def main() -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.0)
     rng = torch.Generator().manual_seed(0)
     stage = Stage(STAGE, {"vae": model}, optimizer, Schedule.chosen(chosen), {"rng": rng})
+    drawings = held_out_drawings()
+
+    def report() -> None:
+        model.eval()
+        measured = HeldOut(model, drawings, device).measure(model)
+        model.train()
+        print("  ".join(f"{title}: {value} dB" for title, value in measured.items()), flush=True)
+        stage.record({"psnr_db": measured})
+
     for progress in stage.steps():
         x = to_unit(pictures[torch.randint(len(pictures), (chosen.batch,), generator=rng)].to(device))
         if progress < WHOLE_FROM:
@@ -85,8 +95,9 @@ def main() -> None:
         kl = 0.5 * (posterior.mean.float() ** 2 + posterior.var.float() - 1 - posterior.logvar.float()).mean()
         stage.learn(reconstruction_loss(x, drawn.float()) + KL_WEIGHT * kl, chosen.batch)
         if stage.save_if_due(chosen.save_every):
-            stage.record({"rate": optimizer.param_groups[0]["lr"], "kl": round(float(kl), 3)})
-            save_sheet([x, drawn.float().detach()], STAGES / "autoencoder.png")
+            report()
+            save_sheet([x.cpu(), drawn.float().detach().cpu()], STAGES / "autoencoder.png")
+    report()
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def train(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
-    command = ["decoder", "--batch", "2", "--save-every", "0", "--crop", "32", "--rate", "1e-3", *options]
+    command = ["decoder", "--batch", "2", "--save-every", "0", "--crop", "32", "--warm-up", "0", *options]
     monkeypatch.setattr("sys.argv", command)
     decoder.main()
 
