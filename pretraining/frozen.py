@@ -58,7 +58,7 @@ class FrozenBase:
         tokenizer: Of both text encoders.
         unet: The averaged weights of the denoiser.
         schedule: Noise levels of training.
-        latents: Of all pictures, on the CPU, shape (count, channels, 16, 16).
+        latents: Of all pictures, float16, on the CPU, shape (count, channels, 16, 16).
         ids: Tokens of all captions, int16, on the CPU, shape (3, count, tokens).
         device: Where the networks are.
     """
@@ -77,7 +77,7 @@ class FrozenBase:
         index = torch.randint(len(self.latents), (count,), generator=rng)
         shown = self.ids[torch.randint(len(self.ids), (count,), generator=rng), index].long()
         shown[torch.rand(count, generator=rng) >= worded] = tokenize(self.tokenizer, [""])[0]
-        x_0 = self.latents[index].to(self.device)
+        x_0 = self.latents[index].to(self.device).float()
         noise = torch.randn(x_0.shape, generator=rng).to(self.device)
         timesteps = torch.randint(len(self.schedule.alphas_cumprod), (count,), generator=rng).to(self.device)
         with half_where_quick(self.device):

@@ -8,6 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from pretraining.autoencoder import CHANNELS, make_autoencoder
 from pretraining.checkpoint import write_weights
+from pretraining.latents import normalised_marker
 from pretraining.pictures import read_rows
 from pretraining.tokenizer import train_tokenizer
 from pretraining.towers import SHARED, WIDTH, Towers
@@ -33,13 +34,15 @@ def write_built(count: int = 12) -> None:
     (BUILT / "digest.txt").write_text("of a test")
 
 
-def write_first_stages() -> None:
-    """Write an untrained tokenizer, towers and autoencoder."""
+def write_first_stages(*, normalised: bool = True) -> None:
+    """Write an untrained tokenizer, towers and autoencoder; normalised latents need no statistics."""
     captions = [row[f"caption_{column}"] for row in read_rows() for column in range(3)]
     tokenizer = train_tokenizer(captions, merges=30)
     tokenizer.save_pretrained(STAGES / "tokenizer")
     write_weights("towers", {"towers": Towers(tokenizer)})
     write_weights("autoencoder", {"vae": make_autoencoder()})
+    if normalised:
+        normalised_marker().touch()
 
 
 def small_denoiser() -> UNet2DConditionModel:

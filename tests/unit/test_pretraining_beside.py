@@ -43,7 +43,7 @@ def test_batches_of_the_frozen_base_are_what_the_denoiser_is_shown(workplace: Pa
     assert batch.x_t.shape == batch.v.shape == (8, 16, 16, 16)
     level = batch.alpha_bar.view(-1, 1, 1, 1)
     x_0 = level.sqrt() * batch.x_t - (1 - level).sqrt() * batch.v  # the signal in v and x_t
-    torch.testing.assert_close(x_0, base.latents[batch.index], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(x_0, base.latents[batch.index].float(), rtol=1e-3, atol=1e-3)
     captions = [rows[place]["caption_0"] for place in range(len(rows))]
     assert torch.equal(base.ids[0].long(), tokenize(load_tokenizer(), captions))
 

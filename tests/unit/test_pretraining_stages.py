@@ -7,11 +7,13 @@ import pytest
 import torch
 from pretraining import checkpoint
 from pretraining.autoencoder import CHANNELS, make_autoencoder, width_of
-from pretraining.latents import channel_effect, effect_scale, normalise_latents
+from pretraining.latents import channel_effect, effect_scale, encode, load_latents, normalise_latents
+from pretraining.pictures import read_pictures
 from pretraining.schedule import Schedule
 from pretraining.sharpness import edges, reconstruction_loss
 from pretraining.stage import Stage
 from pretraining.tokenizer import LENGTH, train_tokenizer
+from tests.pocket_stages import write_built, write_first_stages
 from torch import Tensor, nn
 
 
@@ -110,6 +112,22 @@ def test_noise_of_one_size_does_the_same_to_pixels_in_every_channel() -> None:
     rescaled = channel_effect(Linear(weights * scale), latents, torch.ones(3), torch.Generator().manual_seed(1))
     torch.testing.assert_close(rescaled, torch.ones(3), rtol=0.05, atol=0)
     torch.testing.assert_close((std / scale).max(), torch.tensor(2.0).sqrt())  # twice the largest effect, which is 1
+
+
+def test_latents_that_are_kept_are_those_of_the_normalised_autoencoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_built(2)
+    write_first_stages(normalised=False)
+    model, kept = load_latents()
+    assert kept.dtype == torch.float16
+    torch.testing.assert_close(encode(model, read_pictures()), kept.float(), rtol=0.02, atol=0.02)
+    assert float(kept.float().std(dim=(0, 2, 3)).max()) == pytest.approx(2**0.5, rel=0.01)
+    monkeypatch.setattr("pretraining.latents.encode", None)  # the second time nothing is encoded
+    again, same = load_latents()
+    assert torch.equal(same, kept)
+    assert torch.equal(again.quant_conv.weight, model.quant_conv.weight)
 
 
 def test_autoencoder_is_known_by_its_weights() -> None:
