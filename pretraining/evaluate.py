@@ -1,32 +1,35 @@
 """Measure pocket and write its model card. All measured numbers in the card come from here.
 
-Run: `python -m pretraining.evaluate` after `python -m pretraining.package`
+Run: `python -m pretraining.evaluate` after `python -m pretraining.package`. It needs fresh renders (`fresh.py`); shares
+of the matrix peak mean something on an idle machine only. `--base FOLDER --out FOLDER` measures other weights.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from benchmarks.machine import describe_machine
 
-from impasto.features.pocket import Features
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.source import find_base
 from impasto.models.open import open_base
-from pretraining import controlnet, image_prompt, judge, measures
+from pretraining import controlnet, image_prompt, judge, measures, reader_score
 from pretraining.checkpoint import FORMER, STAGES
-from pretraining.data.compose import GROUNDS
-from pretraining.data.sets import KEYWORDS_PACKAGE, KEYWORDS_VERSION, TRAINED
-from pretraining.data.treatments import load_treatments
-from pretraining.evaluate_blocks import block_numbers, block_section
-from pretraining.evaluate_parts import MISSING, image_prompt_numbers, judge_numbers
-from pretraining.fresh import is_full_grammar
-from pretraining.package import PACKAGED
-from pretraining.pictures import read_rows
+from pretraining.evaluate_blocks import block_numbers
+from pretraining.evaluate_card import card, entries
+from pretraining.evaluate_image_prompt import image_prompt_numbers
+from pretraining.evaluate_judge import MISSING, Drawn, judge_itself, judge_numbers, unseen_numbers
+from pretraining.evaluate_prompts import PER_KIND, PLAIN_PER_SUBJECT, plain_prompts, prompts_of_subjects, styled_prompts
+from pretraining.evaluate_speed import speed_numbers
+from pretraining.fresh import FRESH, read_fresh
 
 STAGE_NAMES = ("autoencoder", "towers", "denoiser", "decoder", judge.STAGE, image_prompt.STAGE, controlnet.STAGE)
+PROMPTS_SEED = 0
 
 
 def steps_of_stages() -> dict[str, object]:
@@ -42,152 +45,81 @@ def steps_of_stages() -> dict[str, object]:
     return found
 
 
-def measure() -> dict[str, object]:
+def drawn_numbers(base: LatentDiffusion, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return what pictures that are drawn for it say: subjects, artists, styles and backgrounds."""
+    renders, rows = read_fresh(chosen.fresh)
+    rng = np.random.default_rng(PROMPTS_SEED)
+    asked = [plain_prompts(rows, rng, chosen.plain), styled_prompts(rows, rng, chosen.per_kind)]
+    drawn = [Drawn(part, measures.draw_prompts(base, [each.prompt for each in part])) for part in asked]
+    everything = Drawn([*asked[0], *asked[1]], [*drawn[0].pictures, *drawn[1].pictures])
+    numbers: dict[str, Any] = {
+        "prompts": len(everything.asked),
+        "subjects": len({row["subject"] for row in rows}),
+        "backgrounds": len({row["background"] for row in rows}),
+        "style_kinds": sorted({kind for row in rows for kind in row["style"]}),
+        "named_background_right": round(measures.named_background_right(everything.pictures, everything.asked), 3),
+    }
+    try:
+        judging = judge.load_judge()
+    except FileNotFoundError:
+        return numbers | {"judge": MISSING, "unseen_pairs": MISSING}
+    by_judge: dict[str, Any] = judge_numbers(base, judging, drawn, renders)
+    of_renders = by_judge["subject"]["top_5"]["renders"]
+    unseen = unseen_numbers(base, judging, rows, of_renders, has_unseen=chosen.unseen_pairs)
+    return numbers | {"judge": judge_itself(judging, renders, rows), "by_judge": by_judge, "unseen_pairs": unseen}
+
+
+def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     """Return all numbers of the card."""
-    base, rows = open_base("pocket"), read_rows()
-    subjects, is_full = list(dict.fromkeys(row["subject"] for row in rows)), is_full_grammar(rows)
-    styles, rng = judge.classes_of(rows).styles, np.random.default_rng(99)
-    asked = measures.ask(measures.seen_pairs(subjects, styles, rng, is_full=is_full), rng, is_full=is_full)
-    drawn = measures.draw_prompts(base, [each.prompt for each in asked])
-    names = measures.text_features(base, [each.words for each in asked])
-    top_5 = (Features().extract(drawn) @ names.T).topk(5, dim=1).indices
-    by_towers = (top_5 == torch.arange(len(asked))[:, None]).any(1).float().mean()
-    compositions, captions = measures.fresh_compositions(subjects, 100, is_full=is_full)
-    packs = measures.reconstruction(base)
+    base, folder = open_base(chosen.base), Path(find_base(chosen.base).location)
+    renders, rows = read_fresh(chosen.fresh)
+    found = prompts_of_subjects(rows, np.random.default_rng(PROMPTS_SEED))
+    captioned = renders[[each.render for each in found]]
+    seconds = measures.seconds_for_four(base)
+    weights = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     return {
-        "autoencoder_psnr_db_on_openmoji": packs["OpenMoji"]["psnr_db"],
-        "autoencoder_on_packs": packs,
-        "retrieval_recall_at_1": round(measures.retrieval(base, compositions, captions), 3),
-        "retrieval_candidates": len(compositions),
-        "named_ground_right": round(measures.named_ground_right(drawn, asked), 3),
-        "subject_in_top_5_by_own_towers": round(float(by_towers), 3),
-        "prompts_drawn": len(asked),
-        "grounds_asked": sum(bool(each.ground) for each in asked),
-        "subjects": len(subjects),
-        "grammar": "full" if is_full else "v0",
-        **judge_numbers(base, drawn, asked, is_full=is_full),
-        **image_prompt_numbers(subjects, is_full=is_full),
-        "controlnet": "trained" if (PACKAGED / controlnet.FOLDER).exists() else MISSING,
-        "seconds_for_four_pictures_of_20_steps": round(measures.seconds_for_four(base), 2),
-        "bytes_of_all_files": measures.total_bytes(PACKAGED.parent),
+        "autoencoder": measures.reconstruction(base),
+        **drawn_numbers(base, chosen),
+        "retrieval_recall_at_1": round(measures.retrieval(base, captioned, [each.prompt for each in found]), 3),
+        "retrieval_candidates": len(found),
+        "background_with_image_prompt": image_prompt_numbers(folder, renders, rows),
+        "controlnet": "trained" if (folder / controlnet.FOLDER).exists() else MISSING,
+        "seconds_for_four_pictures_of_20_steps": round(seconds, 2),
+        "speed": speed_numbers(base, chosen.base, seconds),
+        "reader": reader_score.read_scores(chosen.reader),
+        "bytes_of_weights": weights,
+        "unet_parameters": sum(each.numel() for each in base.unet.parameters()),
+        "latent_channels": base.unet.config.in_channels,
         "blocks": block_numbers(base.fingerprint()),
         "steps": steps_of_stages(),
         "machine": describe_machine(),
+        "threads": torch.get_num_threads(),
     }
 
 
-def measured_rows(numbers: dict[str, Any]) -> Iterator[tuple[str, object, str]]:
-    """Yield what was measured, its value, and what was aimed at, if anything; what was not measured is left out."""
-    for title, found in numbers["autoencoder_on_packs"].items():
-        of = f"{found['drawings']} drawings of {title} (never seen)"
-        yield f"autoencoder, PSNR on {of}", f"{found['psnr_db']} dB", "27 dB"
-        yield f"autoencoder, error of Sobel magnitudes on {of}, colours from 0 to 1", found["edge_error"], ""
-    candidates = numbers["retrieval_candidates"]
-    yield (
-        f"caption found among {candidates} for fresh compositions of seen drawings, recall@1",
-        numbers["retrieval_recall_at_1"],
-        "0.70 among 100",
-    )
-    yield f"named ground right, {numbers['grounds_asked']} drawn prompts", numbers["named_ground_right"], "0.90"
-    yield (
-        f"subject in the top 5 of {numbers['subjects']}, judged by pocket's own encoders (lenient: they were trained with it)",
-        numbers["subject_in_top_5_by_own_towers"],
-        "",
-    )
-    yield from judged_rows(numbers)
-    if isinstance(found := numbers["ground_with_image_prompt"], dict):
-        yield f"named ground right without an image prompt, {found['drawn']} drawn prompts", found["without"], ""
-        what = "the same with an image prompt on another ground, at full strength"
-        yield what, found["at_full_strength"], "clearly less, as with the adapters that StyleStudio mends"
-    yield "seconds for four pictures of 20 steps", numbers["seconds_for_four_pictures_of_20_steps"], "6"
-    yield "all files, packs included", f"{numbers['bytes_of_all_files'] / 1e6:.1f} MB", "60 MB"
-
-
-def judged_rows(numbers: dict[str, Any]) -> Iterator[tuple[str, object, str]]:
-    """Yield what the judge said, and what was aimed at; nothing if there is none."""
-    if numbers["judge"] == MISSING:
-        return
-    for which, found in numbers["judge"].items():
-        about = f"the judge itself, {which.replace('_', ' ')} renders"
-        aim = "0.95; none" if which == "held_back" else ""
-        yield f"{about}: subject in its top 5; style", f"{found['subject_top_5']}; {found['style']}", aim
-    drawn = numbers["prompts_drawn"]
-    yield f"subject in the judge's top 5, {drawn} drawn prompts", numbers["subject_in_top_5_by_judge"], "0.80"
-    yield f"style right by the judge, {drawn} drawn prompts", numbers["style_right_by_judge"], "0.85"
-    if isinstance(unseen := numbers["unseen_pairs"], dict):
-        of = f"{unseen['drawn']} drawn prompts of pairs never seen"
-        yield f"subject in the judge's top 5, {of}", unseen["subject_in_top_5"], "0.60"
-        yield f"style right by the judge, {of}", unseen["style_right"], ""
-
-
-def parts_of_card() -> str:
-    """Return what the card says of the parts beside the base that are in the package."""
-    says = []
-    if (PACKAGED / image_prompt.FOLDER).exists():
-        call = f'load_ip_adapter(folder, subfolder="{image_prompt.FOLDER}", weight_name="{image_prompt.FILE}")'
-        says.append(f"\nIts image prompt adapter is loaded with `{call}`.")
-    if (PACKAGED / controlnet.FOLDER).exists():
-        call = f'ControlNetModel.from_pretrained(folder, subfolder="{controlnet.FOLDER}")'
-        says.append(f"\nIts Canny ControlNet, for `StableDiffusionXLControlNetPipeline`, is `{call}`.")
-    return "".join(says)
-
-
-def card(numbers: dict[str, Any]) -> str:
-    """Return the model card."""
-    weights = sum(path.stat().st_size for path in PACKAGED.rglob("*.safetensors")) / 2**20
-    sets = "\n".join(
-        f"| {each.name} {each.version} | {each.author} | {each.licence} | {each.phrase} style |" for each in TRAINED
-    )
-    trained = ", ".join(
-        f"{stage} {counts['step']} steps in {(counts['seconds'] + counts.get('earlier_seconds', 0)) // 60} min"
-        for stage, counts in numbers["steps"].items()
-        if counts != MISSING
-    )
-    treatments = f", and in {len(load_treatments())} treatments" if numbers["grammar"] == "full" else ""
-    table = "\n".join(f"| {what} | {value} | {aim} |" for what, value, aim in measured_rows(numbers))
-    return f"""# pocket v0
-
-A small latent text-to-image diffusion model in SDXL's topology, for learning and testing styles without a GPU: two CLIP
-text encoders, a UNet of 14 M parameters, an autoencoder of factor 8, a CLIP image encoder; 128x128 pictures; predicts v
-on a schedule with zero terminal signal. {weights:.1f} MiB in half precision. Opens with
-`StableDiffusionXLPipeline.from_pretrained`.{parts_of_card()}
-
-It draws {numbers["subjects"]} subjects (people and faces, animals and objects, places and scenes) on {len(GROUNDS)} named grounds in
-seven hands{treatments}: "a fox on a green background, twemoji style". It knows nothing else.
-
-## Data and licences
-
-| set | author | licence | called |
-|---|---|---|---|
-{sets}
-
-Subject names: {KEYWORDS_PACKAGE} {KEYWORDS_VERSION} (MIT). Never trained on OpenMoji, EmojiOne v1, Fluent high contrast,
-FxEmoji, Streamline or any blob set: these are the styles to be learnt later. The weights are Apache-2.0; attribution in
-`NOTICE`.
-
-## Training
-
-{trained[0].upper()}{trained[1:]}. Code: `pretraining/`.
-
-## Measured (`python -m pretraining.evaluate`)
-
-| what | value | aimed at |
-|---|---|---|
-{table}
-{block_section(numbers["blocks"])}
-## Limits
-
-Trained for hours, not days: fine features (eyes, windows, lettering) come out soft or misplaced, some subjects are hard to
-recognise, and prompts beyond the taught form are ignored. Textures as fine as those of mosaic, oil strokes, low poly and halftone
-do not come out: the autoencoder does not hold them. Not for photographs.
-"""
+def read_options() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", default="pocket", help="pocket, or a diffusers folder")
+    parser.add_argument("--out", type=Path, help="folder for measured.json and README.md; by default that of the base")
+    parser.add_argument("--fresh", type=Path, default=FRESH, help="folder of fresh renders")
+    parser.add_argument("--plain", type=int, default=PLAIN_PER_SUBJECT, help="prompts of each subject without a style")
+    parser.add_argument("--per-kind", type=int, default=PER_KIND, help="prompts of each kind of style")
+    parser.add_argument("--unseen-pairs", action="store_true", help="the base was trained with pairs held out")
+    parser.add_argument("--reader", type=Path, default=reader_score.READER, help="folder of what a reader said")
+    return parser.parse_args()
 
 
 def main() -> None:
     """Measure, and write `measured.json` and the card beside the weights."""
-    numbers = measure()
-    (PACKAGED / "measured.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
-    (PACKAGED / "README.md").write_text(card(numbers), "utf-8")
+    chosen = read_options()
+    numbers = measure(chosen)
+    numbers["bars"] = [each.facts() for each in entries(numbers)]
+    folder = Path(find_base(chosen.base).location)
+    out = chosen.out or folder
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "measured.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
+    (out / "README.md").write_text(card(numbers, folder), "utf-8")
     print(json.dumps(numbers, indent=2))
 
 
