@@ -19,8 +19,10 @@ from pretraining.data.render import SIZE, Picture
 from pretraining.data.sets import EmojiSet
 from pretraining.data.subjects import spoken, with_article
 
-GROUNDS = named_colour.GROUNDS
-"""Plain grounds by name, RGB."""
+COLOURS = named_colour.GROUNDS
+"""Backgrounds by name, RGB."""
+
+GROUNDS = COLOURS
 
 DRAWING_SIDE = 116
 """Side of every drawing, always centred: fewer things to learn in the hours that two cores have. Not measured apart."""

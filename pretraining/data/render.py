@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import resvg_py
 from numpy.typing import NDArray
 from PIL import Image
 
+from pretraining.data.drawing import Drawing
 from pretraining.data.fetch import read_icons
 from pretraining.data.sets import EmojiSet
+from pretraining.data.styles import Style
 
 RENDERS = Path("pretraining/renders")
 SIZE = 128
@@ -57,3 +60,59 @@ def render_set(emoji_set: EmojiSet, slugs: tuple[str, ...]) -> dict[str, Picture
     arrays: dict[str, Any] = {"asked": np.array(slugs), **pictures}
     np.savez_compressed(cache, **arrays)
     return pictures
+
+
+ZOOM = (1.0, 1.12)
+"""Side of the view as a multiple of the drawing's, from and up to."""
+
+SHIFT = 0.012
+"""How far a drawing is from the middle at most, as a share of its side."""
+
+TRIES = 6
+"""Views that are drawn at most: the renderer panics in filters of some drawings at some sizes."""
+
+FILTERED = ("wobble", "texture", "border", "shadow")
+"""Kinds that are given up, words and all, where no view could be rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A drawing in a style: RGBA uint8 (SIZE, SIZE, 4), and the style that is really in it."""
+
+    picture: Picture
+    style: Style
+
+
+def rasterise(document: str) -> Picture | None:
+    """Return the document as RGBA, or None where the renderer panics."""
+    try:
+        png = bytes(resvg_py.svg_to_bytes(svg_string=document, width=SIZE, height=SIZE, skip_system_fonts=True))
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # which is no Exception, and cannot be imported
+            raise
+        return None
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+
+
+def render(drawing: Drawing, style: Style, rng: np.random.Generator) -> Rendered:
+    """Return the drawing in a style, its size and place drawn at random within narrow limits.
+
+    Args:
+        drawing: What the artist drew.
+        style: What is wanted; kinds of which nothing would be seen are left out.
+        rng: Where size, place and what words leave open come from.
+
+    Raises:
+        ValueError: The drawing cannot be rendered in any size, not even as the artist drew it.
+    """
+    style = style.fitted(drawing)
+    while True:
+        for _ in range(TRIES):
+            zoom, across, down = float(rng.uniform(*ZOOM)), *(float(value) for value in rng.uniform(-SHIFT, SHIFT, 2))
+            made = style.apply(drawing, rng)
+            if (picture := rasterise(made.document(SIZE, zoom, (across, down)))) is not None:
+                return Rendered(picture, style)
+        given_up = [kind for kind in FILTERED if kind in style.kinds]
+        if not given_up:
+            raise ValueError(f"a drawing of {drawing.width} x {drawing.height} cannot be rendered in any size")
+        style = style.without(given_up[0])
