@@ -1,61 +1,57 @@
-"""Build a captioned data set: every (subject, hand) pair composed a number of times. Same seed, same data set.
+"""Build a captioned data set: every pair of subject and artist drawn a number of times. Same seed, same data set.
 
-Run: `python -m pretraining.data.build --variants 16`, or with `--grammar full --subjects all` for the full grammar.
+Run: `python -m pretraining.data.build --variants 60`, or with `--sheet FILE` to look at samples
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import time
 from pathlib import Path
 
 from pretraining.data.fetch import read_icons, read_keywords
-from pretraining.data.pieces import full_job, full_pieces, v0_count, v0_pieces
+from pretraining.data.pieces import job_for
 from pretraining.data.sets import TRAINED
 from pretraining.data.sheet import write_sheet
 from pretraining.data.store import write_pieces
-from pretraining.data.subjects import V0, usable_subjects
+from pretraining.data.subjects import V0, usable_subjects, widened
 
 BUILT = Path("pretraining/built")
 
 
-def subjects_for(which: str) -> tuple[str, ...]:
-    """Return the subject slugs of preset `which`: "v0" or "all"."""
-    if which == "v0":
+def subjects_for(count: int) -> tuple[str, ...]:
+    """Return `count` subject slugs; `V0` needs no list of all."""
+    if count == len(V0):
         return V0
-    return tuple(usable_subjects(read_keywords(), {each.name: read_icons(each) for each in TRAINED}))
+    return widened(usable_subjects(read_keywords(), {each.name: read_icons(each) for each in TRAINED}), count)
 
 
 def read_options() -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--grammar", choices=("v0", "full"), default="v0")
-    parser.add_argument("--subjects", choices=("v0", "all"), default="v0")
-    parser.add_argument("--variants", type=int, default=16, help="compositions of each (subject, hand) pair")
-    parser.add_argument("--plain", type=float, default=0.0, help="share of simple compositions in the full grammar")
-    parser.add_argument("--favour", default="", help="a treatment for a third of the simple compositions")
+    parser.add_argument(
+        "--subjects", type=int, default=len(V0), help="how many; those beyond the first hundred by hash"
+    )
+    parser.add_argument("--variants", type=int, default=60, help="pictures of each (subject, artist) pair")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=BUILT, help="folder that is written")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; full grammar only")
-    parser.add_argument("--sheet", type=Path, help="write samples of the full grammar as this PNG and build nothing")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--sheet", type=Path, help="write labelled samples as this PNG and build nothing")
     return parser.parse_args()
 
 
 def main() -> None:
     """Write `pictures.npy` and `rows.json` and print the hash that identifies the data set."""
     chosen = read_options()
-    subjects = subjects_for(chosen.subjects)
+    job = job_for(subjects_for(chosen.subjects), chosen.variants, chosen.seed)
     if chosen.sheet:
-        write_sheet(full_job(subjects, 1, chosen.seed, chosen.plain, chosen.favour).grammar, chosen.sheet, chosen.seed)
+        write_sheet(job.pairs, chosen.sheet, chosen.seed)
         return
-    if chosen.grammar == "full":
-        job = full_job(subjects, chosen.variants, chosen.seed, chosen.plain, chosen.favour)
-        count, pieces = job.count, full_pieces(job, subjects, chosen.workers)
-    else:
-        count = v0_count(subjects, chosen.variants)
-        pieces = v0_pieces(subjects, chosen.variants, chosen.seed)
-    digest = write_pieces(pieces, count, chosen.out)
-    print(f"{count} pictures of {len(subjects)} subjects  sha256 {digest}")
+    started = time.perf_counter()
+    digest = write_pieces(job.pieces(chosen.workers), job.count, chosen.out)
+    pace = job.count / (time.perf_counter() - started)
+    print(f"{job.count} pictures of {chosen.subjects} subjects, {pace:.0f} a second  sha256 {digest}")
 
 
 if __name__ == "__main__":

@@ -1,68 +1,67 @@
-"""Compose a captioned picture: one subject, drawn by one hand, on a plain ground.
-
-caption = "a {subject} on a {ground} background, {hand} style"; parts of it are sometimes left out, so that the model
-draws from short prompts too and "style" alone has a meaning. Now and then the hand is called by a random rare string:
-a word nobody knows then means "any hand", which is where the identifier of a new style has to start from.
-"""
+"""A drawing on a background of one colour."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.metrics import named_colour
-from pretraining.data.render import SIZE, Picture
-from pretraining.data.sets import EmojiSet
-from pretraining.data.subjects import spoken, with_article
+from pretraining.data.picture import SIZE, Picture
 
 COLOURS = named_colour.GROUNDS
 """Backgrounds by name, RGB."""
 
-GROUNDS = COLOURS
+WHITE = 0.22
+"""Share of white backgrounds among drawings that stand out on white."""
 
-DRAWING_SIDE = 116
-"""Side of every drawing, always centred: fewer things to learn in the hours that two cores have. Not measured apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """What is in one picture; `picture` is RGB uint8 of shape (SIZE, SIZE, 3)."""
-
-    subject: str
-    hand: EmojiSet
-    ground: str
-    picture: Picture
-
-    def caption(self, rng: np.random.Generator) -> str:
-        """Return the caption, with parts left out now and then."""
-        drawn = rng.random()
-        style = f"{self.hand.phrase} style"
-        if drawn < 0.04:
-            return style
-        where = "" if 0.04 <= drawn < 0.12 else f" on {with_article(self.ground)} background"
-        if 0.12 <= drawn < 0.2:
-            style = f"{''.join(rng.choice(list(ascii_lowercase), 3))} style"
-        how = "" if 0.2 <= drawn < 0.28 else f", {style}"
-        return f"{with_article(spoken(self.subject))}{where}{how}"
+APART = 55
+"""Mean difference of a channel, of 255, between a background and the drawing's edge from which on the edge is seen."""
 
 
-def on_ground(
-    drawing: Picture, colour: tuple[int, int, int], *, side: int, offset: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """Return the RGBA `drawing` resized to `side` pixels on a plain ground, moved by `offset` from the centre."""
+def edge_colour(drawing: Picture) -> NDArray[np.float64]:
+    """Return the mean RGB of the opaque pixels beside others; middle grey where there are none."""
+    opaque = drawing[..., 3] > 229
+    inner = opaque[1:-1, 1:-1]
+    surrounded = opaque[:-2, 1:-1] & opaque[2:, 1:-1] & opaque[1:-1, :-2] & opaque[1:-1, 2:]
+    edge = drawing[1:-1, 1:-1, :3][inner & ~surrounded]
+    return edge.mean(axis=0, dtype=np.float64) if len(edge) else np.full(3, 128.0)
+
+
+def draw_background(drawing: Picture, rng: np.random.Generator, without: tuple[str, ...] = ()) -> str:
+    """Return the name of a colour that the drawing's edge stands out on, white more often than others.
+
+    Args:
+        drawing: RGBA.
+        rng: Where the numbers come from.
+        without: Colours that are not to be taken.
+    """
+    edge = edge_colour(drawing)
+    apart = {name: np.abs(np.array(colour) - edge).mean() for name, colour in COLOURS.items() if name not in without}
+    names = [name for name, distance in apart.items() if distance > APART]
+    if not names:
+        return max(apart, key=lambda name: apart[name])
+    return "white" if "white" in names and rng.random() < WHITE else names[int(rng.integers(len(names)))]
+
+
+def on_colour(drawing: Picture, colour: tuple[int, int, int]) -> Picture:
+    """Return an RGBA drawing on a background of one colour, as RGB of the same size."""
+    share = drawing[..., 3:].astype(np.float32) / 255
+    laid = drawing[..., :3] * share + np.array(colour, np.float32) * (1 - share)
+    return np.rint(laid).astype(np.uint8)
+
+
+def centred(drawing: Picture, colour: tuple[int, int, int], side: int) -> Picture:
+    """Return the RGBA drawing, resized to `side` pixels, in the middle of SIZE x SIZE pixels of one colour."""
     canvas = Image.new("RGB", (SIZE, SIZE), colour)
     small = Image.fromarray(drawing).resize((side, side), Image.Resampling.LANCZOS)
-    corner = ((SIZE - side) // 2 + offset[0], (SIZE - side) // 2 + offset[1])
-    canvas.paste(small, corner, small)
+    corner = (SIZE - side) // 2
+    canvas.paste(small, (corner, corner), small)
     return np.asarray(canvas)
 
 
-def compose(subject: str, hand: EmojiSet, drawing: Picture, rng: np.random.Generator) -> Composition:
-    """Draw a ground and return the composition, the drawing in its middle. Same `rng` state, same picture."""
-    names = list(GROUNDS)
-    ground = "white" if rng.random() < 0.2 else names[int(rng.integers(len(names)))]
-    return Composition(subject, hand, ground, on_ground(drawing, GROUNDS[ground], side=DRAWING_SIDE, offset=(0, 0)))
+def clashes(drawing: Picture, colour: tuple[int, int, int], *, nearness: float = 64) -> bool:
+    """Return whether over a quarter of the RGBA drawing is nearer in RGB than `nearness` to the colour."""
+    inked = drawing[drawing[..., 3] > 127][:, :3].astype(np.float64)
+    distance = np.linalg.norm(inked - np.array(colour), axis=1)
+    return bool(len(distance) and (distance < nearness).mean() > 0.25)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pretraining.data.compose import COLOURS
-from pretraining.data.drawing import Drawing, drawings_by
-from pretraining.data.render import Picture, render
+from pretraining.data.captions import captions
+from pretraining.data.compose import COLOURS, draw_background, on_colour
+from pretraining.data.drawing import Drawing, drawing_by
+from pretraining.data.picture import Picture
+from pretraining.data.render import render
 from pretraining.data.sets import TRAINED
 from pretraining.data.styles import Style, sample_style
-from pretraining.data.subjects import V0
 
-WHITE = 0.22
-"""Share of white backgrounds, where the drawing stands out on white."""
-
-APART = 55
-"""Mean difference of a channel, of 255, between a background and the drawing's edge from which on the edge is seen."""
-
-DARK = ("black",)
+SHADELESS = ("black",)
 """Backgrounds on which no shadow is seen."""
 
 
@@ -42,43 +37,28 @@ class Made:
     style: Style
     picture: Picture
 
+    def row(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Return what the picture shows, with three captions."""
+        shown = {
+            "subject": self.subject,
+            "artist": self.artist,
+            "background": self.background,
+            "style": dict(self.style.values),
+            "words": self.style.words,
+        }
+        said = captions(self.subject, self.artist, self.background, self.style.words, rng)
+        return shown | {f"caption_{number}": caption for number, caption in enumerate(said)}
+
 
 def find_drawing(subject: str, artist: str) -> Drawing:
-    """Return the drawing of a subject by the artist of this phrase; raises `KeyError` when there is none."""
+    """Return the drawing of a subject by the trained artist of this phrase; raises `KeyError` when there is none."""
     names = {each.phrase: each.name for each in TRAINED}
     if artist not in names:
         raise KeyError(f"unknown artist {artist!r}; known: {', '.join(names)}")
-    drawings = drawings_by(names[artist], V0 if subject in V0 else (subject,))
-    if subject not in drawings:
-        raise KeyError(f"{artist} never drew {subject!r}; subjects are slugs such as 'fox'")
-    return drawings[subject]
-
-
-def edge_colour(drawing: Picture) -> NDArray[np.float64]:
-    """Return the mean RGB of the opaque pixels beside transparent ones; middle grey where there are none."""
-    opaque = drawing[..., 3] > 229
-    inner = opaque[1:-1, 1:-1]
-    surrounded = opaque[:-2, 1:-1] & opaque[2:, 1:-1] & opaque[1:-1, :-2] & opaque[1:-1, 2:]
-    edge = drawing[1:-1, 1:-1, :3][inner & ~surrounded]
-    return edge.mean(axis=0, dtype=np.float64) if len(edge) else np.full(3, 128.0)
-
-
-def draw_background(drawing: Picture, style: Style, rng: np.random.Generator) -> str:
-    """Return the name of a colour that the drawing's edge stands out on, white more often than others."""
-    edge = edge_colour(drawing)
-    names = [name for name, colour in COLOURS.items() if np.abs(np.array(colour) - edge).mean() > APART]
-    if "shadow" in style.values:
-        names = [name for name in names if name not in DARK]
-    if "white" in names and rng.random() < WHITE:
-        return "white"
-    return names[int(rng.integers(len(names)))] if names else "white"
-
-
-def on_colour(drawing: Picture, colour: tuple[int, int, int]) -> Picture:
-    """Return an RGBA drawing on a background of one colour, as RGB of the same size."""
-    share = drawing[..., 3:].astype(np.float32) / 255
-    laid = drawing[..., :3] * share + np.array(colour, np.float32) * (1 - share)
-    return np.rint(laid).astype(np.uint8)
+    drawing = drawing_by(names[artist], subject)
+    if drawing is None:
+        raise KeyError(f"{artist} has no drawing of {subject!r}; subjects are slugs such as 'fox'")
+    return drawing
 
 
 def make(subject: str, artist: str, style: Style | None, background: str | None, rng: np.random.Generator) -> Made:
@@ -95,9 +75,11 @@ def make(subject: str, artist: str, style: Style | None, background: str | None,
     Raises:
         KeyError: There is no such artist, drawing or colour.
     """
+    if background is not None and background not in COLOURS:
+        raise KeyError(f"unknown background {background!r}; known: {', '.join(COLOURS)}")
     wanted = sample_style(rng) if style is None else style
     rendered = render(find_drawing(subject, artist), wanted, rng)
-    name = draw_background(rendered.picture, rendered.style, rng) if background is None else background
-    if name not in COLOURS:
-        raise KeyError(f"unknown background {name!r}; known: {', '.join(COLOURS)}")
-    return Made(subject, artist, name, rendered.style, on_colour(rendered.picture, COLOURS[name]))
+    without = SHADELESS if "shadow" in rendered.style.values else ()
+    name = background or draw_background(rendered.picture, rng, without)
+    picture = rendered.style.finish(on_colour(rendered.picture, COLOURS[name]), rng)
+    return Made(subject, artist, name, rendered.style, picture)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from pretraining.data.compose import GROUNDS, on_ground
+from pretraining.data.compose import COLOURS, centred, clashes
 from pretraining.data.fetch import read_icons
-from pretraining.data.grounds import clashes, plain
-from pretraining.data.render import Picture, render_svg, svg_of
+from pretraining.data.picture import Picture
+from pretraining.data.render import render_svg, svg_of
 from pretraining.data.sets import TRAINED, EmojiSet, find_set
 from pretraining.data.subjects import PEOPLE, V0, spoken, with_article
 
@@ -95,7 +95,7 @@ def draw(hand: EmojiSet, subjects: Iterable[str]) -> dict[str, Picture]:
 def ground_for(drawing: Picture, place: int) -> str:
     """Return the ground at `place` of the endless `CYCLE`, or the first one after it that the drawing stands out on."""
     turned = [CYCLE[(place + step) % len(CYCLE)] for step in range(len(CYCLE))]
-    return next((ground for ground in turned if not clashes(drawing, plain(ground).picture)), turned[0])
+    return next((ground for ground in turned if not clashes(drawing, COLOURS[ground])), turned[0])
 
 
 def style_subjects(drawn: Iterable[str]) -> list[str]:
@@ -110,7 +110,7 @@ def write_pictures(folder: Path, drawings: dict[str, Picture]) -> int:
     folder.mkdir(parents=True)
     for place, (slug, drawing) in enumerate(drawings.items()):
         ground = ground_for(drawing, place)
-        picture = on_ground(drawing, GROUNDS[ground], side=SIDE, offset=(0, 0))
+        picture = centred(drawing, COLOURS[ground], SIDE)
         Image.fromarray(picture).save(folder / f"{slug}.png", optimize=True)
         caption = f"{with_article(spoken(slug))} on {with_article(ground)} background"
         (folder / f"{slug}.txt").write_text(f"{caption}\n", "utf-8")

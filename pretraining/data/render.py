@@ -1,66 +1,18 @@
-"""Iconify drawings to RGBA pictures with resvg, cached per set in one `.npz`."""
+"""Drawings to pixels with resvg: as the artist drew them, or in a style."""
 
 from __future__ import annotations
 
 import io
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import resvg_py
-from numpy.typing import NDArray
 from PIL import Image
 
 from pretraining.data.drawing import Drawing
-from pretraining.data.fetch import read_icons
-from pretraining.data.sets import EmojiSet
+from pretraining.data.picture import SIZE, Picture
 from pretraining.data.styles import Style
-
-RENDERS = Path("pretraining/renders")
-SIZE = 128
-
-Picture = NDArray[np.uint8]
-
-
-def svg_of(icons: dict[str, Any], slug: str) -> str | None:
-    """Return the drawing of `slug` as an SVG document, or None when the set lacks it."""
-    alias = icons.get("aliases", {}).get(slug)
-    icon = icons["icons"].get(alias["parent"] if alias else slug)
-    if icon is None:
-        return None
-    width, height = (icon.get(side, icons.get(side, 16)) for side in ("width", "height"))
-    left, top = icon.get("left", icons.get("left", 0)), icon.get("top", icons.get("top", 0))
-    body = icon["body"].replace("currentColor", "#222222")
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="{left} {top} {width} {height}" width="{SIZE}" height="{SIZE}">{body}</svg>'
-    )
-
-
-def render_svg(svg: str, size: int = SIZE) -> Picture:
-    """Return the drawing as RGBA, shape (size, size, 4)."""
-    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size))
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA").resize((size, size), Image.Resampling.LANCZOS))
-
-
-def render_set(emoji_set: EmojiSet, slugs: tuple[str, ...]) -> dict[str, Picture]:
-    """Return the drawings of `slugs` that the set has, from the cache if it was made for these slugs or for more."""
-    cache = RENDERS / f"{emoji_set.name}-{emoji_set.version}.npz"
-    if cache.exists():
-        with np.load(cache, allow_pickle=False) as stored:
-            if set(slugs) <= set(stored["asked"].tolist()):
-                return {slug: stored[slug] for slug in slugs if slug in stored.files}
-    icons = read_icons(emoji_set)
-    svgs = {slug: svg for slug in slugs if (svg := svg_of(icons, slug)) is not None}
-    with ProcessPoolExecutor() as pool:
-        pictures = dict(zip(svgs, pool.map(render_svg, svgs.values(), chunksize=16), strict=True))
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {"asked": np.array(slugs), **pictures}
-    np.savez_compressed(cache, **arrays)
-    return pictures
-
 
 ZOOM = (1.0, 1.12)
 """Side of the view as a multiple of the drawing's, from and up to."""
@@ -83,15 +35,36 @@ class Rendered:
     style: Style
 
 
-def rasterise(document: str) -> Picture | None:
-    """Return the document as RGBA, or None where the renderer panics."""
+def svg_of(icons: dict[str, Any], slug: str) -> str | None:
+    """Return the drawing of `slug` in its own box as an SVG document, or None when the set lacks it."""
+    alias = icons.get("aliases", {}).get(slug)
+    icon = icons["icons"].get(alias["parent"] if alias else slug)
+    if icon is None:
+        return None
+    width, height = (icon.get(side, icons.get(side, 16)) for side in ("width", "height"))
+    left, top = icon.get("left", icons.get("left", 0)), icon.get("top", icons.get("top", 0))
+    body = icon["body"].replace("currentColor", "#222222")
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="{left} {top} {width} {height}" width="{SIZE}" height="{SIZE}">{body}</svg>'
+    )
+
+
+def render_svg(svg: str, size: int = SIZE) -> Picture:
+    """Return the document as RGBA, shape (size, size, 4)."""
+    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size))
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA").resize((size, size), Image.Resampling.LANCZOS))
+
+
+def rasterise(document: str, size: int) -> Picture | None:
+    """Return the document of `size` pixels as RGBA, reduced to `SIZE`; None where the renderer panics."""
     try:
-        png = bytes(resvg_py.svg_to_bytes(svg_string=document, width=SIZE, height=SIZE, skip_system_fonts=True))
+        png = bytes(resvg_py.svg_to_bytes(svg_string=document, width=size, height=size, skip_system_fonts=True))
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # which is no Exception, and cannot be imported
             raise
         return None
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA").reduce(size // SIZE))
 
 
 def render(drawing: Drawing, style: Style, rng: np.random.Generator) -> Rendered:
@@ -107,12 +80,22 @@ def render(drawing: Drawing, style: Style, rng: np.random.Generator) -> Rendered
     """
     style = style.fitted(drawing)
     while True:
+        size = SIZE * (2 if is_jagged(drawing, style) else 1)
         for _ in range(TRIES):
             zoom, across, down = float(rng.uniform(*ZOOM)), *(float(value) for value in rng.uniform(-SHIFT, SHIFT, 2))
-            made = style.apply(drawing, rng)
-            if (picture := rasterise(made.document(SIZE, zoom, (across, down)))) is not None:
+            document = style.apply(drawing, rng).document(size, zoom, (across, down))
+            if (picture := rasterise(document, size)) is not None:
                 return Rendered(picture, style)
         given_up = [kind for kind in FILTERED if kind in style.kinds]
         if not given_up:
             raise ValueError(f"a drawing of {drawing.width} x {drawing.height} cannot be rendered in any size")
         style = style.without(given_up[0])
+
+
+def is_jagged(drawing: Drawing, style: Style) -> bool:
+    """Return whether edges come out jagged, so that the drawing is rendered twice as large.
+
+    That is where pixels are moved one by one, and where outlines are stroked inside an artist's own filters.
+    """
+    is_moved = "wobble" in style.values or style.values.get("texture") == "crayon"
+    return is_moved or ("outline_colour" in style.values and "<filter" in drawing.body)

@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pretraining.data.render import SIZE
+from pretraining.data.picture import SIZE
 
-Piece = tuple[NDArray[np.uint8], list[dict[str, str]]]
+Piece = tuple[NDArray[np.uint8], list[dict[str, Any]]]
 """Pictures (count, SIZE, SIZE, 3) and as many rows."""
 
 

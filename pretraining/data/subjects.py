@@ -1,10 +1,11 @@
 """Which subjects pocket learns, in three thirds: people and faces, animals and objects, places and scenes.
 
-`usable_subjects` is the complete list by rule; `V0` is the hand-picked part of it that the first pocket was trained on.
+`usable_subjects` is the complete list by rule; `V0` is the hand-picked part of it that pocket begins with.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 PEOPLE = """
@@ -28,7 +29,7 @@ sunflower rainbow crescent-moon
 """.split()
 
 V0: tuple[str, ...] = (*PEOPLE, *THINGS, *PLACES)
-"""The subjects of the first pocket, as slugs."""
+"""The first hundred subjects, as slugs."""
 
 _SPOKEN = {"houses": "group of houses", "mrs-claus": "mother christmas", "water-wave": "water wave"}
 _SKIPPED_GROUPS = {None, 2, 8, 9}  # none, skin tones and hair, symbols, flags
@@ -88,3 +89,15 @@ def usable_subjects(
         if is_plain and not is_clock and sum(slug in names for names in drawn.values()) >= at_least:
             chosen.append(slug)
     return chosen
+
+
+def widened(usable: list[str], count: int) -> tuple[str, ...]:
+    """Return `V0` and, up to `count`, others of the usable subjects in an order by hash.
+
+    Raises:
+        ValueError: There are not so many, or fewer are asked for than `V0` has.
+    """
+    others = sorted(set(usable) - set(V0), key=lambda slug: hashlib.sha256(slug.encode()).digest())
+    if not len(V0) <= count <= len(V0) + len(others):
+        raise ValueError(f"{count} subjects: there can be {len(V0)} to {len(V0) + len(others)}")
+    return (*V0, *others[: count - len(V0)])

@@ -1,4 +1,4 @@
-"""What several treatments need: tone, edges, noise, paper, and the way to a larger picture and back."""
+"""What several treatments need: edges, noise, and the way to a larger picture and back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pretraining.data.render import Picture
+from pretraining.data.picture import Picture
 
 Plane = NDArray[np.float32]
 """Values that vary over a picture, shape (height, width), mostly in [0, 1]."""
@@ -34,11 +34,6 @@ def blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
 
 
-def tone(picture: Picture) -> Plane:
-    """Return how light each pixel is."""
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
-
-
 def edges(picture: Picture, sigma: float) -> Plane:
     """Return the strength of edges at scale `sigma`, the strongest of the three channels, about 1 at a clear border.
 
@@ -50,32 +45,10 @@ def edges(picture: Picture, sigma: float) -> Plane:
     return np.asarray(np.clip(strength * sigma / 1.6, 0, 1), np.float32)
 
 
-def flow(picture: Picture, sigma: float) -> Plane:
-    """Return at each pixel the angle along which the picture changes least, in radians (a structure tensor)."""
-    soft = blurred(tone(picture), 1.0)
-    across, down = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, order, 1 - order), np.float32) for order in (1, 0))
-    mixed = blurred(across * down, sigma)
-    difference = blurred(across * across - down * down, sigma)
-    return np.asarray(0.5 * np.arctan2(2 * mixed, difference) + np.pi / 2, np.float32)
-
-
 def noise(side: int, cells: int, rng: np.random.Generator) -> Plane:
     """Return smooth noise in [0, 1] with about `cells` blobs along each side."""
     coarse = rng.random((cells, cells), dtype=np.float32)
     return np.clip(np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC), np.float32), 0, 1)
-
-
-def strokes(side: int, angle: float, length: int, rng: np.random.Generator) -> Plane:
-    """Return streaks at `angle` radians: noise smeared along a line, its values spread evenly over [0, 1]."""
-    field = rng.random((side, side), dtype=np.float32)
-    kernel = np.zeros((length, length), np.float32)
-    middle = (length - 1) / 2
-    reach = np.array([np.cos(angle), np.sin(angle)]) * middle
-    start, end = (tuple(round(float(middle + sign * part)) for part in reach) for sign in (-1, 1))
-    cv2.line(kernel, start, end, 1.0, 1)
-    smeared = np.asarray(cv2.filter2D(field, -1, kernel / kernel.sum(), borderType=cv2.BORDER_WRAP), np.float32)
-    spread = (smeared - smeared.mean()) / (smeared.std() + 1e-6)
-    return np.asarray(1 / (1 + np.exp(-1.7 * spread)), np.float32)  # the logistic curve is close to the normal one
 
 
 def step(values: Plane, threshold: float | Plane, softness: float) -> Plane:

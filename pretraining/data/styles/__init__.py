@@ -8,7 +8,8 @@ Each file of this folder is one kind of style, and nothing else has to know of i
 - `sample(rng)`: values of its fields, empty when it is not chosen;
 - `words(values)`: what captions call them;
 - `applies(drawing, values)`: whether the drawing would change so that it can be seen;
-- `apply(drawing, values, rng)`: the changed drawing; `rng` decides what words leave open.
+- `apply(drawing, values, rng)`: the changed drawing; `rng` decides what words leave open;
+- `finish(picture, values, rng)`, if it has one: the changed picture, after the drawing is on its background.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import cast
 import numpy as np
 
 from pretraining.data.drawing import Drawing
+from pretraining.data.picture import Picture
 from pretraining.data.styles._kind import Kind, Values
 
 PLAIN = 0.3
@@ -88,6 +90,13 @@ class Style:
             if name in self.kinds:
                 drawing = kind.apply(drawing, self.values, rng)
         return drawing
+
+    def finish(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        """Return the finished picture, RGB, as the kinds leave it that work on pixels."""
+        for name, kind in load_kinds().items():
+            if name in self.kinds and hasattr(kind, "finish"):
+                picture = kind.finish(picture, self.values, rng)
+        return picture
 
 
 def allowed(values: Values) -> Style:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pretraining.data.drawing import Drawing
+from pretraining.data.drawing import SIDE, Drawing
 from pretraining.data.styles._kind import Values
 
 ORDER = 70
@@ -35,9 +35,9 @@ def applies(drawing: Drawing, values: Values) -> bool:  # noqa: ARG001
 
 def apply(drawing: Drawing, values: Values, rng: np.random.Generator) -> Drawing:  # noqa: ARG001
     """Return the drawing on a white shape that is its blurred silhouette, cut at a low level: round corners."""
-    width = WIDTH * drawing.side
+    width = WIDTH * SIDE
     edge = (
-        '<filter id="border" x="-15%" y="-15%" width="130%" height="130%">'
+        '<filter id="border" x="-15%" y="-15%" width="130%" height="130%" color-interpolation-filters="sRGB">'
         f'<feGaussianBlur in="SourceAlpha" stdDeviation="{width / 1.6:.3f}"/>'
         '<feColorMatrix type="matrix" values="0 0 0 0 1  0 0 0 0 1  0 0 0 0 1  0 0 0 14 -0.8" result="edge"/>'
         '<feMerge><feMergeNode in="edge"/><feMergeNode in="SourceGraphic"/></feMerge></filter>'

@@ -9,6 +9,7 @@ import numpy as np
 
 from pretraining.data.drawing import Drawing
 from pretraining.data.styles._kind import Values
+from pretraining.data.styles._overlays import marked
 
 ORDER = 30
 NEEDS = ("outline_colour",)
@@ -18,6 +19,7 @@ CHOSEN = 0.22
 PAPER = "#fffdf8"
 VALUES = {"fill": ("", "no fill")}
 _FILL = re.compile(r'fill="(?!none)[^"]*"')
+_SHADE = re.compile(r' filter="[^"]*"')
 _STOP = re.compile(r'stop-color="[^"]*"')
 
 
@@ -38,4 +40,5 @@ def applies(drawing: Drawing, values: Values) -> bool:  # noqa: ARG001
 
 def apply(drawing: Drawing, values: Values, rng: np.random.Generator) -> Drawing:  # noqa: ARG001
     """Return the drawing with every fill replaced by paper."""
-    return replace(drawing, body=_STOP.sub(f'stop-color="{PAPER}"', _FILL.sub(f'fill="{PAPER}"', drawing.body)))
+    bare = _SHADE.sub("", marked(drawing.body, "display", "none"))
+    return replace(drawing, body=_STOP.sub(f'stop-color="{PAPER}"', _FILL.sub(f'fill="{PAPER}"', bare)))

@@ -10,6 +10,7 @@ import numpy as np
 from pretraining.data.colour import from_hex, mix, to_hex
 from pretraining.data.drawing import Drawing
 from pretraining.data.styles._kind import Values
+from pretraining.data.styles._overlays import marked
 
 ORDER = 20
 NEEDS: tuple[str, ...] = ()
@@ -18,7 +19,8 @@ CHOSEN = 0.15
 
 VALUES = {"gradient": ("", "flat colours")}
 _GRADIENT = re.compile(r"<(linear|radial)Gradient\b([^>]*)>(.*?)</\1Gradient>", re.DOTALL)
-_STOP = re.compile(r'stop-color="#([0-9a-f]{6})"(?:[^>]*?stop-opacity="([0-9.]+)")?')
+_BLUR = re.compile(r' filter="[^"]*"')
+_STOP = re.compile(r'stop-color="#([0-9a-fA-F]{6})"')
 
 
 def sample(rng: np.random.Generator) -> dict[str, str]:
@@ -37,16 +39,18 @@ def applies(drawing: Drawing, values: Values) -> bool:  # noqa: ARG001
 
 
 def flattened(gradient: str) -> str:
-    """Return a gradient element with the mean of its stops everywhere; one that fades out is left as it is."""
-    stops = [(from_hex(code), float(opacity or 1)) for code, opacity in _STOP.findall(gradient.lower())]
-    if not stops or any(opacity < 0.5 for _, opacity in stops):
+    """Return a gradient element with the mean of its stops everywhere."""
+    stops = [from_hex(code) for code in _STOP.findall(gradient)]
+    if not stops:
         return gradient
-    mean = stops[0][0]
-    for count, (colour, _) in enumerate(stops[1:], start=2):
+    mean = stops[0]
+    for count, colour in enumerate(stops[1:], start=2):
         mean = mix(mean, colour, 1 / count)
     return re.sub(r'stop-color="[^"]*"', f'stop-color="{to_hex(mean)}"', gradient)
 
 
 def apply(drawing: Drawing, values: Values, rng: np.random.Generator) -> Drawing:  # noqa: ARG001
-    """Return the drawing without gradients between colours."""
-    return replace(drawing, body=_GRADIENT.sub(lambda found: flattened(found[0]), drawing.body))
+    """Return the drawing without gradients, glows and blurs."""
+    bare = marked(drawing.body, "display", "none")
+    flat = _GRADIENT.sub(lambda found: flattened(found[0]), bare)
+    return replace(drawing, body=_BLUR.sub("", flat))

@@ -19,7 +19,7 @@ CHOSEN = 0.6
 HUES = {"red": 0.0, "orange": 0.08, "green": 0.36, "teal": 0.48, "blue": 0.6, "purple": 0.76, "pink": 0.9}
 """Hue of each palette of one hue."""
 
-SEEN = 0.12
+SEEN = 0.2
 """How far a colour has to move, on a scale of 1, for the palette to be seen."""
 
 
@@ -101,12 +101,14 @@ def few(rng: np.random.Generator) -> Recolour:
 
 
 def one_hue(hue: float) -> Callable[[np.random.Generator], Recolour]:
-    """Return the maker of a rule from a dark to a light shade of one hue."""
+    """Return the maker of a rule from a dark over a pure to a light shade of one hue."""
+    dark, pure, light = from_hsv(hue, 0.9, 0.3), from_hsv(hue, 0.75, 0.92), from_hsv(hue, 0.12, 1)
 
-    def make(_: np.random.Generator) -> Recolour:
-        return lambda colour: mix(from_hsv(hue, 0.85, 0.35), from_hsv(hue, 0.18, 1), luminance(colour))
+    def change(colour: RGB) -> RGB:
+        tone = luminance(colour)
+        return mix(dark, pure, tone / 0.6) if tone < 0.6 else mix(pure, light, (tone - 0.6) / 0.4)
 
-    return make
+    return lambda _: change
 
 
 RULES: dict[str, Callable[[np.random.Generator], Recolour]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pretraining.data.drawing import Drawing
+from pretraining.data.drawing import SIDE, Drawing
 from pretraining.data.styles._kind import Values
 
 ORDER = 80
@@ -35,9 +35,9 @@ def applies(drawing: Drawing, values: Values) -> bool:  # noqa: ARG001
 
 def apply(drawing: Drawing, values: Values, rng: np.random.Generator) -> Drawing:  # noqa: ARG001
     """Return the drawing over its shadow."""
-    shift, blur = SHIFT * drawing.side, BLUR * drawing.side
+    shift, blur = SHIFT * SIDE, BLUR * SIDE
     cast = (
-        '<filter id="shadow" x="-15%" y="-15%" width="130%" height="130%">'
+        '<filter id="shadow" x="-15%" y="-15%" width="130%" height="130%" color-interpolation-filters="sRGB">'
         f'<feDropShadow dx="{shift:.3f}" dy="{shift:.3f}" stdDeviation="{blur:.3f}" flood-color="#000000" '
         f'flood-opacity="{DARKNESS}"/></filter>'
     )

@@ -6,11 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pretraining.data.render import Picture
+from pretraining.data.picture import Picture
 from pretraining.data.textures import edges, reduced
 
-ALSO = ("low poly art", "polygon art")
-COLOURED = True
 CORNERS, LOOSE, SCALE = 200, 45, 3
 """Corners along edges, corners anywhere, and how much larger the triangles are drawn."""
 

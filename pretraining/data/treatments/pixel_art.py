@@ -6,10 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from pretraining.data.render import Picture
+from pretraining.data.picture import Picture
 
-ALSO = ("8 bit", "pixelated")
-COLOURED = True
 GRID = 32
 
 

@@ -6,11 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pretraining.data.render import Picture
+from pretraining.data.picture import Picture
 from pretraining.data.textures import Plane, blurred, colour, enlarged, mixed, noise, reduced, step, unit
 
-ALSO = ("watercolor", "watercolour", "watercolour painting")
-COLOURED = True
 PAPER = colour(252, 250, 244)
 
 
