@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,36 +66,35 @@ def drawn_numbers(base: LatentDiffusion, chosen: argparse.Namespace) -> dict[str
         return numbers | {"judge": MISSING, "unseen_pairs": MISSING}
     by_judge: dict[str, Any] = judge_numbers(base, judging, drawn, renders)
     of_renders = by_judge["subject"]["top_5"]["renders"]
-    unseen = unseen_numbers(base, judging, rows, of_renders, has_unseen=chosen.unseen_pairs)
+    unseen = unseen_numbers(base, judging, rows, of_renders)
     return numbers | {"judge": judge_itself(judging, renders, rows), "by_judge": by_judge, "unseen_pairs": unseen}
 
 
-def measure(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Return all numbers of the card."""
+def measure(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the numbers of the card part by part; all together are what `card` takes."""
     base, folder = open_base(chosen.base), Path(find_base(chosen.base).location)
-    renders, rows = read_fresh(chosen.fresh)
-    found = prompts_of_subjects(rows, np.random.default_rng(PROMPTS_SEED))
-    captioned = renders[[each.render for each in found]]
-    seconds = measures.seconds_for_four(base)
-    weights = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
-    return {
-        "autoencoder": measures.reconstruction(base),
-        **drawn_numbers(base, chosen),
-        "retrieval_recall_at_1": round(measures.retrieval(base, captioned, [each.prompt for each in found]), 3),
-        "retrieval_candidates": len(found),
-        "background_with_image_prompt": image_prompt_numbers(folder, renders, rows),
-        "controlnet": "trained" if (folder / controlnet.FOLDER).exists() else MISSING,
-        "seconds_for_four_pictures_of_20_steps": round(seconds, 2),
-        "speed": speed_numbers(base, chosen.base, seconds),
-        "reader": reader_score.read_scores(chosen.reader),
-        "bytes_of_weights": weights,
+    yield {
+        "bytes_of_weights": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         "unet_parameters": sum(each.numel() for each in base.unet.parameters()),
         "latent_channels": base.unet.config.in_channels,
+        "controlnet": "trained" if (folder / controlnet.FOLDER).exists() else MISSING,
+        "reader": reader_score.read_scores(chosen.reader),
         "blocks": block_numbers(base.fingerprint()),
         "steps": steps_of_stages(),
         "machine": describe_machine(),
         "threads": torch.get_num_threads(),
     }
+    yield {"autoencoder": measures.reconstruction(base)}
+    renders, rows = read_fresh(chosen.fresh)
+    found = prompts_of_subjects(rows, np.random.default_rng(PROMPTS_SEED))
+    captioned = renders[[each.render for each in found]]
+    recall = measures.retrieval(base, captioned, [each.prompt for each in found])
+    yield {"retrieval_recall_at_1": round(recall, 3), "retrieval_candidates": len(found)}
+    seconds = measures.seconds_for_four(base)
+    yield {"seconds_for_four_pictures_of_20_steps": round(seconds, 2)}
+    yield {"speed": speed_numbers(base, chosen.base, seconds)}
+    yield drawn_numbers(base, chosen)
+    yield {"background_with_image_prompt": image_prompt_numbers(folder, renders, rows)}
 
 
 def read_options() -> argparse.Namespace:
@@ -105,7 +105,6 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--fresh", type=Path, default=FRESH, help="folder of fresh renders")
     parser.add_argument("--plain", type=int, default=PLAIN_PER_SUBJECT, help="prompts of each subject without a style")
     parser.add_argument("--per-kind", type=int, default=PER_KIND, help="prompts of each kind of style")
-    parser.add_argument("--unseen-pairs", action="store_true", help="the base was trained with pairs held out")
     parser.add_argument("--reader", type=Path, default=reader_score.READER, help="folder of what a reader said")
     return parser.parse_args()
 
@@ -113,14 +112,17 @@ def read_options() -> argparse.Namespace:
 def main() -> None:
     """Measure, and write `measured.json` and the card beside the weights."""
     chosen = read_options()
-    numbers = measure(chosen)
-    numbers["bars"] = [each.facts() for each in entries(numbers)]
     folder = Path(find_base(chosen.base).location)
     out = chosen.out or folder
     out.mkdir(parents=True, exist_ok=True)
+    numbers: dict[str, Any] = {}
+    for part in measure(chosen):
+        numbers |= part
+        print(json.dumps(part), flush=True)  # hours of work are not lost if a later part fails
+    numbers["bars"] = [each.facts() for each in entries(numbers)]
     (out / "measured.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
     (out / "README.md").write_text(card(numbers, folder), "utf-8")
-    print(json.dumps(numbers, indent=2))
+    print("\n".join(each.line() for each in entries(numbers)))
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def judge_itself(judge: Judge, renders: Tensor, rows: Sequence[Row]) -> dict[str
 
 
 def unseen_numbers(
-    base: LatentDiffusion, judge: Judge, rows: Sequence[Row], of_renders: float, *, has_unseen: bool
+    base: LatentDiffusion, judge: Judge, rows: Sequence[Row], of_renders: float
 ) -> dict[str, object] | str:
     """Return the subjects' scores on pairs of subject and artist that the base was never shown.
 
@@ -109,12 +109,15 @@ def unseen_numbers(
         judge: Asked.
         rows: Of the fresh renders; their subjects, artists and backgrounds are asked for.
         of_renders: Share of renders through the autoencoder whose subject is in the judge's top 5.
-        has_unseen: Whether the base was trained with pairs held out.
+
+    Returns:
+        `ALL_SHOWN` where no pair of these subjects is held out.
     """
-    if not has_unseen:
-        return ALL_SHOWN
     rng = np.random.default_rng(7)
-    pairs = unseen_pairs(judge.classes.of["subject"], judge.classes.of["artist"])
+    subjects, artists = (sorted({row[name] for row in rows}) for name in ("subject", "artist"))
+    pairs = unseen_pairs(subjects, artists)
+    if not pairs:
+        return ALL_SHOWN
     backgrounds = sorted({row["background"] for row in rows})
     asked = [
         Asked(*pairs[int(place)], background=str(rng.choice(backgrounds)), style={}, words="")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pretraining.data.subjects import spoken, with_article
+from pretraining.data.captions import caption
 
 Row = Mapping[str, Any]
 PLAIN_PER_SUBJECT = 2
@@ -40,8 +40,7 @@ class Asked:
     @property
     def prompt(self) -> str:
         """The full prompt."""
-        named = f"{with_article(spoken(self.subject))} on {with_article(self.background)} background"
-        return ", ".join(part for part in (named, f"{self.artist} style", self.words) if part)
+        return caption(self.subject, self.artist, self.background, self.words)
 
     def row(self) -> dict[str, Any]:
         """Return what the judge is asked about."""

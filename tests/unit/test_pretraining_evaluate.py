@@ -80,9 +80,9 @@ def test_operations_of_known_work() -> None:
 
 def test_what_no_stage_has_made_is_not_trained_yet(tmp_path: Path) -> None:
     assert evaluate_image_prompt.image_prompt_numbers(tmp_path, torch.zeros(0), []) == MISSING
-    assert evaluate_judge.unseen_numbers(None, None, [], 0.9, has_unseen=False) == ALL_SHOWN
+    assert evaluate_judge.unseen_numbers(None, None, rows(), 0.9) == ALL_SHOWN
     assert share_of(0.9, 0.95) == 0.947
-    with pytest.raises(FileNotFoundError, match=r"run python -m pretraining\.data\.build --seed"):
+    with pytest.raises(FileNotFoundError, match=r"run python -m pretraining\.fresh --out"):
         read_fresh(tmp_path)
 
 
