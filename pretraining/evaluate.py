@@ -90,11 +90,11 @@ def measure(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
     captioned = renders[[each.render for each in found]]
     recall = measures.retrieval(base, captioned, [each.prompt for each in found])
     yield {"retrieval_recall_at_1": round(recall, 3), "retrieval_candidates": len(found)}
+    yield drawn_numbers(base, chosen)
+    yield {"background_with_image_prompt": image_prompt_numbers(folder, renders, rows)}
     seconds = measures.seconds_for_four(base)
     yield {"seconds_for_four_pictures_of_20_steps": round(seconds, 2)}
     yield {"speed": speed_numbers(base, chosen.base, seconds)}
-    yield drawn_numbers(base, chosen)
-    yield {"background_with_image_prompt": image_prompt_numbers(folder, renders, rows)}
 
 
 def read_options() -> argparse.Namespace:
