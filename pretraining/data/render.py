@@ -82,7 +82,9 @@ def render(drawing: Drawing, style: Style, rng: np.random.Generator) -> Rendered
     while True:
         size = SIZE * (2 if is_jagged(drawing, style) else 1)
         for _ in range(TRIES):
-            zoom, across, down = float(rng.uniform(*ZOOM)), *(float(value) for value in rng.uniform(-SHIFT, SHIFT, 2))
+            zoom = float(rng.uniform(*ZOOM))
+            reach = min(SHIFT, (zoom - 1) / 2)  # nothing is cut off
+            across, down = (float(value) for value in rng.uniform(-reach, reach, 2))
             document = style.apply(drawing, rng).document(size, zoom, (across, down))
             if (picture := rasterise(document, size)) is not None:
                 return Rendered(picture, style)
