@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pretraining import controlnet, image_prompt
+from pretraining.block_captions import CONTENT, STYLE
 from pretraining.data.sets import KEYWORDS_PACKAGE, KEYWORDS_VERSION, TRAINED
 from pretraining.evaluate_blocks import block_section
 from pretraining.evaluate_judge import ALL_SHOWN, MISSING
@@ -65,6 +66,7 @@ def entries(numbers: Mapping[str, Any]) -> list[Entry]:
         ),
         *_image_prompt(numbers["background_with_image_prompt"]),
         *_speed(numbers),
+        *_blocks(numbers["blocks"]),
         *_reader(numbers["reader"]),
         Entry("weights", round(numbers["bytes_of_weights"] / 1e6, 1), 75, at_most=True, unit=" MB"),
     ]
@@ -124,6 +126,17 @@ def _speed(numbers: Mapping[str, Any]) -> Iterator[Entry]:
         peak = speed["matrix_peak_gflops"][found["of"]]
         what = f"share of the measured matrix peak ({found['of']}, {peak} GFLOP/s), {part.replace('_', ' ')}"
         yield Entry(what, found["share"], 0.4)
+
+
+def _blocks(probed: Mapping[str, Any] | None) -> Iterator[Entry]:
+    if probed is None:
+        yield Entry("roles of blocks", "not probed yet")
+        return
+    for block, own, other in ((CONTENT, "subject", "style"), (STYLE, "style", "subject")):
+        what = f"effect of {block} on"
+        yield Entry(f"{what} {own}, {probed['pairs']} pairs", round(probed["effects"][own][block]["mean"], 3), 0.5)
+        mean = round(probed["effects"][other][block]["mean"], 3)
+        yield Entry(f"{what} {other}, {probed['pairs']} pairs", mean, 0.2, at_most=True)
 
 
 def _reader(scores: Mapping[str, Any]) -> Iterator[Entry]:

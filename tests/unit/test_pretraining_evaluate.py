@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from pretraining import evaluate, evaluate_image_prompt, evaluate_judge
+from pretraining.block_captions import CONTENT, STYLE
 from pretraining.evaluate_blocks import block_numbers, block_section
 from pretraining.evaluate_card import Entry, card, entries
 from pretraining.evaluate_judge import ALL_SHOWN, MISSING, share_of
@@ -161,6 +162,16 @@ def test_entries_of_a_reader_and_of_what_should_be_small() -> None:
         if "image prompt" in each.what
     ] == [False, True]
     assert Entry("size", 3, 4, at_most=True, unit=" MB").line() == "| size | 3 MB | at most 4 MB | yes |"
+
+
+def test_entries_of_probed_blocks() -> None:
+    means = {"subject": {CONTENT: 0.62, STYLE: 0.21}, "style": {CONTENT: 0.2, STYLE: 0.49}}
+    effects = {family: {block: {"mean": mean} for block, mean in of.items()} for family, of in means.items()}
+    found = entries(numbers() | {"blocks": {"pairs": 200, "effects": effects, "roles": {}}})
+    probed = {each.what: each.is_reached for each in found if each.what.startswith("effect of")}
+    assert list(probed.values()) == [True, True, False, False]
+    assert f"effect of {STYLE} on subject, 200 pairs" in probed
+    assert "not probed yet" in [each.value for each in entries(numbers())]
 
 
 def test_blocks_are_told_of_the_probed_weights_only(tmp_path: Path) -> None:
