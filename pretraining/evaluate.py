@@ -17,8 +17,8 @@ import torch
 from benchmarks.machine import describe_machine
 
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.source import find_base
 from impasto.models.open import open_base
+from impasto.models.source import find_base
 from pretraining import controlnet, image_prompt, judge, measures, reader_score
 from pretraining.checkpoint import FORMER, STAGES
 from pretraining.evaluate_blocks import block_numbers

@@ -11,8 +11,8 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
-from impasto.models.loading import quiet_loading
 from impasto.metrics.named_colour import ground_of
+from impasto.models.loading import quiet_loading
 from pretraining.evaluate_judge import MISSING
 from pretraining.evaluate_prompts import Asked, Row, plain_prompts
 from pretraining.image_prompt import FILE, FOLDER

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.data.images import to_tensor
+from impasto.models.latent_diffusion import LatentDiffusion
 from pretraining.data.split import unseen_pairs
 from pretraining.evaluate_prompts import Asked
 from pretraining.judge import Judge, Verdict

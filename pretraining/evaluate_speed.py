@@ -19,11 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.core.events import TrainStep
 from impasto.demo.demo import recipe_options
-from impasto.training.train import train
+from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.training.options import TrainOptions
+from impasto.training.train import train
 from pretraining.denoiser import make_optimizer
 from pretraining.measures import SIDE, draw_prompts
 from pretraining.peak import computing_dtype, matrix_peak

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.data.images import read_picture, to_tensor
-from impasto.metrics.named_colour import ground_of
-from impasto.generation.requests import Look, Request
 from impasto.generation.draw import draw
+from impasto.generation.requests import Look, Request
+from impasto.metrics.named_colour import ground_of
+from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.registry.recipes import guidance_for
 from pretraining.data.packs import PACKS, TITLES
 from pretraining.evaluate_prompts import Asked

@@ -22,12 +22,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from impasto.data.held_out import HeldBack, read_held_back
+from impasto.data.packs import find_pack
 from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base
 from impasto.style.attach import attached
 from impasto.style.file import load_style
-from impasto.data.held_out import HeldBack, read_held_back
-from impasto.models.open import open_base
-from impasto.data.packs import find_pack
 from pretraining.evaluate_prompts import PER_KIND, PLAIN_PER_SUBJECT, Asked, Row, plain_prompts, styled_prompts
 from pretraining.fresh import FRESH, read_fresh
 from pretraining.measures import draw_prompts

@@ -18,8 +18,8 @@ from pretraining.evaluate_speed import convolution_speed, counted, quickest
 from pretraining.fresh import read_fresh
 from pretraining.measures import edge_error, named_background_right, psnr
 
-from impasto.models.fingerprint import Fingerprint
 from impasto.metrics.named_colour import GROUNDS
+from impasto.models.fingerprint import Fingerprint
 
 PALETTES = ("pastel colours", "sepia tones")
 
