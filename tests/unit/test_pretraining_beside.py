@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -50,7 +51,7 @@ def test_batches_of_the_frozen_base_are_what_the_denoiser_is_shown(workplace: Pa
 
 @pytest.mark.parametrize("module", [image_prompt, controlnet])
 def test_stages_beside_the_base_train_and_go_on(
-    module: object, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    module: ModuleType, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for steps in (2, 3):
         monkeypatch.setattr("sys.argv", ["stage", "--steps", str(steps), "--batch", "2", "--save-every", "9"])

@@ -42,7 +42,6 @@ def test_copies_of_a_channel_learn_different_things() -> None:
     wide = widened(make_autoencoder(), rng())
     wide.decode(random(1, 16, 4, 4)).sample.square().mean().backward()
     weight = wide.decoder.up_blocks[3].resnets[1].conv1.weight
-    assert torch.equal(weight.detach().sum(), weight.detach().sum())
     gradient = weight.grad.view(32, 2, -1)
     assert float((gradient[:, 0] - gradient[:, 1]).abs().max()) > 0.01 * float(gradient.abs().max())
 

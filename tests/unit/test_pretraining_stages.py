@@ -1,11 +1,12 @@
 """Pretraining stages: saved state comes back, the rate falls, latents are scaled without changing pictures."""
 
+import json
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
-from pretraining import checkpoint
+from pretraining import autoencoder, checkpoint, towers
 from pretraining.autoencoder import CHANNELS, make_autoencoder, width_of
 from pretraining.latents import channel_effect, effect_scale, encode, load_latents, normalise_latents
 from pretraining.pictures import read_pictures
@@ -128,6 +129,21 @@ def test_latents_that_are_kept_are_those_of_the_normalised_autoencoder(
     again, same = load_latents()
     assert torch.equal(same, kept)
     assert torch.equal(again.quant_conv.weight, model.quant_conv.weight)
+
+
+@pytest.mark.parametrize("module", [autoencoder, towers])
+def test_first_stages_train_and_go_on(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_built(4)
+    write_first_stages()
+    drawings = {"pack": torch.zeros(1, 3, 32, 32)}
+    monkeypatch.setattr(autoencoder, "held_out_drawings", lambda: drawings)
+    for steps in (1, 2):
+        monkeypatch.setattr("sys.argv", ["stage", "--steps", str(steps), "--batch", "2", "--warm-up", "0"])
+        module.main()
+    line = json.loads(Path(f"pretraining/stages/{module.STAGE}-log.jsonl").read_text().splitlines()[-1])
+    assert (line["step"], line["pictures"]) == (2, 4)
+    assert ("psnr_db" in line) == (module is autoencoder)
 
 
 def test_autoencoder_is_known_by_its_weights() -> None:
