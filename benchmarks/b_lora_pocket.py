@@ -53,7 +53,7 @@ from impasto.data.images import read_picture
 from impasto.data.packs import find_pack
 from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics.layout import self_similarity_agreement
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
@@ -166,12 +166,12 @@ def drawn(row: Row, folder: Path) -> list[Image.Image]:
 
 def _draw(row: Row, folder: Path) -> list[Image.Image]:
     base, way = open_base("pocket"), WAYS[row.name]
-    look, pictures = Look(20, guidance_for("pocket"), base.resolution, base.resolution), []
+    params, pictures = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution), []
     per_block = dict.fromkeys(base.roles["content"], "A [c]") if way.per_role else {}
     for pair in row.pairs:
         with attached(base, combine(way, pair, row.strength, base, folder)):
-            request = Request(WORDS, 1000 + pair.seed, per_block=per_block)
-            made = [image for _, image in draw(base, [request], look)]
+            request = ImageRequest(WORDS, 1000 + pair.seed, per_block=per_block)
+            made = [image for _, image in draw(base, [request], params)]
         pictures += [match_colours(each, read_picture(pair.content).image) if way.match else each for each in made]
     return pictures
 

@@ -33,7 +33,7 @@ from safetensors import safe_open
 
 from benchmarks.faults_child import live
 from benchmarks.machine import save_result
-from impasto.core.bundles import newest_bundle
+from impasto.core.checkpoints import newest_bundle
 from impasto.core.digest import digest_of_tensors
 from impasto.style.file import load_style
 

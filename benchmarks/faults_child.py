@@ -21,7 +21,7 @@ import peft
 import torch
 from safetensors.torch import save
 
-import impasto.core.bundles
+import impasto.core.checkpoints
 import impasto.core.store
 import impasto.style.file
 from impasto.core.errors import ImpastoError
@@ -79,7 +79,7 @@ def die_while_writing(number: int, share: float) -> None:
 
         return save_file
 
-    for module in (impasto.core.bundles, impasto.core.store, impasto.style.file):
+    for module in (impasto.core.checkpoints, impasto.core.store, impasto.style.file):
         vars(module)["save_file"] = halting(vars(module)["save_file"])
 
 

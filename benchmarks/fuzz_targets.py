@@ -21,7 +21,7 @@ from benchmarks.fuzz_mutations import mutate_bytes, mutate_head, mutate_safetens
 from impasto.adapters.learnable import Learnable, learning
 from impasto.cli.arguments import kind_of_base, parse
 from impasto.core import bundles
-from impasto.core.bundles import newest_bundle
+from impasto.core.checkpoints import newest_bundle
 from impasto.core.digest import digest_of_file, digest_of_json
 from impasto.core.plugins import load_plugin
 from impasto.core.rng import generator

@@ -20,7 +20,7 @@ from impasto.evaluation.feature_sets import Named, judge_of, measure_all
 from impasto.evaluation.prompts import Prompts
 from impasto.features.pocket import Features
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.methods.multi_styleforge import Method
 from impasto.models.open import open_base
 from impasto.registry.methods import make_method
@@ -66,12 +66,12 @@ def main() -> None:
     real = [Named(path.stem, read_picture(path).image) for path in paths]
     learnt = [Named(path.stem, read_picture(path).image) for path in pictures_of(PACK, "style", "style_images")]
     judge = judge_of(Features(), real, learnt)
-    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
+    params = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
     rows = []
     for template in (FIRST, LAST, CLAUSES):
-        requests = [Request(asked(style, template, caption), index) for index, caption in enumerate(captions)]
+        requests = [ImageRequest(asked(style, template, caption), index) for index, caption in enumerate(captions)]
         with attached(base, [(style, 1.0)]):
-            images = [image for _, image in draw(base, requests, look)]
+            images = [image for _, image in draw(base, requests, params)]
         drawn = [Named(each.name, image) for each, image in zip(real, images, strict=True)]
         found = judge.sets(judge.extractor.extract(images), drawn, Prompts(tuple(captions), None))
         row: dict[str, object] = {"template": template, "example": requests[0].prompt}

@@ -27,7 +27,7 @@ from impasto.data.packs import find_pack
 from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_article
 from impasto.generation.auxiliary_branches import Reference
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.image_prompts.automatic_negative import automatic_negative
 from impasto.image_prompts.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
 from impasto.image_prompts.reference_squares import squares
@@ -192,10 +192,10 @@ class Bench:
     Style is judged by the hand, not by the reference, so that neither the reference's subject nor its ground counts.
     """
 
-    def __init__(self, references: Sequence[Shown], look: Look) -> None:
+    def __init__(self, references: Sequence[Shown], params: SamplingParams) -> None:
         self.base: LatentDiffusion = open_base("pocket", device="cpu")
         self.adapter: ImagePromptAdapter = open_image_prompt(_own_adapter(), self.base)
-        self.look, self.references, self.judge = look, references, HandJudge()
+        self.params, self.references, self.judge = params, references, HandJudge()
         self.tokens = [self.adapter.tokens([each.picture]) for each in references]
         self.automatic = [automatic_negative(each) for each in self.tokens]
         self._controlnet: ControlNetModel | None = None
@@ -207,20 +207,20 @@ class Bench:
         """Return a picture for every pair; without a reference, the same one for all pairs of a prompt."""
         if way.mix == "none":
             asked = list(dict.fromkeys(p for p, _ in pairs))
-            requests = [Request(prompts[p].text, seed) for p in asked]
-            plain = dict(zip(asked, (image for _, image in draw(self.base, requests, self.look)), strict=True))
+            requests = [ImageRequest(prompts[p].text, seed) for p in asked]
+            plain = dict(zip(asked, (image for _, image in draw(self.base, requests, self.params)), strict=True))
             return [plain[p] for p, _ in pairs]
         if way.mix == "aligned":
             return self._beside(way, prompts, pairs, seed)
         weight = max(strength, 1.0)  # a strength ends at 1, the weight of a reference does not
         requests = [self._request(way, prompts[p].text, r, seed, weight) for p, r in pairs]
-        return [image for _, image in draw(self.base, requests, self.look, way.control(min(strength, 1.0)))]
+        return [image for _, image in draw(self.base, requests, self.params, way.control(min(strength, 1.0)))]
 
-    def _request(self, way: Way, prompt: str, reference: int, seed: int, weight: float) -> Request:
+    def _request(self, way: Way, prompt: str, reference: int, seed: int, weight: float) -> ImageRequest:
         negatives = {"": lambda _: self.null, "auto": self.automatic.__getitem__, "picture": self._from_picture}
         negative = negatives[way.negative](reference)
         image = replace(self.tokens[reference], scale=weight)
-        return Request(prompt, seed, images=(image,), negative_images=(replace(negative, scale=weight),))
+        return ImageRequest(prompt, seed, images=(image,), negative_images=(replace(negative, scale=weight),))
 
     def _from_picture(self, reference: int) -> ImageTokens:
         """Return the tokens of what `impasto negative-style` draws of a reference whose words are known."""
@@ -228,9 +228,9 @@ class Bench:
             if self._controlnet is None:
                 self._controlnet = open_controlnet(str(_own_adapter().parents[1] / CONTROLNET), self.base)
             shown = self.references[reference]
-            square = squares(shown.picture, "pad")[0].resize((self.look.width,) * 2, Image.Resampling.LANCZOS)
+            square = squares(shown.picture, "pad")[0].resize((self.params.width,) * 2, Image.Resampling.LANCZOS)
             hook = Structure(self._controlnet, canny_edges(square, *CANNY, in_colour=True), EDGES_SCALE)
-            drawn = draw(self.base, [Request(words_for(shown), seed=0)], self.look, hook=hook)
+            drawn = draw(self.base, [ImageRequest(words_for(shown), seed=0)], self.params, hook=hook)
             self._from_pictures[reference] = self.adapter.tokens([image for _, image in drawn])
         return self._from_pictures[reference]
 
@@ -238,10 +238,10 @@ class Bench:
         drawn: dict[tuple[int, int], Image.Image] = {}
         for r, shown in enumerate(self.references):
             if own := [pair for pair in pairs if pair[1] == r]:
-                square = fit_square(shown.picture, self.look.width)[0]
-                requests = [Request(prompts[p].text, seed) for p, _ in own]
+                square = fit_square(shown.picture, self.params.width)[0]
+                requests = [ImageRequest(prompts[p].text, seed) for p, _ in own]
                 reference = Reference(square, words_for(shown))
-                beside = draw(self.base, requests, self.look, way.control(1.0), reference=reference)
+                beside = draw(self.base, requests, self.params, way.control(1.0), reference=reference)
                 drawn |= dict(zip(own, (image for _, image in beside), strict=True))
         return [drawn[pair] for pair in pairs]
 

@@ -43,7 +43,7 @@ from benchmarks.style_studio_bench import (
     pairs_of,
     read_references,
 )
-from impasto.generation.requests import Look
+from impasto.generation.requests import SamplingParams
 from impasto.generation.transfer_presets import PRESETS, preset
 from impasto.image_prompts.image_prompt import OWN
 from impasto.models.open import open_base
@@ -83,8 +83,8 @@ def bench_of(task: Task) -> Bench:
     """Return this process's bench for a task."""
     key = task.references, task.steps
     if key not in _BENCHES:
-        look = Look(task.steps, guidance_for("pocket"), 128, 128, batch=8)
-        _BENCHES[key] = Bench(read_references(task.references), look)
+        params = SamplingParams(task.steps, guidance_for("pocket"), 128, 128, batch=8)
+        _BENCHES[key] = Bench(read_references(task.references), params)
     return _BENCHES[key]
 
 

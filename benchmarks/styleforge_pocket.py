@@ -36,7 +36,7 @@ from impasto.data.packs import find_pack
 from impasto.demo.demo import recipe_options
 from impasto.features.pocket import Features
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics.kernel import KernelDistance, kernel_distance, kernel_distance_change
 from impasto.models.open import open_base
 from impasto.registry.recipes import guidance_for
@@ -74,10 +74,10 @@ PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
 def draw_all(subjects: list[HeldBack], style: Path | None, seed: int) -> list[Image.Image]:
     """Return one picture of every subject."""
     base = open_base("pocket")
-    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
-    requests = [Request(f"{subject.caption}, {WORDS}", 1000 + seed) for subject in subjects]
+    params = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
+    requests = [ImageRequest(f"{subject.caption}, {WORDS}", 1000 + seed) for subject in subjects]
     with attached(base, [] if style is None else [(load_style(style), 1.0)]):
-        return [image for _, image in draw(base, requests, look)]
+        return [image for _, image in draw(base, requests, params)]
 
 
 def learn_and_draw(pack: str, variant: dict[str, object], seed: int) -> list[Image.Image]:

@@ -33,7 +33,7 @@ from impasto.data.images import read_picture
 from impasto.data.packs import find_pack
 from impasto.demo.demo import recipe_options
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.open import open_base
 from impasto.registry.recipes import guidance_for
 from impasto.reporting.grids import labelled_grid
@@ -66,9 +66,9 @@ def contents() -> list[Path]:
 def redraw(style: bytes | None, strength: float, seed: int) -> list[Image.Image]:
     """Return every drawing, redrawn."""
     base = open_base("pocket")
-    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, strength=strength, batch=8)
+    params = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution, strength=strength, batch=8)
     requests = [
-        Request(styled_prompt(caption_of(path), WORDS), 1000 + seed, start=read_picture(path).image)
+        ImageRequest(styled_prompt(caption_of(path), WORDS), 1000 + seed, start=read_picture(path).image)
         for path in contents()
     ]
     with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +76,7 @@ def redraw(style: bytes | None, strength: float, seed: int) -> list[Image.Image]
         if style is not None:
             file.write_bytes(style)
         with attached(base, [] if style is None else [(load_style(file), 1.0)]):
-            return [image for _, image in draw(base, requests, look)]
+            return [image for _, image in draw(base, requests, params)]
 
 
 def across_hands(judge: HandJudge) -> float:

@@ -29,8 +29,8 @@ with closing(impasto.train(options, Method(Settings()))) as events:
             print(f"step {event.step}: loss {event.loss:.4f}")
 
 base, style = impasto.open_base("pocket"), impasto.load_style(style_file)
-look = impasto.Look(steps=20, guidance_scale=3.0, height=128, width=128)
-wanted = [impasto.Request("a lion on a green background, zwx style", seed) for seed in range(4)]
+params = impasto.SamplingParams(steps=20, guidance_scale=3.0, height=128, width=128)
+wanted = [impasto.ImageRequest("a lion on a green background, zwx style", seed) for seed in range(4)]
 with impasto.attached(base, [(style, 1.0)]):
-    for request, image in impasto.draw(base, wanted, look):
+    for request, image in impasto.draw(base, wanted, params):
         image.save(f"lion-{request.seed}.png")

@@ -17,7 +17,7 @@ from torch import Tensor
 from impasto.data.images import read_picture, to_tensor
 from impasto.features.pocket import Features
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics.named_colour import ground_of
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.registry.recipes import guidance_for
@@ -84,8 +84,8 @@ def seen_pairs(
 
 def draw_prompts(base: LatentDiffusion, prompts: Sequence[str]) -> list[Image.Image]:
     """Return one picture for each prompt."""
-    look = Look(STEPS, GUIDANCE, SIDE, SIDE, batch=8)
-    return [image for _, image in draw(base, [Request(prompt, 7) for prompt in prompts], look)]
+    look = SamplingParams(STEPS, GUIDANCE, SIDE, SIDE, batch=8)
+    return [image for _, image in draw(base, [ImageRequest(prompt, 7) for prompt in prompts], look)]
 
 
 def named_ground_right(pictures: Sequence[Image.Image], asked: Sequence[Asked]) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from impasto.generation.draw import draw
-    from impasto.generation.requests import Look, Request
+    from impasto.generation.requests import ImageRequest, SamplingParams
     from impasto.generation.transfer import transfer
     from impasto.generation.transfer_options import TransferOptions
     from impasto.models.open import open_base
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Look",
-    "Request",
+    "ImageRequest",
+    "SamplingParams",
     "Style",
     "TrainOptions",
     "TransferOptions",
@@ -41,8 +41,8 @@ _HOMES = {
     "load_style": "impasto.style.file",
     "read_card": "impasto.style.file",
     "save_style": "impasto.style.file",
-    "Look": "impasto.generation.draw",
-    "Request": "impasto.generation.draw",
+    "SamplingParams": "impasto.generation.draw",
+    "ImageRequest": "impasto.generation.draw",
     "draw": "impasto.generation.draw",
     "open_base": "impasto.models.open",
     "train": "impasto.training.train",

@@ -68,7 +68,17 @@ def test_configured_paths_exist() -> None:
 
 def test_public_names() -> None:
     assert set(impasto.__all__) == {
-        *("Look", "Request", "Style", "TrainOptions", "__version__", "attached", "draw", "load_style", "open_base"),
+        *(
+            "SamplingParams",
+            "ImageRequest",
+            "Style",
+            "TrainOptions",
+            "__version__",
+            "attached",
+            "draw",
+            "load_style",
+            "open_base",
+        ),
         *("read_card", "save_style", "train", "transfer", "TransferOptions"),
     }
     assert all(getattr(impasto, name) is not None for name in impasto.__all__)

@@ -16,7 +16,7 @@ from impasto.core.plugins import load_plugin, plugin_names
 from impasto.core.rng import generator
 from impasto.data.streams import concepts_of
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.registry.recipes import recipe_for
@@ -296,11 +296,14 @@ def test_another_base_is_refused_and_the_batch_changes_nothing(
             attached(open_base(str(tiny_folders[other])), [(style, 1.0)]),
         ):
             pass
-    requests = [Request(f"{what}, {style.card.style_words}", seed) for seed, what in enumerate(("fox", "hut", "sea"))]
+    requests = [
+        ImageRequest(f"{what}, {style.card.style_words}", seed) for seed, what in enumerate(("fox", "hut", "sea"))
+    ]
     with attached(sdxl, [(style, 1.0)]):
         pictures = {
             batch: [
-                np.asarray(image, dtype=int) for _, image in draw(sdxl, requests, Look(2, 3.0, 32, 32, batch=batch))
+                np.asarray(image, dtype=int)
+                for _, image in draw(sdxl, requests, SamplingParams(2, 3.0, 32, 32, batch=batch))
             ]
             for batch in (1, 3)
         }

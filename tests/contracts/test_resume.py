@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from contracts.test_methods import METHODS, SETTINGS_OF, VARIANTS, first_of, make, options_for
-from impasto.core.bundles import newest_bundle
+from impasto.core.checkpoints import newest_bundle
 from impasto.core.events import Checkpointed, Event, Saved, TrainStep
 from impasto.style.file import read_card
 from impasto.training.options import TrainOptions

@@ -15,7 +15,7 @@ from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.plugins import load_plugin
 from impasto.core.rng import generator
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.style.attach import attached
@@ -44,7 +44,7 @@ def learn(name: str, base: Path, style_images: Path, out: Path, rate: float, **s
 
 def ours(base: LatentDiffusion, style: Style | None) -> np.ndarray:
     with attached(base, [] if style is None else [(style, 1.0)]):
-        ((_, image),) = draw(base, [Request(PROMPT, 3)], Look(3, 4.0, 32, 32, sampler="base"))
+        ((_, image),) = draw(base, [ImageRequest(PROMPT, 3)], SamplingParams(3, 4.0, 32, 32, sampler="base"))
     return np.asarray(image, dtype=int)
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from impasto.core import bundles
-from impasto.core.bundles import clear_leftovers, newest_bundle, remove_bundles, write_bundle
+from impasto.core.checkpoints import clear_leftovers, newest_bundle, remove_bundles, write_bundle
 from impasto.core.errors import ResourceError, RunError
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "step": torch.tensor(3.0), "rng": torch.arange(5, dtype=torch.uint8)}

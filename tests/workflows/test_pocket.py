@@ -21,7 +21,7 @@ from impasto.data.packs import find_pack
 from impasto.demo.demo import DemoOptions, Drawn, demo, measured
 from impasto.features.pocket import Features
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.models.preview import latent_colours
@@ -62,14 +62,17 @@ def test_equals_the_stock_pipeline(pocket: LatentDiffusion, monkeypatch: pytest.
     seen: list[torch.Tensor] = []
     decode = pocket.decode
     monkeypatch.setattr(pocket, "decode", lambda latents: seen.append(latents) or decode(latents))
-    requests = [Request(prompt, 1 + index) for index, prompt in enumerate(prompts)]
-    list(draw(pocket, requests, Look(8, 5.0, 128, 128, sampler="base")))
+    requests = [ImageRequest(prompt, 1 + index) for index, prompt in enumerate(prompts)]
+    list(draw(pocket, requests, SamplingParams(8, 5.0, 128, 128, sampler="base")))
     assert (seen[0] - expected).abs().max() < 1e-4
 
 
 def test_default_sampler_is_the_one_that_ships(pocket: LatentDiffusion) -> None:
-    request = [Request("an owl on a white background", 3)]
-    drawn = [next(draw(pocket, request, Look(6, 4.0, 128, 128, sampler=sampler)))[1] for sampler in ("base", "dpm++")]
+    request = [ImageRequest("an owl on a white background", 3)]
+    drawn = [
+        next(draw(pocket, request, SamplingParams(6, 4.0, 128, 128, sampler=sampler)))[1]
+        for sampler in ("base", "dpm++")
+    ]
     assert np.array_equal(np.asarray(drawn[0]), np.asarray(drawn[1]))
 
 
@@ -79,9 +82,9 @@ def border_colour(image: Image.Image) -> np.ndarray:
 
 
 def test_named_grounds_are_obeyed(pocket: LatentDiffusion) -> None:
-    requests = [Request(f"a fox on a {ground} background, twemoji style", 5) for ground in GROUNDS]
+    requests = [ImageRequest(f"a fox on a {ground} background, twemoji style", 5) for ground in GROUNDS]
     for (_, image), (name, colour) in zip(
-        draw(pocket, requests, Look(20, 5.0, 128, 128)), GROUNDS.items(), strict=True
+        draw(pocket, requests, SamplingParams(20, 5.0, 128, 128)), GROUNDS.items(), strict=True
     ):
         distances = {other: float(np.abs(border_colour(image) - value).sum()) for other, value in GROUNDS.items()}
         assert min(distances, key=distances.__getitem__) == name, (name, colour, distances)

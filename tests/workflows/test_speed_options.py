@@ -18,7 +18,7 @@ from impasto.methods.styleforge import Method, Settings
 from impasto.style.file import load_style
 from impasto.training import runner as train_run
 from impasto.training import step as train_loop
-from impasto.training.loss_buffer import Readings
+from impasto.training.loss_buffer import LossBuffer
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
 
@@ -116,7 +116,7 @@ def test_a_compiler_that_fails_is_told_and_the_run_goes_on(learn, monkeypatch):
 
 def test_max_memory_chooses_less_at_once_and_keeps_the_result(learn, monkeypatch):
     expected, _ = learn()
-    monkeypatch.setattr(train_run, "Passes", spy := Spy(train_run.Passes))
+    monkeypatch.setattr(train_run, "MicroBatches", spy := Spy(train_run.MicroBatches))
     monkeypatch.setattr("impasto.training.resources.memory_estimate.CONTEXT_BYTES", {"cpu": 0, "cuda": 0})
     plan = dict(next(event.rows for event in learn(dry_run=False)[1] if isinstance(event, Planned)))
     needed = float(plan["memory"].split()[1])
@@ -159,7 +159,7 @@ def test_average_is_what_is_saved(learn):
 
 def test_losses_read_late_are_the_same_losses(learn, monkeypatch):
     expected, before = learn(steps=5)
-    monkeypatch.setattr(train_loop, "Readings", lambda device, _: Readings(device, 2))
+    monkeypatch.setattr(train_loop, "LossBuffer", lambda device, _: LossBuffer(device, 2))
     found, events = learn(steps=5)
     assert losses(events) == losses(before)
     assert [event.step for event in events if isinstance(event, TrainStep)] == [1, 2, 3, 4, 5]
@@ -167,7 +167,7 @@ def test_losses_read_late_are_the_same_losses(learn, monkeypatch):
 
 
 def test_a_broken_step_is_named_although_it_is_read_late(learn, monkeypatch):
-    monkeypatch.setattr(train_loop, "Readings", lambda device, _: Readings(device, 4))
+    monkeypatch.setattr(train_loop, "LossBuffer", lambda device, _: LossBuffer(device, 4))
     loss, calls = Method.loss, []
 
     def breaks(self, *given):

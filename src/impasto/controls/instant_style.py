@@ -18,10 +18,10 @@ from pydantic import Field
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.models import control
-from impasto.models.forward_context import Pass
+from impasto.models.attention_layers import AttentionLayer
+from impasto.models.forward_context import ForwardContext
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.roles import blocks_of
-from impasto.models.sites import Site
 
 
 class Settings(config.Config):
@@ -50,6 +50,6 @@ class Control(control.Control):
         """Raise `ConfigError` when the base does not state a role."""
         blocks_of(base.roles, self.settings.roles, base.unet)
 
-    def shows(self, site: Site, seen: Pass) -> bool:  # noqa: ARG002 - the same in every step
+    def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002 - the same in every step
         """Return whether the block plays a chosen role."""
-        return any(role in self.settings.roles for role in site.roles)
+        return any(role in self.settings.roles for role in layer.roles)

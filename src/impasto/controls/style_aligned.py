@@ -25,8 +25,8 @@ from impasto.core.paper import Paper
 from impasto.diffusion.adain import adain
 from impasto.diffusion.branches import FIRST, REFERENCE
 from impasto.models import control
-from impasto.models.forward_context import Pass
-from impasto.models.sites import Site
+from impasto.models.attention_layers import AttentionLayer
+from impasto.models.forward_context import ForwardContext
 
 
 class Settings(config.Config):
@@ -51,20 +51,20 @@ class Control(control.Control):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def touches(self, site: Site, seen: Pass) -> bool:
+    def touches(self, layer: AttentionLayer, context: ForwardContext) -> bool:
         """Return whether this is self-attention in the window."""
-        return site.kind == "self" and seen.step.is_within(self.settings.window)
+        return layer.kind == "self" and context.step.is_within(self.settings.window)
 
     def attend(
         self,
-        site: Site,  # noqa: ARG002 - the same everywhere
-        seen: Pass,
+        layer: AttentionLayer,  # noqa: ARG002 - the same everywhere
+        context: ForwardContext,
         q: Float[Tensor, "rows heads tokens dim"],
         k: Float[Tensor, "rows heads tokens dim"],
         v: Float[Tensor, "rows heads tokens dim"],
     ) -> Float[Tensor, "rows heads tokens dim"]:
         """Return shared attention for targets and plain attention for references."""
-        beside = seen.branches.beside
+        beside = context.branches.beside
         reference = (beside.get(REFERENCE) or beside[FIRST]).rows()
         is_target = reference != torch.arange(len(reference), device=reference.device)
         targets, of = is_target.nonzero()[:, 0], reference[is_target]

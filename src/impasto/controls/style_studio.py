@@ -39,8 +39,8 @@ from impasto.core.paper import Paper
 from impasto.diffusion.adain import blended_adain
 from impasto.diffusion.branches import TEACHER, Counterpart
 from impasto.models import control
-from impasto.models.forward_context import Attended, Pass
-from impasto.models.sites import Site
+from impasto.models.attention_layers import AttentionLayer
+from impasto.models.forward_context import Attended, ForwardContext
 
 
 class Settings(config.Config):
@@ -77,20 +77,20 @@ class Control(control.Control):
         """Fraction of the run with a teacher; none where there is no style that it could keep in order."""
         return self.settings.teacher if self.settings.strength else 0.0
 
-    def counterpart(self, site: Site, seen: Pass) -> Counterpart | None:
+    def counterpart(self, layer: AttentionLayer, context: ForwardContext) -> Counterpart | None:
         """Return the teacher's rows, at every self-attention while the teacher is in its window."""
-        if site.kind == "cross" or not seen.step.is_within((0.0, self.teacher)):
+        if layer.kind == "cross" or not context.step.is_within((0.0, self.teacher)):
             return None
-        return seen.branches.beside.get(TEACHER)
+        return context.branches.beside.get(TEACHER)
 
-    def shows(self, site: Site, seen: Pass) -> bool:  # noqa: ARG002 - wherever the adapter has weights
+    def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002 - wherever the adapter has weights
         """Return whether the step lies in the window."""
-        return self.settings.strength > 0 and seen.step.is_within(self.settings.window)
+        return self.settings.strength > 0 and context.step.is_within(self.settings.window)
 
     def combine(
         self,
-        site: Site,
-        seen: Pass,
+        layer: AttentionLayer,
+        context: ForwardContext,
         text: Float[Tensor, "rows tokens channels"],
         styles: Sequence[Attended],
     ) -> Float[Tensor, "rows tokens channels"]:
@@ -106,4 +106,4 @@ class Control(control.Control):
             sums = [text + each.scale * each.output for each in styles]
             return blended_adain(text, sums, [strength if each.scale else 0.0 for each in styles], masks)
         weaker = [replace(each, scale=strength * each.scale) for each in styles]
-        return super().combine(site, seen, text, weaker)
+        return super().combine(layer, context, text, weaker)

@@ -18,7 +18,7 @@ from impasto.data.held_out import HeldBack, read_held_back
 from impasto.data.packs import Pack, find_pack
 from impasto.features.pocket import Features
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.methods._protocol import Method
 from impasto.metrics.kernel import kernel_distance, kernel_distance_change
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -142,11 +142,11 @@ def draw_subjects(
     into: list[Image.Image],
 ) -> Iterator[Event]:
     """Draw every subject with `words` after its caption, with or without the style; append the pictures to `into`."""
-    look = Look(20, options.guidance_scale, base.resolution, base.resolution, batch=8)
-    requests = [Request(f"{subject.caption}, {words}", options.seed + 1000) for subject in subjects]
+    params = SamplingParams(20, options.guidance_scale, base.resolution, base.resolution, batch=8)
+    requests = [ImageRequest(f"{subject.caption}, {words}", options.seed + 1000) for subject in subjects]
     what = "drawing before" if style is None else "drawing after"
     with attached(base, [] if style is None else [(style, 1.0)]):
-        for _, image in draw(base, requests, look):
+        for _, image in draw(base, requests, params):
             into.append(image)
             yield Progress(what, len(into), len(subjects))
 

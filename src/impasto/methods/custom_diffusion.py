@@ -22,7 +22,7 @@ from pydantic import Field, StringConstraints, model_validator
 from torch import Tensor
 
 from impasto.adapters.full_weights import FullWeights
-from impasto.adapters.learnable import Learnable, Together
+from impasto.adapters.learnable import CompositeLearnable, Learnable
 from impasto.adapters.new_tokens import NewTokens, NewWord
 from impasto.core import config
 from impasto.core.paper import Paper
@@ -99,7 +99,7 @@ class Method(StyleAlone):
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:  # noqa: ARG002 - nothing is drawn
         """Return W^k and W^v of every cross-attention, and the rows of every V*."""
         words = [NewWord(word, like=self.settings.init_word) for word in self.settings.modifier_tokens]
-        return Together([FullWeights(base.networks(), ["unet"], _KEYS_AND_VALUES), NewTokens(base, words)])
+        return CompositeLearnable([FullWeights(base.networks(), ["unet"], _KEYS_AND_VALUES), NewTokens(base, words)])
 
     def loss(
         self, base: BaseModel, batch: Batch, rng: torch.Generator

@@ -9,7 +9,7 @@ from impasto.adapters.learnable import Learnable
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Planned
 from impasto.core.files import is_file, is_folder
-from impasto.core.spoken import spoken_time
+from impasto.core.formatting import format_duration
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_dtype, computing_in
@@ -83,12 +83,12 @@ def plan_of(
         shown = f"{{caption}}, {words}" if options.shows_captions(name) and not is_drawn else words
         rows.append((f"{name} pictures", f'{count} from {gathered.source[name]}, shown with "{shown}"'))
     rows += [
-        ("steps", f"{options.steps} x {_spoken_batch(options)} of each stream, {side_of(options, base)} px"),
+        ("steps", f"{options.steps} x {_format_batch(options)} of each stream, {side_of(options, base)} px"),
         ("learning rate", f"{options.learning_rate:g} {options.rate_schedule}"),
         *((("attached", f"{', '.join(options.attach)}, unchanged"),) if options.attach else ()),
         ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
         ("memory", cost.memory),
-        ("time", spoken_time(cost.seconds)),
+        ("time", format_duration(cost.seconds)),
         ("writes", str(options.out)),
     ]
     return Planned(tuple(rows), gathered.notes)
@@ -101,7 +101,7 @@ def side_of(options: TrainOptions, base: LatentDiffusion) -> int:
     return side
 
 
-def _spoken_batch(options: TrainOptions) -> str:
+def _format_batch(options: TrainOptions) -> str:
     return str(options.pairs) if options.accumulate == 1 else f"{options.accumulate} x {options.pairs}"
 
 

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from PIL import Image
 
-from impasto.core.bundles import clear_leftovers
+from impasto.core.checkpoints import clear_leftovers
 from impasto.core.errors import ConfigError, ResourceError, RunError
 from impasto.core.events import Event
 from impasto.core.files import clear_staged, staged, write_text

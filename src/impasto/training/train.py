@@ -16,7 +16,7 @@ import torch
 
 from impasto.adapters.average import Average
 from impasto.adapters.learnable import Learnable, learning
-from impasto.core.bundles import remove_bundles
+from impasto.core.checkpoints import remove_bundles
 from impasto.core.errors import ResourceError
 from impasto.core.events import Corrected, Event
 from impasto.core.rng import generator

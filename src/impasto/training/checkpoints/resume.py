@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from impasto.core.bundles import Bundle, newest_bundle
+from impasto.core.checkpoints import Bundle, newest_bundle
 from impasto.core.errors import RunError
 from impasto.training.checkpoints.fingerprint import refuse_other_run
 from impasto.training.options import TrainOptions

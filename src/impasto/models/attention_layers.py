@@ -15,7 +15,7 @@ Kind: TypeAlias = Literal["self", "cross"]
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class AttentionLayer:
     """One attention layer.
 
     Attributes:
@@ -29,10 +29,10 @@ class Site:
     roles: tuple[str, ...] = ()
 
 
-def sites_of(unet: nn.Module, roles: Roles) -> Mapping[str, Site]:
+def attention_layers_of(unet: nn.Module, roles: Roles) -> Mapping[str, AttentionLayer]:
     """Return all attention layers by name, in the order of the module tree (that of `unet.attn_processors`)."""
     return {
-        path: Site(path, "cross" if module.is_cross_attention else "self", _roles_of(path, roles))
+        path: AttentionLayer(path, "cross" if module.is_cross_attention else "self", _roles_of(path, roles))
         for path, module in unet.named_modules()
         if isinstance(module, Attention)
     }

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Return `tensor` on `device`; a copy to a GPU is queued behind its work instead of waiting for it to be done.
 
     That needs page-locked memory: a copy from ordinary memory first waits until the GPU has nothing left to do, and so

@@ -11,7 +11,7 @@ from torch import nn
 _AWAY = torch.device("cpu")
 
 
-class Resting:
+class OffloadedModules:
     """Networks that can be put aside in main memory.
 
     On the CPU there is nothing to gain, since main memory is where they are: they stay, and nothing here does anything.
@@ -25,32 +25,32 @@ class Resting:
     def __init__(self, networks: Sequence[nn.Module], device: torch.device) -> None:
         self._networks = tuple(networks) if device.type != _AWAY.type else ()
         self._device = device
-        self._is_asleep = False
+        self._is_away = False
 
     @contextmanager
-    def asleep(self) -> Iterator[None]:
+    def on_cpu(self) -> Iterator[None]:
         """Put the networks aside for the length of the block."""
-        self._move(_AWAY, is_asleep=True)
+        self._move(_AWAY, is_away=True)
         try:
             yield
         finally:
-            self._move(self._device, is_asleep=False)
+            self._move(self._device, is_away=False)
 
     @contextmanager
-    def awake(self) -> Iterator[None]:
+    def on_device(self) -> Iterator[None]:
         """Have them back for the length of the block, and put aside again if they were."""
-        if not self._is_asleep:
+        if not self._is_away:
             yield
             return
-        self._move(self._device, is_asleep=False)
+        self._move(self._device, is_away=False)
         try:
             yield
         finally:
-            self._move(_AWAY, is_asleep=True)
+            self._move(_AWAY, is_away=True)
 
-    def _move(self, device: torch.device, *, is_asleep: bool) -> None:
+    def _move(self, device: torch.device, *, is_away: bool) -> None:
         for network in self._networks:
             network.to(device)
-        if is_asleep and self._networks and self._device.type == "cuda":
+        if is_away and self._networks and self._device.type == "cuda":
             torch.cuda.empty_cache()
-        self._is_asleep = is_asleep
+        self._is_away = is_away

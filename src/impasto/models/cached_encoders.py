@@ -18,10 +18,10 @@ from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
 from impasto.models.conditioning import Conditioning, Geometry, joined
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.resting import Resting
+from impasto.models.offloading import OffloadedModules
 
 
-class Remembered:
+class CachedEncoders:
     """The same base, with what its frozen encoders say kept by what they were shown.
 
     A picture is known by its pixels after cutting, so that neither its file's name nor how it was compressed matters;
@@ -32,13 +32,15 @@ class Remembered:
         base: Encodes.
         store: Keeps.
         keeps_prompts: Whether no text encoder learns.
-        resting: Wakes the encoders for what is not known yet.
+        offloaded: Brings the encoders back for what is not known yet.
     """
 
-    def __init__(self, base: LatentDiffusion, store: TensorStore, resting: Resting, *, keeps_prompts: bool) -> None:
+    def __init__(
+        self, base: LatentDiffusion, store: TensorStore, offloaded: OffloadedModules, *, keeps_prompts: bool
+    ) -> None:
         self._base = base
         self._store = store
-        self._resting = resting
+        self._offloaded = offloaded
         self._keeps_prompts = keeps_prompts
         self._prompts: dict[str, Conditioning] = {}
 
@@ -88,7 +90,7 @@ class Remembered:
 
     def _encode_image(self, image: Tensor) -> tuple[Tensor, Tensor]:
         def make() -> dict[str, Tensor]:
-            with self._resting.awake():
+            with self._offloaded.on_device():
                 mean, std = self._base.encode_images(image)
             return {"mean": mean, "std": std}
 
@@ -111,7 +113,7 @@ class Remembered:
     @torch.no_grad()
     def _encode_prompt(self, prompt: str) -> Conditioning:
         def make() -> dict[str, Tensor]:
-            with self._resting.awake():
+            with self._offloaded.on_device():
                 encoded = self._base.encode_prompts([prompt])
             return {"states": encoded.states} | ({} if encoded.pooled is None else {"pooled": encoded.pooled})
 
