@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.hand_judge import standard_error
+from benchmarks.artist_judge import standard_error
 from benchmarks.machine import save_result
 from benchmarks.style_studio_bench import make_prompts
 from impasto.data.images import to_tensor

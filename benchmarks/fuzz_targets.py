@@ -20,8 +20,8 @@ from benchmarks.faults import make_base, write_pictures
 from benchmarks.fuzz_mutations import mutate_bytes, mutate_head, mutate_safetensors, mutate_table, mutate_value, to_toml
 from impasto.adapters.learnable import Learnable, learning
 from impasto.cli.arguments import kind_of_base, parse
-from impasto.core import bundles
-from impasto.core.checkpoints import newest_bundle
+from impasto.core import checkpoints
+from impasto.core.checkpoints import newest_checkpoint
 from impasto.core.digest import digest_of_file, digest_of_json
 from impasto.core.plugins import load_plugin
 from impasto.core.rng import generator
@@ -199,13 +199,13 @@ def toml(prepared: Prepared, rng: random.Random) -> Read:
     return read
 
 
-def bundle(prepared: Prepared, rng: random.Random) -> Read:
-    """A run folder that is gone on with: `run.json`, a bundle's facts and its tensors, with digests that fit or not."""
+def checkpoint(prepared: Prepared, rng: random.Random) -> Read:
+    """A run folder that is gone on with: `run.json`, facts and tensors of a checkpoint; digests may fit or not."""
     run = prepared.folder / "mutated-run"
     shutil.rmtree(run, ignore_errors=True)
     shutil.copytree(prepared.folder / "run", run)
-    (place,) = (run / "bundles").iterdir()
-    facts, state = place / "bundle.json", place / bundles._STATE
+    (place,) = (run / "checkpoints").iterdir()
+    facts, state = place / "checkpoint.json", place / checkpoints._STATE
     if rng.random() < 0.2:
         target = rng.choice([run / "run.json", facts, state])
         target.write_bytes(mutate_bytes(target.read_bytes(), rng))
@@ -228,7 +228,7 @@ def bundle(prepared: Prepared, rng: random.Random) -> Read:
         with RunFolder(run, resume=True) as folder:
             left = find_left(folder, options, identity_of(options, prepared.method, gathered))
             refuse_other_base(left.base, prepared.base, run)
-            found = newest_bundle(folder.bundles)
+            found = newest_checkpoint(folder.checkpoints)
             if found is None:
                 return
             learnable = prepared.learnable
@@ -241,7 +241,7 @@ def bundle(prepared: Prepared, rng: random.Random) -> Read:
 
 
 TARGETS: dict[str, Callable[[Prepared, random.Random], Read]] = {
-    "bundle": bundle,
+    "checkpoint": checkpoint,
     "picture": picture,
     "style": style,
     "toml": toml,

@@ -28,17 +28,17 @@ from impasto.training.resources.measured import peak_bytes
 from impasto.training.train import train
 
 CASES: dict[str, dict[str, object]] = {
-    "pocket, low rank, 8 pictures": {"base": "pocket", "learn": "lora", "pairs": 8},
-    "pocket, in full, 8 pictures": {"base": "pocket", "learn": "full", "pairs": 8},
-    "random SDXL of 308 M, low rank, 1 picture": {"base": "middle", "learn": "lora", "pairs": 1},
-    "random SDXL of 308 M, low rank, 4 pictures": {"base": "middle", "learn": "lora", "pairs": 4},
+    "pocket, low rank, 8 pictures": {"base": "pocket", "learn": "lora", "batch_size": 8},
+    "pocket, in full, 8 pictures": {"base": "pocket", "learn": "full", "batch_size": 8},
+    "random SDXL of 308 M, low rank, 1 picture": {"base": "middle", "learn": "lora", "batch_size": 1},
+    "random SDXL of 308 M, low rank, 4 pictures": {"base": "middle", "learn": "lora", "batch_size": 4},
     "random SDXL of 308 M, low rank, 2 pictures, checkpointing": {
         "base": "middle",
         "learn": "lora",
-        "pairs": 2,
+        "batch_size": 2,
         "gradient_checkpointing": True,
     },
-    "random SDXL of 308 M, UNet in full, 1 picture": {"base": "middle", "learn": "full", "pairs": 1},
+    "random SDXL of 308 M, UNet in full, 1 picture": {"base": "middle", "learn": "full", "batch_size": 1},
 }
 
 

@@ -1,7 +1,7 @@
 """Where do the words of a divided style belong in a prompt? One training, drawn with several templates.
 
 Multi-StyleForge on the validation pack, whose captions are shown in training as "{caption}, [V] style". The
-authors' template puts the words of all parts first. Distances are to the pack's held-back drawings.
+authors' template puts the words of all parts first. Distances are to the pack's held-out drawings.
 
 Run: `python -m benchmarks.multi_templates`
 """

@@ -22,7 +22,7 @@ from torch import Tensor
 
 import benchmarks.beside_torchvision  # noqa: F401 - first: see there
 from impasto.core.rng import generator
-from impasto.data.held_out import read_held_back
+from impasto.data.held_out import read_held_out
 from impasto.data.packs import find_pack
 from impasto.features.inception import Features as Inception
 from impasto.features.inception import _handing
@@ -76,8 +76,8 @@ def normal(count: int, dim: int, seed: int, shift: float = 0.0) -> Tensor:
 
 
 def pocket_features(pack: str) -> Tensor:
-    """Return pocket's features of a pack's held-back drawings."""
-    return Pocket().extract([each.picture for each in read_held_back(find_pack(pack), demo_only=False)]).double()
+    """Return pocket's features of a pack's held-out drawings."""
+    return Pocket().extract([each.picture for each in read_held_out(find_pack(pack), demo_only=False)]).double()
 
 
 def frechet(x: Tensor, y: Tensor) -> Compared:

@@ -88,7 +88,7 @@ def own_steps(case: Case, folder: Path, options: dict[str, object]) -> Generator
         "out": folder / "style.safetensors",
         "run_dir": folder / "run",
         "steps": 100_000,
-        "pairs": case.rows,
+        "batch_size": case.rows,
         "learning_rate": 1e-4,
         "captions": True,
         "sample_every": 0,

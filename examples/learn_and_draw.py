@@ -19,7 +19,7 @@ options = impasto.TrainOptions(
     aux_images="pack:openmoji",
     out=style_file,
     steps=steps,
-    pairs=4,
+    batch_size=4,
     learning_rate=1e-4,
     sample_every=0,
 )

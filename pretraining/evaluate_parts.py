@@ -11,7 +11,7 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from impasto.data.images import to_tensor
-from impasto.metrics.named_colour import ground_of
+from impasto.metrics.named_colour import background_of
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.loading import quiet_loading
 from pretraining.data.compose import GROUNDS, on_ground
@@ -108,7 +108,7 @@ def _obeyed(
         guidance_scale=GUIDANCE,
         generator=[torch.Generator().manual_seed(number) for number in range(len(asked))],
     ).images
-    return [ground_of(picture) == each.ground for picture, each in zip(drawn, asked, strict=True)]
+    return [background_of(picture) == each.ground for picture, each in zip(drawn, asked, strict=True)]
 
 
 def image_prompt_numbers(subjects: Sequence[str], *, is_full: bool) -> dict[str, object]:

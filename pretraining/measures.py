@@ -18,7 +18,7 @@ from impasto.data.images import read_picture, to_tensor
 from impasto.features.pocket import Features
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
-from impasto.metrics.named_colour import ground_of
+from impasto.metrics.named_colour import background_of
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.registry.recipes import guidance_for
 from pretraining.data.compose import GROUNDS, compose
@@ -90,7 +90,9 @@ def draw_prompts(base: LatentDiffusion, prompts: Sequence[str]) -> list[Image.Im
 
 def named_ground_right(pictures: Sequence[Image.Image], asked: Sequence[Asked]) -> float:
     """Return the share of pictures on the ground that was asked for, among those that were asked for one."""
-    right = [ground_of(picture) == each.ground for picture, each in zip(pictures, asked, strict=True) if each.ground]
+    right = [
+        background_of(picture) == each.ground for picture, each in zip(pictures, asked, strict=True) if each.ground
+    ]
     return sum(right) / len(right)
 
 

@@ -19,7 +19,7 @@ from pretraining.data.render import SIZE, Picture
 from pretraining.data.sets import EmojiSet
 from pretraining.data.subjects import spoken, with_article
 
-GROUNDS = named_colour.GROUNDS
+GROUNDS = named_colour.BACKGROUND_COLOURS
 """Plain grounds by name, RGB."""
 
 DRAWING_SIDE = 116

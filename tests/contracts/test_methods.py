@@ -133,7 +133,7 @@ def options_for(
         "aux_images": str(aux_images) if any(name.startswith("aux") for name in method.prompts()) else None,
         "out": out,
         "steps": 3,
-        "pairs": 2,
+        "batch_size": 2,
         "learning_rate": 1e-3,
         "sample_every": 0,
         "run_dir": out.parent / "run",

@@ -4,7 +4,7 @@ import re
 from importlib.resources import files
 
 import pytest
-from pretraining.data.compose import GROUNDS
+from pretraining.data.compose import BACKGROUND_COLOURS
 from pretraining.data.subjects import V0, spoken
 
 from impasto.features._pocket_words import POCKET, Wording
@@ -46,8 +46,8 @@ def test_seed_decides_and_more_pairs_begin_with_the_same_ones() -> None:
 
 def test_pocket_knows_the_words() -> None:
     card = (files("impasto") / "pocket" / "model" / "README.md").read_text("utf-8")
-    assert all(f"| {hand} style |" in card for hand in POCKET.words["style"])
-    assert set(POCKET.words["colour"]) == set(GROUNDS)
+    assert all(f"| {artist} style |" in card for artist in POCKET.words["style"])
+    assert set(POCKET.words["colour"]) == set(BACKGROUND_COLOURS)
     assert set(POCKET.words["subject"]) <= {spoken(slug) for slug in V0}
 
 

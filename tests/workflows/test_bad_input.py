@@ -198,8 +198,10 @@ def test_config_file_is_named(refused: Refuse, training: tuple[object, ...], fol
     assert "mine.toml: unknown option 'stepz'; known: accumulate, attach, aux," in refused(
         *training, "--config", "mine.toml"
     )
-    (folder / "mine.toml").write_text("pairs = 'two'")
-    assert "mine.toml: pairs = 'two': input should be a valid integer" in refused(*training, "--config", "mine.toml")
+    (folder / "mine.toml").write_text("batch_size = 'two'")
+    assert "mine.toml: batch_size = 'two': input should be a valid integer" in refused(
+        *training, "--config", "mine.toml"
+    )
 
 
 @pytest.mark.parametrize(

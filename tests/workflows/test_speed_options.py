@@ -37,7 +37,7 @@ def learn(tmp_path: Path, tiny_folders, style_images: Path, aux_images: Path):
             "out": out,
             "run_dir": out.with_suffix(""),
             "steps": 3,
-            "pairs": 4,
+            "batch_size": 4,
             "learning_rate": 1e-3,
             "sample_every": 0,
             "device": "cpu",
@@ -197,8 +197,8 @@ def test_an_average_is_gone_on_with_bit_for_bit(tmp_path: Path, tiny_folders, st
 
 
 def test_two_batches_are_not_one(learn):
-    _, once = learn(pairs=2)
-    _, twice = learn(pairs=2, accumulate=2)
+    _, once = learn(batch_size=2)
+    _, twice = learn(batch_size=2, accumulate=2)
     assert losses(once) != losses(twice)
 
 
@@ -216,12 +216,12 @@ def test_buckets_train_shapes_and_are_refused_for_squares(learn, tmp_path: Path)
 def test_two_processes_give_the_loss_of_one_with_twice_the_batches(
     learn, tmp_path, tiny_folders, style_images, aux_images
 ):
-    expected, events = learn(accumulate=2, pairs=2)
+    expected, events = learn(accumulate=2, batch_size=2)
     out = tmp_path / "two.safetensors"
     arguments = (
         f"--style-images {style_images} --aux-images {aux_images} --base {tiny_folders['sdxl']} --out {out} "
-        f"--run-dir {tmp_path / 'two'} --steps 3 --pairs 2 --learning-rate 1e-3 --sample-every 0 --device cpu "
-        "--cache none --learn lora --learn-text --rank 2 --rate-schedule constant"
+        f"--run-dir {tmp_path / 'two'} --steps 3 --batch-size 2 --learning-rate 1e-3 --sample-every 0 --device cpu "
+        "--cache none --learn lora --learn-text --rank 2 --lr-schedule constant"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     launched = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29713"]

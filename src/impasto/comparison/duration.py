@@ -48,5 +48,5 @@ def _pictures_shown(row: Row, cell: Cell) -> int:
         return 0
     options = row.settled["training"]
     streams = len(kinds_of(row.settled["pictures"])) + (options["aux"] == "generate")
-    pairs, accumulate = int(str(options["pairs"])), int(str(options["accumulate"]))
-    return int(str(cell.values.get("steps", options["steps"]))) * pairs * accumulate * streams
+    batch, accumulate = int(str(options["batch_size"])), int(str(options["accumulate"]))
+    return int(str(cell.values.get("steps", options["steps"]))) * batch * accumulate * streams

@@ -11,7 +11,7 @@ Changes:
     the negative picture to the unconditional branch, and `diffusion/guidance.py` does the rest.
 AdaIN of the sum: out = AdaIN(T, T + S), an addition to the paper for image prompts that were trained to be added to
 words, as those of IP-Adapter are. Their S is a shift of T with statistics of its own; the mean of T, which AdaIN(T, S)
-throws away, holds what the words say of the whole picture, such as its ground. The statistics of the sum keep both,
+throws away, holds what the words say of the whole picture, such as its background. The statistics of the sum keep both,
 and the layout of S still does not come in. Measured on pocket by
 `benchmarks/style_studio_pocket.py`.
 Differs from the official code: AdaIN has a strength, (1 - a) T + a AdaIN(T, S), a window of steps, an epsilon, float32

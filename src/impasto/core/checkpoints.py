@@ -1,8 +1,8 @@
-"""Bundles: all that a run needs to go on, in one folder that is put in place by one rename.
+"""Checkpoints: all that a run needs to go on, in one folder that is put in place by one rename.
 
-    bundles/step-000000120/state.safetensors   tensors
-    bundles/step-000000120/bundle.json         everything else, and the digests of both
-    bundles/.step-000000140.PID.part/          being written: never read, removed by whoever goes on
+    checkpoints/step-000000120/state.safetensors   tensors
+    checkpoints/step-000000120/checkpoint.json     everything else, and the digests of both
+    checkpoints/.step-000000140.PID.part/          being written: never read, removed by whoever goes on
 
 The one before is removed once the new one is in place, so at every moment there is a whole one. Nothing is unpickled.
 """
@@ -24,16 +24,17 @@ from torch import Tensor
 from impasto.core.digest import digest_of_file, digest_of_json
 from impasto.core.errors import RunError
 from impasto.core.files import not_written, reason_of, sync_folder
+from impasto.core.former_names import former_or_present
 
 FORMAT = 1
-_STATE, _FACTS = "state.safetensors", "bundle.json"
+_STATE, _FACTS = "state.safetensors", "checkpoint.json"
 _NAME = re.compile(r"step-(\d{9,})")
 _MAX_FACTS = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
-    """A bundle that is in place, its facts checked and its tensors not read yet.
+class Checkpoint:
+    """A checkpoint that is in place, its facts checked and its tensors not read yet.
 
     Attributes:
         folder: Where it is.
@@ -59,17 +60,17 @@ class Bundle:
             raise _damaged(path, reason_of(error)) from error
 
 
-def write_bundle(root: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> Path:
-    """Put a bundle in place and remove older ones; returns its folder.
+def write_checkpoint(root: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> Path:
+    """Put a checkpoint in place and remove older ones; returns its folder.
 
     Args:
-        root: Holds the bundles of one run.
-        step: After which step; a bundle of the same step is left as it is, for it holds the same.
+        root: Holds the checkpoints of one run.
+        step: After which step; a checkpoint of the same step is left as it is, for it holds the same.
         tensors: Anything, by name.
         facts: Anything that JSON holds.
 
     Raises:
-        ResourceError: The disk is full or read-only; the bundle before is untouched.
+        ResourceError: The disk is full or read-only; the checkpoint before is untouched.
     """
     target = root / f"step-{step:09d}"
     staging = root / f".{target.name}.{os.getpid()}.part"
@@ -91,8 +92,8 @@ def write_bundle(root: Path, step: int, tensors: Mapping[str, Tensor], facts: Ma
     return target
 
 
-def newest_bundle(root: Path) -> Bundle | None:
-    """Return the newest bundle in place, or None; what was being written when a run was killed is not one.
+def newest_checkpoint(root: Path) -> Checkpoint | None:
+    """Return the newest checkpoint in place, or None; what was being written when a run was killed is not one.
 
     Raises:
         RunError: It is damaged, or of a later version of impasto.
@@ -101,7 +102,7 @@ def newest_bundle(root: Path) -> Bundle | None:
     if not found:
         return None
     step, folder = max(found)
-    path = folder / _FACTS
+    path = former_or_present(folder / _FACTS)
     try:
         if path.stat().st_size > _MAX_FACTS:
             raise _damaged(path, "it is too large")
@@ -111,16 +112,18 @@ def newest_bundle(root: Path) -> Bundle | None:
             raise _damaged(path, "its contents are not those that were written")
         facts, state = body["facts"], str(body["state"])
         if body["format"] != FORMAT:
-            raise RunError(f"bundle {folder} has format {body['format']}, this version reads {FORMAT}: update impasto")
+            raise RunError(
+                f"checkpoint {folder} has format {body['format']}, this version reads {FORMAT}: update impasto"
+            )
         if body["step"] != step or not isinstance(facts, dict):
             raise _damaged(path, f"it is of step {body['step']}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path, reason_of(error)) from error
-    return Bundle(folder, step, facts, state)
+    return Checkpoint(folder, step, facts, state)
 
 
-def remove_bundles(root: Path) -> None:
-    """Remove all bundles of a run that is finished."""
+def remove_checkpoints(root: Path) -> None:
+    """Remove all checkpoints of a run that is finished."""
     for _, path in sorted(_in_place(root)):
         _remove(path)
     shutil.rmtree(root, ignore_errors=True)
@@ -140,7 +143,7 @@ def _in_place(root: Path) -> list[tuple[int, Path]]:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a bundle so that a half-removed one never looks like one."""
+    """Remove a checkpoint so that a half-removed one never looks like one."""
     gone = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         folder.rename(gone)

@@ -14,7 +14,7 @@ from pydantic import Field
 from impasto.core.config import Config, validated
 from impasto.core.events import Event, Generated, Measured, Progress
 from impasto.core.files import staged, write_text
-from impasto.data.held_out import HeldBack, read_held_back
+from impasto.data.held_out import HeldBack, read_held_out
 from impasto.data.packs import Pack, find_pack
 from impasto.features.pocket import Features
 from impasto.generation.draw import draw
@@ -60,7 +60,7 @@ class DemoOptions(Config):
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A held-back subject with what was drawn of it."""
+    """A held-out subject with what was drawn of it."""
 
     subject: HeldBack
     prompt: str
@@ -98,7 +98,7 @@ def demo(options: DemoOptions, *, stop: Callable[[], bool] = lambda: False) -> G
     style = load_style(train_options.out)
     if not style.card.is_complete:
         return
-    subjects = read_held_back(pack, demo_only=True)[: options.num_images]
+    subjects = read_held_out(pack, demo_only=True)[: options.num_images]
     before: list[Image.Image] = []
     after: list[Image.Image] = []
     base = open_base(BASE)

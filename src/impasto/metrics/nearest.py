@@ -37,7 +37,7 @@ def nearer_than(drawn: Float[Tensor, " drawn"], unseen: Float[Tensor, " unseen"]
 def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the mean cosine to the nearest training picture, and how often it is nearer than an unseen real picture.
 
-    The share is ½ when drawn pictures are as near as unseen ones of the same hand, and 1 when every one is nearer.
+    The share is ½ when drawn pictures are as near as unseen ones of the same artist, and 1 when every one is nearer.
     """
     if sets.training is None:
         return

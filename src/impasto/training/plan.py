@@ -84,7 +84,7 @@ def plan_of(
         rows.append((f"{name} pictures", f'{count} from {gathered.source[name]}, shown with "{shown}"'))
     rows += [
         ("steps", f"{options.steps} x {_format_batch(options)} of each stream, {side_of(options, base)} px"),
-        ("learning rate", f"{options.learning_rate:g} {options.rate_schedule}"),
+        ("learning rate", f"{options.learning_rate:g} {options.lr_schedule}"),
         *((("attached", f"{', '.join(options.attach)}, unchanged"),) if options.attach else ()),
         ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
         ("memory", cost.memory),
@@ -102,12 +102,12 @@ def side_of(options: TrainOptions, base: LatentDiffusion) -> int:
 
 
 def _format_batch(options: TrainOptions) -> str:
-    return str(options.pairs) if options.accumulate == 1 else f"{options.accumulate} x {options.pairs}"
+    return str(options.batch_size) if options.accumulate == 1 else f"{options.accumulate} x {options.batch_size}"
 
 
 def expected_seconds(options: TrainOptions, base: LatentDiffusion, streams: int, at_once: int) -> float:
     """Return the expected duration: one forward pass is timed, a step takes a few of them."""
-    passes = options.accumulate * options.pairs / at_once
+    passes = options.accumulate * options.batch_size / at_once
     a_step = PASSES_OF_A_STEP + options.gradient_checkpointing
     with computing_in(choose_dtype(options.precision, base.device), base.device):
         a_pass = seconds_of_pass(base, at_once * streams, side_of(options, base))

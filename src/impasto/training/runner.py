@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from impasto.core.checkpoints import write_bundle
+from impasto.core.checkpoints import write_checkpoint
 from impasto.core.errors import ResourceError, RunError, TrainingDiverged
 from impasto.core.events import Checkpointed, Event, Noted, Sampled, Saved
 from impasto.core.files import clear_staged
@@ -92,9 +92,11 @@ class Run:
         """Yield what happens; the last event is `Saved`."""
         streams: dict[str, list[Example]] = {}
         yield from self._prepare(streams)
-        if self.left is not None and self.left.bundle is not None:
-            bundle = self.left.bundle
-            self.state.restore(bundle.step, bundle.tensors(), table_of(bundle.facts.get("state"), bundle.folder))
+        if self.left is not None and self.left.checkpoint is not None:
+            checkpoint = self.left.checkpoint
+            self.state.restore(
+                checkpoint.step, checkpoint.tensors(), table_of(checkpoint.facts.get("state"), checkpoint.folder)
+            )
         else:
             yield from self._sample(0, is_asked=False)
         with self._offloaded.on_cpu():
@@ -111,7 +113,7 @@ class Run:
         if self.left is not None:
             clear_staged(self.options.out)
             self.folder.go_on(self.left.step, self.left.log_bytes)
-            yield Noted(f"goes on after step {self.left.step}" if self.left.bundle else "begins at step 1 again")
+            yield Noted(f"goes on after step {self.left.step}" if self.left.checkpoint else "begins at step 1 again")
         self._pictures = dict(self.gathered.pictures)
         for drawn in self._drawn_streams():
             yield from self._auxiliary(drawn)
@@ -126,7 +128,7 @@ class Run:
         return drawn_streams(self.gathered, self.folder.folder)
 
     def _auxiliary(self, drawn: Drawn) -> Iterator[Event]:
-        saved = self.left.aux if self.left is not None and self.left.bundle is not None else None
+        saved = self.left.aux if self.left is not None and self.left.checkpoint is not None else None
         hashes = saved.get(drawn.stream) if isinstance(saved, dict) else None
         found = drawn_before(self.options, drawn, hashes) if hashes is not None else None
         if found is not None:
@@ -201,7 +203,7 @@ class Run:
         yield Sampled(step, self.folder.save_samples(step, drawn))
 
     def _checkpoint(self) -> Checkpointed:
-        """Write a bundle."""
+        """Write a checkpoint."""
         facts = {
             "identity": dict(self.identity),
             "base": base_facts(self.base),
@@ -209,15 +211,15 @@ class Run:
             "log_bytes": self.folder.log_bytes(),
             "state": self.state.facts(),
         }
-        path = write_bundle(self.folder.bundles, self.state.step, self.state.tensors(), facts)
+        path = write_checkpoint(self.folder.checkpoints, self.state.step, self.state.tensors(), facts)
         return Checkpointed(self.state.step, path)
 
     def _checkpoint_if_possible(self) -> Event:
-        """Write a bundle; where the disk does not allow it, the one before stays and the run goes on."""
+        """Write a checkpoint; where the disk does not allow it, the one before stays and the run goes on."""
         try:
             return self._checkpoint()
         except ResourceError as error:
-            return Noted(f"no bundle of step {self.state.step}: {error}")
+            return Noted(f"no checkpoint of step {self.state.step}: {error}")
 
     def _diverged(self, error: Diverged) -> TrainingDiverged:
         parts = [part for batch in error.batches for part in batch.values()]

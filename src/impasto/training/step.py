@@ -121,7 +121,8 @@ class Stepper:
         options, processes = self._learner.options, self._learner.processes
         streams = of_step(self._streams, self._state.step + 1, options.seed)
         drawn = [
-            draw_batch(streams, options.pairs, self._state.rng) for _ in range(options.accumulate * processes.count)
+            draw_batch(streams, options.batch_size, self._state.rng)
+            for _ in range(options.accumulate * processes.count)
         ]
         first = processes.rank * options.accumulate
         return tuple(drawn[first : first + options.accumulate])
@@ -151,6 +152,6 @@ class Stepper:
 
 def rate_factor(options: TrainOptions, step: int) -> float:
     """Return what the learning rate is multiplied by in `step`, which counts from 1."""
-    if options.rate_schedule == "constant":
+    if options.lr_schedule == "constant":
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * (step - 1) / options.steps))

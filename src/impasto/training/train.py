@@ -16,7 +16,7 @@ import torch
 
 from impasto.adapters.average import Average
 from impasto.adapters.learnable import Learnable, learning
-from impasto.core.checkpoints import remove_bundles
+from impasto.core.checkpoints import remove_checkpoints
 from impasto.core.errors import ResourceError
 from impasto.core.events import Corrected, Event
 from impasto.core.rng import generator
@@ -67,7 +67,7 @@ def _train(options: TrainOptions, method: Method, processes: Processes, stop: Ca
         precision = "fp32" if method.kind() == "full" else options.precision
         base = open_base(options.base, device=options.device, precision=precision)
         base.fingerprint()  # taken and kept while the base is untouched
-        notes = refuse_other_base(left.base, base, folder.folder) if left else []
+        notes = [*left.notes, *refuse_other_base(left.base, base, folder.folder)] if left else []
         notes += notes_on_precision(options.precision, base.device)
         kept = [(named.style, named.scale) for named in fit_to(base, styles)]
         with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
@@ -117,7 +117,7 @@ def _logged(run: Run, stop: Callable[[], bool]) -> Generator[Event]:
                 folder.finish(outcome, run.state.losses)
     folder.finish(outcome, run.state.losses)
     if run.is_complete and not run.options.checkpoint_every:
-        remove_bundles(folder.bundles)
+        remove_checkpoints(folder.checkpoints)
 
 
 def _paths_in(options: TrainOptions) -> list[str]:
@@ -129,5 +129,8 @@ def _rows_on(left: Left | None) -> list[tuple[str, str]]:
     if left is None:
         return []
     return [
-        ("goes on", f"after step {left.step}" if left.bundle else "at step 1: it was ended before its first bundle")
+        (
+            "goes on",
+            f"after step {left.step}" if left.checkpoint else "at step 1: it was ended before its first checkpoint",
+        )
     ]

@@ -60,14 +60,14 @@ def fit_memory(
     """
     arithmetic = choose_dtype(options.precision, base.device)
     streams = _streams_in_a_step(method, gathered)
-    shape = (streams, options.pairs, options.accumulate)
+    shape = (streams, options.batch_size, options.accumulate)
     costs = costs_of(base, learnable, side_of(options, base), shape, arithmetic)
     copies = copies_of_learnt(method.kind(), base.device, averages=options.ema is not None)
     costs = replace(costs, copies=copies)
-    asked = Setting(options.pairs, options.gradient_checkpointing, options.optimizer, base.dtype.itemsize)
+    asked = Setting(options.batch_size, options.gradient_checkpointing, options.optimizer, base.dtype.itemsize)
     if options.max_memory is None:
         expected = expected_bytes(costs, asked)
-        return Fitted(options, options.pairs, expected, f"about {format_bytes(expected)}")
+        return Fitted(options, options.batch_size, expected, f"about {format_bytes(expected)}")
     return _fitted(options, method, base, learnable, (costs, asked))
 
 
