@@ -22,7 +22,7 @@ from torch.nn.functional import normalize, one_hot
 from impasto.data.held_out import read_held_out
 from impasto.data.images import read_picture, to_image, to_tensor
 from impasto.data.packs import find_pack
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.metrics.gram import gram
 from impasto.models.open import open_base
 
@@ -89,7 +89,7 @@ class HandJudge:
     """
 
     def __init__(self, drawings: Sequence[Drawing] | None = None) -> None:
-        self.features = Features()
+        self.features = PocketFeatures()
         drawings = real_drawings() if drawings is None else drawings
         self._folds = torch.tensor([fold_of(each.subject) for each in drawings])
         self._artists = torch.tensor([ARTISTS.index(each.artist) for each in drawings])

@@ -13,12 +13,9 @@ from diffusers import ControlNetModel
 from PIL import Image
 
 from benchmarks.artist_judge import PACKS, HandJudge
-from impasto.controls.instant_style import Control as InstantStyle
-from impasto.controls.instant_style import Settings as InstantSettings
-from impasto.controls.style_aligned import Control as StyleAligned
-from impasto.controls.style_aligned import Settings as AlignedSettings
-from impasto.controls.style_studio import Control as StyleStudio
-from impasto.controls.style_studio import Settings as StudioSettings
+from impasto.controls.instant_style import InstantStyle, InstantStyleSettings
+from impasto.controls.style_aligned import StyleAligned, StyleAlignedSettings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.rng import generator
 from impasto.data.edges import CANNY, canny_edges
 from impasto.data.held_out import read_held_out
@@ -109,11 +106,11 @@ class Way:
         if self.mix == "none":
             return None
         if self.mix == "instant":
-            return InstantStyle(InstantSettings())
+            return InstantStyle(InstantStyleSettings())
         if self.mix == "aligned":
-            return StyleAligned(AlignedSettings())
+            return StyleAligned(StyleAlignedSettings())
         values = {"mix": self.mix, "teacher": self.teacher, "strength": strength, "window": (0.0, self.until)}
-        return StyleStudio(StudioSettings.model_validate(values))
+        return StyleStudio(StyleStudioSettings.model_validate(values))
 
 
 WAYS: Mapping[str, Way] = {

@@ -22,8 +22,7 @@ from torch import nn
 
 from benchmarks.live_memory import LiveMemory
 from benchmarks.machine import save_result
-from impasto.controls.style_studio import Control as StyleStudio
-from impasto.controls.style_studio import Settings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.rng import generator
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
@@ -43,7 +42,7 @@ class Way:
     """One way to draw."""
 
     styles: int
-    settings: Settings | None
+    settings: StyleStudioSettings | None
 
     def control(self) -> Control | None:
         """Return its control."""
@@ -52,11 +51,11 @@ class Way:
 
 WAYS: Mapping[str, Way] = {
     PLAIN: Way(1, None),
-    "AdaIN, no teacher": Way(1, Settings(teacher=0)),
-    "AdaIN and teacher": Way(1, Settings(teacher=0.4)),
-    "the same, teacher to the last step": Way(1, Settings(teacher=1)),
+    "AdaIN, no teacher": Way(1, StyleStudioSettings(teacher=0)),
+    "AdaIN and teacher": Way(1, StyleStudioSettings(teacher=0.4)),
+    "the same, teacher to the last step": Way(1, StyleStudioSettings(teacher=1)),
     PLAIN_EIGHT: Way(8, None),
-    "AdaIN and one teacher, 8 styles": Way(8, Settings(teacher=0.4)),
+    "AdaIN and one teacher, 8 styles": Way(8, StyleStudioSettings(teacher=0.4)),
 }
 
 

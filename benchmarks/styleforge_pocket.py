@@ -34,7 +34,7 @@ from benchmarks.machine import RESULTS, save_result
 from impasto.data.held_out import HeldBack, read_held_out
 from impasto.data.packs import find_pack
 from impasto.demo.demo import recipe_options
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics.kernel import KernelDistance, kernel_distance, kernel_distance_change
@@ -96,14 +96,14 @@ class Judge:
     """The held-out drawings of a pack and their features."""
 
     subjects: list[HeldBack]
-    features: Features
+    features: PocketFeatures
     real: torch.Tensor
     words: torch.Tensor
 
     @classmethod
     def of(cls, pack: str) -> Judge:
         """Return the judge for a pack."""
-        subjects, features = read_held_out(find_pack(pack), demo_only=False), Features()
+        subjects, features = read_held_out(find_pack(pack), demo_only=False), PocketFeatures()
         real = features.extract([subject.picture for subject in subjects])
         return cls(subjects, features, real, features.text([subject.caption for subject in subjects]))
 

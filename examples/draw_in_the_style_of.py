@@ -20,9 +20,9 @@ steps = int(sys.argv[3]) if len(sys.argv) > 3 else 20
 
 control: Control
 if adapter == "none":
-    control = style_aligned.Control(style_aligned.Settings())
+    control = style_aligned.StyleAligned(style_aligned.StyleAlignedSettings())
 else:
-    control = style_studio.Control(style_studio.Settings(strength=0.6, teacher=0.4))
+    control = style_studio.StyleStudio(style_studio.StyleStudioSettings(strength=0.6, teacher=0.4))
 
 options = impasto.TransferOptions(
     reference=(reference,),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import impasto
 from impasto.core.events import TrainStep
-from impasto.methods.styleforge import Method, Settings
+from impasto.methods.styleforge import StyleForge, StyleForgeSettings
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 300
 style_file = Path("example.safetensors")
@@ -23,7 +23,7 @@ options = impasto.TrainOptions(
     learning_rate=1e-4,
     sample_every=0,
 )
-with closing(impasto.train(options, Method(Settings()))) as events:
+with closing(impasto.train(options, StyleForge(StyleForgeSettings()))) as events:
     for event in events:
         if isinstance(event, TrainStep) and event.step % 50 == 0:
             print(f"step {event.step}: loss {event.loss:.4f}")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from benchmarks.machine import describe_machine
 
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures as Features
 from impasto.models.open import open_base
 from pretraining import controlnet, image_prompt, judge, measures
 from pretraining.checkpoint import FORMER, STAGES

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.data.images import read_picture, to_tensor
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures as Features
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics.named_colour import background_of

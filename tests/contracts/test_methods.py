@@ -12,7 +12,7 @@ import torch
 from impasto.adapters.learnable import learning
 from impasto.core.errors import BaseMismatch, ResourceError
 from impasto.core.events import Event, TrainStep
-from impasto.core.plugins import load_plugin, plugin_names
+from impasto.core.plugins import load_class, plugin_names
 from impasto.core.rng import generator
 from impasto.data.streams import concepts_of
 from impasto.generation.draw import draw
@@ -64,7 +64,7 @@ VARIANTS = [(name, settings) for name in METHODS for settings in SETTINGS_OF.get
 
 
 def make(name: str, **settings: object) -> object:
-    method = load_plugin("impasto.methods", name, "Method")
+    method = load_class("impasto.methods", name)
     return method(method.Config(**settings))
 
 
@@ -88,7 +88,7 @@ def test_there_are_methods() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_has_a_paper_and_a_recipe_for_pocket(name: str) -> None:
-    method = load_plugin("impasto.methods", name, "Method")
+    method = load_class("impasto.methods", name)
     assert method.paper.arxiv
     assert method.name == name
     assert recipe_for(name, "pocket")

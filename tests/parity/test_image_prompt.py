@@ -9,8 +9,7 @@ from diffusers.models.embeddings import ImageProjection
 from PIL import Image
 
 from image_prompts import image, latents_of, projections
-from impasto.controls.instant_style import Control as InstantStyle
-from impasto.controls.instant_style import Settings as InstantSettings
+from impasto.controls.instant_style import InstantStyle, InstantStyleSettings
 from impasto.core.rng import generator
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.forward_context import Residuals
@@ -55,7 +54,7 @@ def test_plain_image_prompt_equals_load_ip_adapter(
 
 def test_instant_style_equals_scales_by_block(tiny_folders: dict[str, Path]) -> None:
     scale = {"up": {"block_0": [0.0, 1.0]}}
-    control = InstantStyle(InstantSettings())
+    control = InstantStyle(InstantStyleSettings())
     assert_equal_to_stock(tiny_folders["sdxl"], WIDTH["sdxl"], 4.0, 1.0, scale, control)
 
 

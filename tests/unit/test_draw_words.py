@@ -6,8 +6,7 @@ import torch
 from PIL import Image
 
 from image_prompts import double, latents_of
-from impasto.controls.style_aligned import Control as StyleAligned
-from impasto.controls.style_aligned import Settings
+from impasto.controls.style_aligned import StyleAligned, StyleAlignedSettings
 from impasto.diffusion.branches import TEXT, UNCONDITIONAL
 from impasto.generation import prompts as draw_words
 from impasto.generation.auxiliary_branches import Reference
@@ -48,7 +47,7 @@ def test_a_reference_is_encoded_once_however_many_batches_look_at_it(
     base: LatentDiffusion, asked: list[list[str]]
 ) -> None:
     reference = Reference(Image.new("RGB", (32, 32), (200, 90, 10)), "a lake")
-    list(draw(base, FOUR_AND_TWO, params(), StyleAligned(Settings()), reference=reference))
+    list(draw(base, FOUR_AND_TWO, params(), StyleAligned(StyleAlignedSettings()), reference=reference))
     assert sorted(asked) == [[""], ["a fox"], ["a hut"], ["a lake"]]
 
 

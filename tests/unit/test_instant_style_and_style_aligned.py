@@ -5,10 +5,8 @@ import torch
 from PIL import Image
 
 from image_prompts import double, image, latents_of, projections
-from impasto.controls.instant_style import Control as InstantStyle
-from impasto.controls.instant_style import Settings as InstantSettings
-from impasto.controls.style_aligned import Control as StyleAligned
-from impasto.controls.style_aligned import Settings as AlignedSettings
+from impasto.controls.instant_style import InstantStyle, InstantStyleSettings
+from impasto.controls.style_aligned import StyleAligned, StyleAlignedSettings
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
 from impasto.data.images import to_image, to_tensor
@@ -45,7 +43,10 @@ def test_instant_style_shows_the_picture_to_the_style_block_alone(sdxl: LatentDi
     style = {name: pair for name, pair in adapter.items() if name.startswith("up_blocks.0.attentions.1.")}
     assert 0 < len(style) < len(adapter)
     drawn = latents_of(
-        sdxl, [ImageRequest("a fox", 7, images=(image(sdxl, adapter, 1),))], PARAMS, InstantStyle(InstantSettings())
+        sdxl,
+        [ImageRequest("a fox", 7, images=(image(sdxl, adapter, 1),))],
+        PARAMS,
+        InstantStyle(InstantStyleSettings()),
     )
     expected = latents_of(sdxl, [ImageRequest("a fox", 7, images=(image(sdxl, style, 1),))], PARAMS)
     assert torch.equal(drawn, expected)
@@ -65,7 +66,7 @@ def test_sites_know_their_roles(sdxl: LatentDiffusion) -> None:
 def test_instant_style_refuses_a_base_without_the_role(sdxl: LatentDiffusion) -> None:
     shown = ImageRequest("a fox", 7, images=(image(sdxl, projections(sdxl), 1),))
     with pytest.raises(ConfigError, match="layout"):
-        list(draw(sdxl, [shown], PARAMS, InstantStyle(InstantSettings(roles=("style", "layout")))))
+        list(draw(sdxl, [shown], PARAMS, InstantStyle(InstantStyleSettings(roles=("style", "layout")))))
 
 
 def test_content_is_subtracted_where_spaces_agree() -> None:
@@ -81,7 +82,7 @@ def test_content_is_subtracted_where_spaces_agree() -> None:
 def test_shared_attention_by_hand() -> None:
     """Attention(AdaIN(Q, Q_r), [K_r; AdaIN(K, K_r)], [V_r; V]) with explicit maps; the reference is left alone."""
     q, k, v = heads(0), heads(1), heads(2)
-    out = StyleAligned(AlignedSettings()).attend(SELF, seen(3), q, k, v)
+    out = StyleAligned(StyleAlignedSettings()).attend(SELF, seen(3), q, k, v)
 
     def like(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         spread = (x.var(-2, keepdim=True, unbiased=False) + 1e-6).sqrt()
@@ -102,7 +103,7 @@ def test_shared_attention_by_hand() -> None:
 def test_first_picture_is_a_plain_run_and_batches_do_not_matter(sdxl: LatentDiffusion) -> None:
     double(sdxl)
     requests = [ImageRequest(f"thing {index}", index) for index in range(4)]
-    control = StyleAligned(AlignedSettings())
+    control = StyleAligned(StyleAlignedSettings())
     together = latents_of(sdxl, requests, PARAMS, control)
     plain = latents_of(sdxl, requests, PARAMS)
     assert (together[0] - plain[0]).abs().max() < 1e-9
@@ -119,7 +120,7 @@ def test_first_picture_is_a_plain_run_and_batches_do_not_matter(sdxl: LatentDiff
 def test_a_given_reference_is_looked_at(base: LatentDiffusion, sampler: str, guidance_scale: float) -> None:
     params = SamplingParams(4, guidance_scale, 32, 32, sampler=sampler)
     request = ImageRequest("a fox", 7)
-    control = StyleAligned(AlignedSettings())
+    control = StyleAligned(StyleAlignedSettings())
     first, again, second = (
         latents_of(base, [request], params, control, reference=Reference(picture(seed), "a painting"))
         for seed in (0, 0, 1)
@@ -132,7 +133,7 @@ def test_a_given_reference_is_looked_at(base: LatentDiffusion, sampler: str, gui
 
 def test_a_given_reference_with_a_start_picture(sdxl: LatentDiffusion) -> None:
     params = SamplingParams(6, 4.0, 32, 32, strength=0.5)
-    control, reference = StyleAligned(AlignedSettings()), Reference(picture(0), "a painting")
+    control, reference = StyleAligned(StyleAlignedSettings()), Reference(picture(0), "a painting")
     drawn = latents_of(sdxl, [ImageRequest("a fox", 7, picture(1))], params, control, reference=reference)
     assert torch.isfinite(drawn).all()
 
@@ -149,7 +150,11 @@ def test_inverted_reference_reaches_the_network_at_its_own_noise_level(sdxl: Lat
     sdxl.predict = lambda x_t, *rest: shown.append(x_t) or predict(x_t, *rest)
     reference = Reference(picture(0), "a painting")
     latents_of(
-        sdxl, [ImageRequest("a fox", 7)], SamplingParams(10, 1.0, 32, 32), Spy(AlignedSettings()), reference=reference
+        sdxl,
+        [ImageRequest("a fox", 7)],
+        SamplingParams(10, 1.0, 32, 32),
+        Spy(StyleAlignedSettings()),
+        reference=reference,
     )
     del sdxl.predict
     x_0, _ = sdxl.encode_images(to_tensor(picture(0))[None])
@@ -163,7 +168,7 @@ def test_inverted_reference_reaches_the_network_at_its_own_noise_level(sdxl: Lat
 def test_nothing_is_left_over(sdxl: LatentDiffusion, kind: str) -> None:
     before = dict(sdxl.unet.attn_processors)
     requests = [ImageRequest(f"thing {index}", index) for index in range(3)]
-    control = StyleAligned(AlignedSettings())
+    control = StyleAligned(StyleAlignedSettings())
     if kind == "exception":
         with pytest.raises(RuntimeError, match="middle"), controlled(sdxl, control):
             raise RuntimeError("in the middle")

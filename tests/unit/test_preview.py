@@ -9,7 +9,7 @@ from diffusers import DPMSolverMultistepScheduler
 from torch.nn import functional as F
 
 from image_prompts import image, projections
-from impasto.controls.style_studio import Control, Settings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.rng import generator
 from impasto.diffusion.branches import TEXT
 from impasto.diffusion.guidance import Guidance
@@ -104,7 +104,7 @@ def test_none_is_made_of_the_last_step(sdxl: LatentDiffusion) -> None:
 def test_leaving_at_a_preview_leaves_the_base_as_it_was(sdxl: LatentDiffusion) -> None:
     before = dict(sdxl.unet.attn_processors)
     request = ImageRequest("a fox", 0, images=(image(sdxl, projections(sdxl), 1),))
-    guides = Guides(Control(Settings(teacher=0.0)))
+    guides = Guides(StyleStudio(StyleStudioSettings(teacher=0.0)))
     stream = draw_with_previews(sdxl, [request], PARAMS, guides, Previews(1, latent_colours(sdxl)))
     assert isinstance(next(stream), Preview)
     assert torch.is_grad_enabled()  # what drawing switches off is on while a caller looks

@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image_prompts import image, latents_of, projections
-from impasto.controls.instant_style import Control as InstantStyle
-from impasto.controls.instant_style import Settings as InstantSettings
-from impasto.controls.style_studio import Control as StyleStudio
-from impasto.controls.style_studio import Settings as StudioSettings
+from impasto.controls.instant_style import InstantStyle, InstantStyleSettings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
 from impasto.diffusion.adain import EPSILON, blended_adain
@@ -24,10 +22,12 @@ from impasto.models.regions import at_places, grid_of
 PARAMS = SamplingParams(3, 4.0, 32, 32)
 CONTROLS = {
     "plain": lambda: None,
-    "adain": lambda: StyleStudio(StudioSettings(strength=0.7, teacher=0)),  # a teacher changes the batch, thus rounding
-    "sum": lambda: StyleStudio(StudioSettings(mix="sum", strength=0.7, teacher=0)),
-    "adain_sum": lambda: StyleStudio(StudioSettings(mix="adain_sum", strength=0.7, teacher=0)),
-    "instant": lambda: InstantStyle(InstantSettings()),
+    "adain": lambda: StyleStudio(
+        StyleStudioSettings(strength=0.7, teacher=0)
+    ),  # a teacher changes the batch, thus rounding
+    "sum": lambda: StyleStudio(StyleStudioSettings(mix="sum", strength=0.7, teacher=0)),
+    "adain_sum": lambda: StyleStudio(StyleStudioSettings(mix="adain_sum", strength=0.7, teacher=0)),
+    "instant": lambda: InstantStyle(InstantStyleSettings()),
 }
 
 

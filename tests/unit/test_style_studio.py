@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from image_prompts import Projections, double, image, latents_of, projections
-from impasto.controls.style_studio import Control, Settings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image
 from impasto.diffusion.adain import EPSILON
@@ -19,7 +19,7 @@ from impasto.diffusion.step import Step
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.attention_layers import AttentionLayer, attention_layers_of
 from impasto.models.conditioning import Geometry
-from impasto.models.control import Control as PlainControl
+from impasto.models.control import StyleStudio as PlainControl
 from impasto.models.controlled import controlled
 from impasto.models.forward_context import Attended, ForwardContext
 from impasto.models.image_tokens import ImageTokens
@@ -30,8 +30,8 @@ PARAMS = SamplingParams(5, 4.0, 32, 32, sampler="ddim", batch=8)
 PROMPT = "a fox on a hill"
 
 
-def studio(**settings: object) -> Control:
-    return Control(Settings(**settings))
+def studio(**settings: object) -> StyleStudio:
+    return StyleStudio(StyleStudioSettings(**settings))
 
 
 def request(base: LatentDiffusion, adapter: Projections, style: int = 1, seed: int = 7, **changes) -> ImageRequest:
@@ -146,12 +146,12 @@ def test_plain_sum_without_teacher_is_the_plain_image_prompt(sdxl: LatentDiffusi
     )
 
 
-class Watched(Control):
+class Watched(StyleStudio):
     """Notes how many rows each step has; may keep the teacher in the batch although its window is over."""
 
     stays = False
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: StyleStudioSettings) -> None:
         super().__init__(settings)
         self.seen: dict[int, int] = {}
 
@@ -203,7 +203,7 @@ def test_teacher_branch_equals_a_plain_run(
 def test_dropping_the_teacher_early_equals_keeping_it(sdxl: LatentDiffusion, sampler: str) -> None:
     params = SamplingParams(5, 4.0, 32, 32, sampler=sampler)
     shown = request(sdxl, projections(sdxl))
-    dropping, keeping = Watched(Settings(teacher=0.4)), Keeping(Settings(teacher=0.4))
+    dropping, keeping = Watched(StyleStudioSettings(teacher=0.4)), Keeping(StyleStudioSettings(teacher=0.4))
     dropped, kept = latents_of(sdxl, [shown], params, dropping), latents_of(sdxl, [shown], params, keeping)
     assert (dropped - kept).abs().max() < 1e-4
     assert dropping.rows() == [4, 4, 2, 2, 2]
@@ -221,7 +221,7 @@ def test_many_styles_and_prompts_in_one_batch_equal_single_runs(
     requests += [request(sdxl, adapter, 1, seed=8), ImageRequest("castle", 7, images=(image(sdxl, adapter, 2),))]
     requests += [ImageRequest(PROMPT, 7)]
     params = SamplingParams(4, guidance_scale, 32, 32, sampler=sampler, batch=6)
-    control = Watched(Settings())
+    control = Watched(StyleStudioSettings())
     together = latents_of(sdxl, requests, params, control)
     branches = 2 if guidance_scale > 1 else 1
     with_teacher, without = branches * (6 + 3), branches * 6  # one teacher serves four
@@ -247,7 +247,7 @@ def test_samplers_that_add_noise_give_the_teacher_the_same_noise(sdxl: LatentDif
 @pytest.mark.parametrize("steps", [1, 2, 4])
 def test_few_steps_and_no_guidance(sdxl: LatentDiffusion, steps: int) -> None:
     params = SamplingParams(steps, 1.0, 32, 32, sampler="euler")
-    control = Watched(Settings(teacher=0.4))
+    control = Watched(StyleStudioSettings(teacher=0.4))
     assert torch.isfinite(latents_of(sdxl, [request(sdxl, projections(sdxl))], params, control)).all()
     assert control.rows() == [2] * {1: 1, 2: 1, 4: 2}[steps] + [1] * {1: 0, 2: 1, 4: 2}[steps]
 
@@ -258,7 +258,7 @@ def test_stylising_a_picture(sdxl: LatentDiffusion) -> None:
     starts = [to_image(torch.rand((3, 32, 32), generator=generator(seed)) * 2 - 1) for seed in (0, 1)]
     params = SamplingParams(6, 4.0, 32, 32, strength=0.7, sampler="dpm++")
     requests = [request(sdxl, adapter, start=start) for start in starts]
-    control = Watched(Settings(teacher=0.5))
+    control = Watched(StyleStudioSettings(teacher=0.5))
     together = latents_of(sdxl, requests, params, control)
     assert control.rows() == [8, 8, 4, 4]  # half of the four steps that are run
     for index, each in enumerate(requests):
@@ -270,7 +270,7 @@ def test_d1_d2_d4_d5_the_window_is_read_from_the_loop(sdxl: LatentDiffusion) -> 
     """Changing steps or window between two runs of one process changes the right steps, and only once a run."""
     adapter = projections(sdxl)
     for steps, fraction, expected in ((10, 0.2, 2), (5, 0.4, 2), (6, 0.5, 3), (4, 0.0, 0)):
-        control = Watched(Settings(teacher=fraction))
+        control = Watched(StyleStudioSettings(teacher=fraction))
         latents_of(sdxl, [request(sdxl, adapter)], SamplingParams(steps, 4.0, 32, 32), control)
         assert control.rows() == [4] * expected + [2] * (steps - expected)
 
@@ -370,7 +370,7 @@ def test_two_scales(sdxl: LatentDiffusion) -> None:
     adapter = projections(sdxl)
     shown = request(sdxl, adapter)
 
-    def drawn(style_scale: float | None, control: Control | None) -> torch.Tensor:
+    def drawn(style_scale: float | None, control: StyleStudio | None) -> torch.Tensor:
         params = SamplingParams(4, 4.0, 32, 32, sampler="ddim", style_guidance_scale=style_scale)
         return latents_of(sdxl, [shown], params, control)
 

@@ -36,7 +36,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def learn(base: Path, pictures: Path, folder: Path, **changes: object) -> tuple[dict[str, torch.Tensor], list[Event]]:
-    method = changes.pop("method", b_lora.Method(b_lora.Settings(rank=2)))
+    method = changes.pop("method", b_lora.BLoRA(b_lora.BLoRASettings(rank=2)))
     values: dict[str, object] = {"base": str(base), "style_images": str(pictures), "out": folder / "x.safetensors"}
     values |= {"run_dir": folder / "run", "steps": 2, "sample_every": 0, "learning_rate": 1e-2}
     with closing(train(TrainOptions(**(values | changes)), method)) as events:
@@ -67,7 +67,7 @@ def test_training_is_the_same_with_a_cold_a_warm_and_no_cache(
 
 
 def test_learnt_text_is_never_kept(tiny_folders: dict[str, Path], style_images: Path, tmp_path: Path) -> None:
-    method = styleforge.Method(styleforge.Settings(learn="lora", rank=2))
+    method = styleforge.StyleForge(styleforge.StyleForgeSettings(learn="lora", rank=2))
     learn(tiny_folders["sdxl"], style_images, tmp_path / "a", cache=str(tmp_path / "cache"), method=method)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["latents"]
 

@@ -12,7 +12,7 @@ from impasto.cli.main import main
 from impasto.core.config import validated
 from impasto.core.errors import ConfigError
 from impasto.data.images import read_picture
-from impasto.methods.multi_styleforge import Settings
+from impasto.methods.multi_styleforge import MultiStyleForgeSettings
 from impasto.style.file import load_style
 
 Run = Callable[..., tuple[int, str]]
@@ -121,7 +121,7 @@ def test_division_of_an_undivided_method(run: Run, tiny_folders: dict[str, Path]
 )
 def test_settings(settings: dict[str, object], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        validated(Settings, settings, source="test")
+        validated(MultiStyleForgeSettings, settings, source="test")
 
 
 def test_subdivide(run: Run) -> None:

@@ -17,7 +17,7 @@ from impasto.evaluation.evaluate import evaluate
 from impasto.evaluation.feature_sets import pairs_by_name
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.prompts import find_prompts, without_style_words
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.metrics.kernel import kernel_distance
 
 PACK = find_pack("openmoji")
@@ -46,7 +46,7 @@ def test_numbers_are_those_of_the_metrics(drawn: Path, tmp_path: Path) -> None:
     plan, found = measured(drawn, training="pack:openmoji", style_words="zwx style", out=out)
     pictures = [Image.open(path) for path in sorted(drawn.glob("*.png"))]
     real = [subject.picture for subject in read_held_out(PACK, demo_only=False)]
-    features = Features()
+    features = PocketFeatures()
     expected = kernel_distance(features.extract(pictures), features.extract(real))
     assert found["KID"].value == pytest.approx(expected.value, rel=1e-5)
     assert found["KID"].counts == (12, len(real))

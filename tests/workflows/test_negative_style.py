@@ -118,12 +118,12 @@ def test_a_base_without_one_says_so(tiny_folders: dict[str, Path], folder: Path,
 
 def test_pockets_towers_name_more_than_chance_of_what_a_hand_that_they_know_drew() -> None:
     from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
-    from impasto.features.pocket import Features
+    from impasto.features.pocket import PocketFeatures
     from impasto.models.source import find_base
 
     folder = Path(find_base("pocket").location).parent / "packs" / "openmoji" / "auxiliary"  # drawn by Twemoji
     paths = [path for path in sorted(folder.glob("*.png")) if path.stem.replace("-", " ") in SUBJECTS]
-    judge = SubjectJudge(Features())
+    judge = SubjectJudge(PocketFeatures())
     named = []
     for path in paths:
         with Image.open(path) as picture:

@@ -19,7 +19,7 @@ from impasto.data.held_out import read_held_out
 from impasto.data.images import fit_square, read_picture, to_tensor
 from impasto.data.packs import find_pack
 from impasto.demo.demo import DemoOptions, Drawn, demo, measured
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -109,10 +109,10 @@ def test_previews_look_like_what_is_encoded(pocket: LatentDiffusion) -> None:
 def test_features_tell_subjects_apart() -> None:
     folder = FOLDER.parent / "packs" / "openmoji" / "held_back"
     pictures = [Image.open(folder / f"{name}.png") for name in ("red-apple", "ghost", "volcano")]
-    features = Features().extract(pictures)
-    assert features.shape == (3, Features.dimension)
+    features = PocketFeatures().extract(pictures)
+    assert features.shape == (3, PocketFeatures.dimension)
     torch.testing.assert_close(features.norm(dim=1), torch.ones(3))
-    flipped = Features().extract([picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for picture in pictures])
+    flipped = PocketFeatures().extract([picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for picture in pictures])
     assert (features @ flipped.T).argmax(dim=1).tolist() == [0, 1, 2]
 
 

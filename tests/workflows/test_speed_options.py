@@ -14,7 +14,7 @@ from torch import nn
 from contracts.test_resume import STEPS, compare
 from impasto.core.errors import ConfigError, ResourceError, TrainingDiverged
 from impasto.core.events import Noted, Planned, TrainStep
-from impasto.methods.styleforge import Method, Settings
+from impasto.methods.styleforge import StyleForge, StyleForgeSettings
 from impasto.style.file import load_style
 from impasto.training import runner as train_run
 from impasto.training import step as train_loop
@@ -43,7 +43,7 @@ def learn(tmp_path: Path, tiny_folders, style_images: Path, aux_images: Path):
             "device": "cpu",
             "cache": "none",
         }
-        method = Method(Settings(learn="lora", rank=2))
+        method = StyleForge(StyleForgeSettings(learn="lora", rank=2))
         with closing(train(TrainOptions(**given | options), method)) as stream:
             events = list(stream)
         return load_style(out).tensors, events
@@ -67,9 +67,9 @@ def same(found, expected, tolerance: float = 2e-4) -> None:
 
 def test_out_of_memory_in_the_middle_keeps_the_result(learn, monkeypatch):
     expected, before = learn()
-    from impasto.models.families.sdxl import Family
+    from impasto.models.families.sdxl import SDXL
 
-    predict, calls = Family.predict, []
+    predict, calls = SDXL.predict, []
 
     def tight(self, x_t, *rest):
         calls.append(len(x_t))
@@ -77,7 +77,7 @@ def test_out_of_memory_in_the_middle_keeps_the_result(learn, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return predict(self, x_t, *rest)
 
-    monkeypatch.setattr(Family, "predict", tight)
+    monkeypatch.setattr(SDXL, "predict", tight)
     found, events = learn()
     same(found, expected)
     assert losses(events) == pytest.approx(losses(before), rel=1e-4)
@@ -168,14 +168,14 @@ def test_losses_read_late_are_the_same_losses(learn, monkeypatch):
 
 def test_a_broken_step_is_named_although_it_is_read_late(learn, monkeypatch):
     monkeypatch.setattr(train_loop, "LossBuffer", lambda device, _: LossBuffer(device, 4))
-    loss, calls = Method.loss, []
+    loss, calls = StyleForge.loss, []
 
     def breaks(self, *given):
         calls.append(1)
         total, terms = loss(self, *given)
         return (total * float("nan") if len(calls) == 2 else total), terms
 
-    monkeypatch.setattr(Method, "loss", breaks)
+    monkeypatch.setattr(StyleForge, "loss", breaks)
     with pytest.raises(TrainingDiverged, match=r"at step 2 .*the weights of step 1"):
         learn(steps=4)
 
@@ -193,7 +193,7 @@ def test_an_average_is_gone_on_with_bit_for_bit(tmp_path: Path, tiny_folders, st
         device="cpu",
         cache="none",
     )
-    compare(Method(Settings(learn="lora", rank=2, prior_weight=0)), options, tmp_path)
+    compare(StyleForge(StyleForgeSettings(learn="lora", rank=2, prior_weight=0)), options, tmp_path)
 
 
 def test_two_batches_are_not_one(learn):

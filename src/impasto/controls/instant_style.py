@@ -16,22 +16,23 @@ from typing import ClassVar
 from pydantic import Field
 
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
-from impasto.models import control
 from impasto.models.attention_layers import AttentionLayer
+from impasto.models.control import Control
 from impasto.models.forward_context import ForwardContext
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.roles import blocks_of
 
 
-class Settings(config.Config):
+class InstantStyleSettings(config.Config):
     """What can be chosen about InstantStyle."""
 
     roles: tuple[str, ...] = Field(default=("style",), min_length=1)
     """Which blocks see the picture; add "layout" for its composition."""
 
 
-class Control(control.Control):
+class InstantStyle(Control, Configured[InstantStyleSettings]):
     """InstantStyle."""
 
     name: ClassVar[str] = "instant_style"
@@ -40,11 +41,8 @@ class Control(control.Control):
         "2404.02733",
         "InstantStyle/InstantStyle",
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = InstantStyleSettings
     needs_images: ClassVar[bool] = True
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def check(self, base: LatentDiffusion) -> None:
         """Raise `ConfigError` when the base does not state a role."""

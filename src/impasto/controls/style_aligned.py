@@ -21,15 +21,16 @@ from torch import Tensor
 
 from impasto.controls._window import WindowOption
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.diffusion.adain import adain
 from impasto.diffusion.branches import FIRST, REFERENCE
-from impasto.models import control
 from impasto.models.attention_layers import AttentionLayer
+from impasto.models.control import Control
 from impasto.models.forward_context import ForwardContext
 
 
-class Settings(config.Config):
+class StyleAlignedSettings(config.Config):
     """What can be chosen about StyleAligned."""
 
     adain: bool = True
@@ -38,18 +39,15 @@ class Settings(config.Config):
     """In which part of the steps attention is shared, as fractions."""
 
 
-class Control(control.Control):
+class StyleAligned(Control, Configured[StyleAlignedSettings]):
     """StyleAligned."""
 
     name: ClassVar[str] = "style_aligned"
     paper: ClassVar[Paper] = Paper(
         "Style Aligned Image Generation via Shared Attention", "2312.02133", "google/style-aligned"
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = StyleAlignedSettings
     needs_reference: ClassVar[bool] = True
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def touches(self, layer: AttentionLayer, context: ForwardContext) -> bool:
         """Return whether this is self-attention in the window."""

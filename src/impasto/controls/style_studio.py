@@ -7,7 +7,7 @@ Changes:
   Cross-modal AdaIN: out = σ(S) (T - μ(T)) / σ(T) + μ(S), before the output projection, over the tokens of each channel.
   Teacher: a branch of the same words and noise without the style picture. In the first part of the steps the stylised
     branches take their self-attention maps from it: softmax(Q_teacher K_teacherᵀ / √d) V_student.
-  Style-based guidance: ε = (1 + w) ε(words⁺, style⁺) - w ε(words⁻, style⁻). It needs nothing here: a `Request` shows
+  Style-based guidance: ε = (1 + w) ε(words⁺, style⁺) - w ε(words⁻, style⁻). It needs nothing here: an `ImageRequest` shows
     the negative picture to the unconditional branch, and `diffusion/guidance.py` does the rest.
 AdaIN of the sum: out = AdaIN(T, T + S), an addition to the paper for image prompts that were trained to be added to
 words, as those of IP-Adapter are. Their S is a shift of T with statistics of its own; the mean of T, which AdaIN(T, S)
@@ -35,15 +35,16 @@ from torch import Tensor
 
 from impasto.controls._window import WindowOption
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.diffusion.adain import blended_adain
 from impasto.diffusion.branches import TEACHER, Counterpart
-from impasto.models import control
 from impasto.models.attention_layers import AttentionLayer
+from impasto.models.control import Control
 from impasto.models.forward_context import Attended, ForwardContext
 
 
-class Settings(config.Config):
+class StyleStudioSettings(config.Config):
     """What can be chosen about StyleStudio."""
 
     mix: Literal["adain", "adain_sum", "sum"] = "adain"
@@ -56,7 +57,7 @@ class Settings(config.Config):
     """For which part of the steps the layout is that of the words alone; 0.2 to 0.4 is recommended, 0 is never."""
 
 
-class Control(control.Control):
+class StyleStudio(Control, Configured[StyleStudioSettings]):
     """StyleStudio."""
 
     name: ClassVar[str] = "style_studio"
@@ -65,12 +66,9 @@ class Control(control.Control):
         "2412.08503",
         "Westlake-AGI-Lab/StyleStudio",
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = StyleStudioSettings
     flags: ClassVar[Mapping[str, str]] = {"strength": "adain"}
     needs_images: ClassVar[bool] = True
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     @property
     def teacher(self) -> float:

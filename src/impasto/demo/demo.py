@@ -16,7 +16,7 @@ from impasto.core.events import Event, Generated, Measured, Progress
 from impasto.core.files import staged, write_text
 from impasto.data.held_out import HeldBack, read_held_out
 from impasto.data.packs import Pack, find_pack
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.methods._protocol import Method
@@ -115,7 +115,7 @@ def demo(options: DemoOptions, *, stop: Callable[[], bool] = lambda: False) -> G
 
 def measured(drawn: Sequence[Drawn]) -> Iterator[Measured]:
     """Yield how far the pictures before and after are from the artist's own."""
-    features = Features()
+    features = PocketFeatures()
     real = features.extract([each.subject.picture for each in drawn])
     before = features.extract([each.before for each in drawn])
     after = features.extract([each.after for each in drawn])

@@ -85,6 +85,6 @@ def _prompt(options: NegativeStyleOptions, source: Source, image: Image.Image) -
 
 def guessed(image: Image.Image) -> str:
     """Return words for what pocket's own towers see; see `subject_words` for how often they are right."""
-    from impasto.features.pocket import Features
+    from impasto.features.pocket import PocketFeatures
 
-    return with_article(SUBJECTS[SubjectJudge(Features()).found([image])[0]])
+    return with_article(SUBJECTS[SubjectJudge(PocketFeatures()).found([image])[0]])

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from PIL import Image, ImageOps
 
-from impasto.controls.style_studio import Control as StyleStudio
+from impasto.controls.style_studio import StyleStudio
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated

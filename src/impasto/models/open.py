@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, cast
 import torch
 
 from impasto.core.errors import ConfigError, ResourceError
-from impasto.core.plugins import load_plugin
+from impasto.core.plugins import load_class
 from impasto.core.precision import SLOW_IN_BFLOAT16, is_slow_in_bfloat16
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.loading import load_pipeline
@@ -66,7 +66,7 @@ def open_base(name: str, *, device: str = "auto", precision: Precision = "auto")
         precision: See `choose_dtype`.
     """
     source = find_base(name)
-    family = cast(type[LatentDiffusion], load_plugin("impasto.models.families", source.family, "Family"))
+    family = cast(type[LatentDiffusion], load_class("impasto.models.families", source.family))
     chosen = choose_device(device)
     pipe = load_pipeline(family.pipeline_class, source, device=chosen, dtype=choose_dtype(precision, chosen))
     roles = None if source.is_single_file else read_roles(Path(source.location))

@@ -19,7 +19,7 @@ from impasto.models.latent_diffusion import LatentDiffusion, keywords_of
 from impasto.models.roles import Roles
 
 
-class Family(LatentDiffusion):
+class SD15(LatentDiffusion):
     """An SD 1.x base."""
 
     family: ClassVar[str] = "sd15"

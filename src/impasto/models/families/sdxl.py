@@ -21,7 +21,7 @@ from impasto.models.latent_diffusion import LatentDiffusion, keywords_of
 from impasto.models.roles import SDXL_ROLES, Roles
 
 
-class Family(LatentDiffusion):
+class SDXL(LatentDiffusion):
     """An SDXL base."""
 
     family: ClassVar[str] = "sdxl"
