@@ -101,7 +101,7 @@ def test_options_are_frozen() -> None:
 
 def test_flags_win_over_config_over_recipe_over_defaults(tmp_path: Path) -> None:
     recipe = {"steps": 300, "batch_size": 4, "learning_rate": 1e-4}
-    config = toml(tmp_path, "steps = 40\npairs = 2")
+    config = toml(tmp_path, "steps = 40\nbatch_size = 2")
     parsed = train_options(*NEEDED, "--config", config, "--steps", "5", recipe=recipe)
     assert (parsed.steps, parsed.batch_size, parsed.learning_rate, parsed.sample_every) == (5, 2, 1e-4, 100)
     assert train_options(*NEEDED, f"--config={config}", recipe=recipe).steps == 40

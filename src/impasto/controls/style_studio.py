@@ -7,8 +7,8 @@ Changes:
   Cross-modal AdaIN: out = σ(S) (T - μ(T)) / σ(T) + μ(S), before the output projection, over the tokens of each channel.
   Teacher: a branch of the same words and noise without the style picture. In the first part of the steps the stylised
     branches take their self-attention maps from it: softmax(Q_teacher K_teacherᵀ / √d) V_student.
-  Style-based guidance: ε = (1 + w) ε(words⁺, style⁺) - w ε(words⁻, style⁻). It needs nothing here: an `ImageRequest` shows
-    the negative picture to the unconditional branch, and `diffusion/guidance.py` does the rest.
+  Style-based guidance: ε = (1 + w) ε(words⁺, style⁺) - w ε(words⁻, style⁻). It needs nothing here: an
+    `ImageRequest` shows the negative picture to the unconditional branch, `diffusion/guidance.py` does the rest.
 AdaIN of the sum: out = AdaIN(T, T + S), an addition to the paper for image prompts that were trained to be added to
 words, as those of IP-Adapter are. Their S is a shift of T with statistics of its own; the mean of T, which AdaIN(T, S)
 throws away, holds what the words say of the whole picture, such as its background. The statistics of the sum keep both,

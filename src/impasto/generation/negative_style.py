@@ -20,7 +20,7 @@ from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_artic
 from impasto.generation.canny_controlnet import Colours, Edges, follow, named_controlnet
 from impasto.generation.options import DrawOptions
 from impasto.generation.requests import Guides, ImageRequest
-from impasto.generation.text_to_image import Guided, Job, draw_job, sampling_params_of, seeds_of
+from impasto.generation.text_to_image import Guided, Job, Opened, draw_job, sampling_params_of, seeds_of
 from impasto.generation.transfer_options import AUTO
 from impasto.image_prompts.reference_squares import fit_note, squares
 from impasto.models.open import open_base
@@ -68,7 +68,7 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
     guided = Guided(Guides(hook=followed.hook), rows, [facts] * len(requests))
     notes = tuple(note for note in (*picture.notes, fit_note(picture.image, "pad"), guess) if note)
     params = sampling_params_of(options, base.resolution, base.resolution, 1.0)
-    yield from draw_job(Job(options, base, (), params, notes, guided=guided), requests)
+    yield from draw_job(Job(options, Opened(base), (), params, notes, guided=guided), requests)
 
 
 def _prompt(options: NegativeStyleOptions, source: Source, image: Image.Image) -> tuple[str, str]:

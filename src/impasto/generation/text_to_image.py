@@ -26,27 +26,52 @@ from impasto.style.attach import attached
 from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on, with_style_words
 
 
-def generate(options: GenerateOptions) -> Generator[Event]:
-    """Yield a plan, then one `Generated` for every picture."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A base that is open already.
+
+    Attributes:
+        base: Loaded.
+        styles: What is attached to it for as long as it is used.
+    """
+
+    base: LatentDiffusion
+    styles: Sequence[NamedStyle] = ()
+
+
+def opened_for(options: DrawOptions) -> Opened:
+    """Return the base that the options name, loaded."""
+    return Opened(open_base(options.base, device=options.device, precision=options.precision))
+
+
+def generate(options: GenerateOptions, *, opened: Opened | None = None) -> Generator[Event]:
+    """Yield a plan, then one `Generated` for every picture.
+
+    Args:
+        options: What to draw.
+        opened: A base to draw with, in place of opening the one that the options name.
+    """
     styles = load_styles(options.style)
-    base = open_base(options.base, device=options.device, precision=options.precision)
+    opened = opened or opened_for(options)
+    base = opened.base
     params = sampling_params_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
-    job = Job(options, base, fit_to(base, styles), params, tuple(notes_on(styles)))
+    job = Job(options, opened, fit_to(base, styles), params, tuple(notes_on(styles)))
     yield from draw_job(job, _requests(options, job.styles, options.prompt, None))
 
 
-def stylize(options: StylizeOptions) -> Generator[Event]:
-    """Yield a plan, then one `Generated` for every picture: SDEdit, arXiv:2108.01073."""
+def stylize(options: StylizeOptions, *, opened: Opened | None = None) -> Generator[Event]:
+    """Yield a plan, then one `Generated` for every picture: SDEdit, arXiv:2108.01073; see `generate` for `opened`."""
     styles = load_styles(options.style)
     picture = read_picture(options.picture)
-    base = open_base(options.base, device=options.device, precision=options.precision)
+    opened = opened or opened_for(options)
+    base = opened.base
     if int(options.steps * options.strength) < 1:
         raise ConfigError(
             f"--strength {options.strength} of {options.steps} steps is none: use at least {1 / options.steps:.2f}"
         )
     start, _ = fit_square(picture.image, base.resolution)
     params = sampling_params_of(options, base.resolution, base.resolution, options.strength)
-    job = Job(options, base, fit_to(base, styles), params, (*picture.notes, *notes_on(styles)))
+    job = Job(options, opened, fit_to(base, styles), params, (*picture.notes, *notes_on(styles)))
     yield from draw_job(job, _requests(options, job.styles, [options.prompt], start))
 
 
@@ -71,8 +96,8 @@ class Job:
 
     Attributes:
         options: Of the command.
-        base: Loaded.
-        styles: What is attached, fitted to the base.
+        opened: The base, with what is attached to it already.
+        added: Styles that are attached for the job, fitted to the base.
         params: How pictures are drawn.
         notes: What the plan tells the user.
         finish: Changes every picture before it is written, or None.
@@ -80,12 +105,22 @@ class Job:
     """
 
     options: DrawOptions
-    base: LatentDiffusion
-    styles: Sequence[NamedStyle]
+    opened: Opened
+    added: Sequence[NamedStyle]
     params: SamplingParams
     notes: tuple[str, ...] = ()
     finish: Callable[[Image.Image], Image.Image] | None = None
     guided: Guided = Guided()
+
+    @property
+    def base(self) -> LatentDiffusion:
+        """What draws."""
+        return self.opened.base
+
+    @property
+    def styles(self) -> Sequence[NamedStyle]:
+        """All styles that the pictures are drawn in."""
+        return [*self.opened.styles, *self.added]
 
 
 def sampling_params_of(options: DrawOptions, height: int, width: int, strength: float) -> SamplingParams:
@@ -129,7 +164,7 @@ def draw_job(job: Job, requests: Sequence[ImageRequest]) -> Generator[Event]:
     if job.options.dry_run:
         return
     previews = Previews(every, latent_colours(job.base)) if every else None
-    with attached(job.base, [(named.style, named.scale) for named in job.styles]), preview_file:
+    with attached(job.base, [(named.style, named.scale) for named in job.added]), preview_file:
         drawn = draw_with_previews(job.base, requests, job.params, job.guided.guides, previews)
         yield from _written(job, drawn, targets, preview_file)
 

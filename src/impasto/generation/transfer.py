@@ -21,7 +21,7 @@ from impasto.data.images import Picture, read_picture
 from impasto.generation.auxiliary_branches import Reference
 from impasto.generation.canny_controlnet import Edges, follow, named_controlnet
 from impasto.generation.requests import Guides, ImageRequest, SamplingParams
-from impasto.generation.text_to_image import Guided, Job, draw_job, sampling_params_of, seeds_of
+from impasto.generation.text_to_image import Guided, Job, Opened, draw_job, opened_for, sampling_params_of, seeds_of
 from impasto.generation.transfer_options import (
     DEFAULT_CONDITIONING,
     DEFAULT_STRENGTH,
@@ -35,7 +35,6 @@ from impasto.generation.transfer_references import ReadReference, ReferenceStyle
 from impasto.image_prompts.image_prompt import ImagePromptAdapter
 from impasto.models.control import Control
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.open import open_base
 from impasto.models.source import find_base
 from impasto.reporting.grids import labelled_grid
 from impasto.style.attach import attached
@@ -44,12 +43,13 @@ from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on, 
 _CELL, _LABEL = 256, 14
 
 
-def transfer(options: TransferOptions, control: Control) -> Generator[Event]:
+def transfer(options: TransferOptions, control: Control, *, opened: Opened | None = None) -> Generator[Event]:
     """Yield a plan, then one `Generated` for every picture; for a folder of references, its sheet is the last.
 
     Args:
         options: What to draw, in whose style.
-        control: How the style joins the words; `Control()` of `base.control` is the plain weighted sum.
+        control: How the style joins the words; `Control()` of `models.control` is the plain weighted sum.
+        opened: A base to draw with, in place of opening the one that the options name.
 
     Raises:
         ConfigError: Options, adapter, encoder and base do not go together.
@@ -60,14 +60,15 @@ def transfer(options: TransferOptions, control: Control) -> Generator[Event]:
     check_shares(options, _adain(control), [each.weight for each in groups[0]])
     styles = load_styles(options.style)
     start = None if options.start is None else read_picture(options.start)
-    base = open_base(options.base, device=options.device, precision=options.precision)
+    opened = opened or opened_for(options)
+    base = opened.base
     params = _params(options, base)
     fitted = fit_to(base, styles)
     begin = None if start is None else _covering(start.image, params)
     if control.needs_reference:
-        job, requests = _aligned(options, control, base, (params, fitted), groups[0][0])
+        job, requests = _aligned(options, control, opened, (params, fitted), groups[0][0])
     else:
-        job, requests = _prompted(options, control, base, (params, fitted), groups)
+        job, requests = _prompted(options, control, opened, (params, fitted), groups)
     if options.structure is not None:
         job = _along(read_picture(options.structure), options, job)
     if start is not None and begin is not None:
@@ -131,11 +132,12 @@ Drawn: TypeAlias = tuple[SamplingParams, list[NamedStyle]]
 
 
 def _aligned(
-    options: TransferOptions, control: Control, base: LatentDiffusion, drawn: Drawn, reference: ReadReference
+    options: TransferOptions, control: Control, opened: Opened, drawn: Drawn, reference: ReadReference
 ) -> tuple[Job, list[ImageRequest]]:
     """Return what is drawn beside a reference that the pictures look at by themselves, without an adapter."""
     params, styles = drawn
-    requests = [ImageRequest(prompt, seed) for prompt in _prompts(options, styles) for seed in seeds_of(options)]
+    called = [*opened.styles, *styles]
+    requests = [ImageRequest(prompt, seed) for prompt in _prompts(options, called) for seed in seeds_of(options)]
     picture = reference.picture
     notes = (*picture.notes, *_cut_note(picture, params))
     rows = (("reference", str(picture.path)), *_start_rows(options), *_control_rows(control))
@@ -143,19 +145,20 @@ def _aligned(
     facts |= _control_facts(control) | _start_facts(options)
     shown = Reference(_covering(picture.image, params), options.reference_prompt)
     guided = Guided(Guides(control, shown), rows, [facts] * len(requests))
-    told = (*(f"reference: {note}" for note in notes), *notes_on(styles))
-    return Job(options, base, styles, params, told, guided=guided), requests
+    told = (*(f"reference: {note}" for note in notes), *notes_on(called))
+    return Job(options, opened, styles, params, told, guided=guided), requests
 
 
 def _prompted(
     options: TransferOptions,
     control: Control,
-    base: LatentDiffusion,
+    opened: Opened,
     drawn: Drawn,
     groups: Sequence[Sequence[ReadReference]],
 ) -> tuple[Job, list[ImageRequest]]:
     """Return what is drawn with image prompts, each style at all prompts and seeds."""
     params, styles = drawn
+    base, called = opened.base, [*opened.styles, *styles]
     masks = read_masks(options, params.height, params.width)
     adapter, path = open_adapter(options, base)
     shown = [ReferenceStyle(base, adapter, group, masks, options) for group in groups]
@@ -171,7 +174,7 @@ def _prompted(
     requests, facts = [], []
     words_matter = adapter.contents.gates is not None  # and a style may have changed who reads them
     with attached(base, [(s.style, s.scale) for s in styles]) if words_matter else nullcontext():
-        for prompt in _prompts(options, styles):
+        for prompt in _prompts(options, called):
             for style, more in zip(shown, told, strict=True):
                 each = style.shown(prompt)
                 for seed in seeds_of(options):
@@ -184,7 +187,7 @@ def _prompted(
     if adapter.contents.gates is not None and control.name == "style_studio":
         notes.append("StyleCrafter was published with the teacher alone: --mix sum is closer to it")
     guided = Guided(Guides(control), rows, facts)
-    return Job(options, base, styles, params, (*notes, *notes_on(styles)), guided=guided), requests
+    return Job(options, opened, styles, params, (*notes, *notes_on(called)), guided=guided), requests
 
 
 def _prompts(options: TransferOptions, styles: Sequence[NamedStyle]) -> list[str]:
