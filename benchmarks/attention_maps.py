@@ -16,28 +16,28 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.hand_judge import standard_error
+from benchmarks.artist_judge import standard_error
 from benchmarks.machine import save_result
 from benchmarks.style_studio_bench import make_prompts
 from impasto.data.images import to_tensor
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics.layout import edge_similarity
+from impasto.models.attention_layers import AttentionLayer
 from impasto.models.control import Control
-from impasto.models.forward_context import Pass
+from impasto.models.forward_context import ForwardContext
 from impasto.models.open import open_base
-from impasto.models.sites import Site
 from impasto.registry.recipes import guidance_for
 
 
 class AlikeEverywhere(Control):
     """Every place looks at all places alike."""
 
-    def touches(self, site: Site, seen: Pass) -> bool:  # noqa: ARG002
+    def touches(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002
         """Return whether the layer is one of self-attention."""
-        return site.kind == "self"
+        return layer.kind == "self"
 
-    def attend(self, site: Site, seen: Pass, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002
+    def attend(self, layer: AttentionLayer, context: ForwardContext, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002
         """Return the mean of all values at every place."""
         return v.mean(dim=-2, keepdim=True).expand_as(v)
 
@@ -50,12 +50,12 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="do not write results")
     chosen = parser.parse_args()
     base = open_base("pocket", device="cpu")
-    look = Look(chosen.steps, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
+    params = SamplingParams(chosen.steps, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
     prompts = [wanted.text for wanted in make_prompts(chosen.prompts)]
 
     def pictures(words: Sequence[str], seed: int, control: Control | None = None) -> Tensor:
         drawn: list[Image.Image] = [
-            image for _, image in draw(base, [Request(each, seed) for each in words], look, control)
+            image for _, image in draw(base, [ImageRequest(each, seed) for each in words], params, control)
         ]
         return torch.stack([to_tensor(each) for each in drawn])
 

@@ -16,7 +16,7 @@ import torch
 
 from impasto.adapters.low_rank import LowRank
 from impasto.core.config import validated
-from impasto.methods.b_lora import Method, Settings
+from impasto.methods.b_lora import BLoRA, BLoRASettings
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.registry.recipes import recipe_for
@@ -24,7 +24,7 @@ from impasto.training.options import TrainOptions
 from impasto.training.train import train
 
 
-class OnAllBlocks(Method):
+class OnAllBlocks(BLoRA):
     """The same training with adapters on every attention layer of the UNet."""
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> LowRank:
@@ -42,7 +42,7 @@ class Kind:
         after: The kind that is learnt from the same picture first and kept attached.
     """
 
-    method: type[Method] = Method
+    method: type[BLoRA] = BLoRA
     settings: Mapping[str, object] = field(default_factory=dict)
     after: str = ""
 
@@ -91,9 +91,11 @@ def learn(lesson: Lesson, folder: Path) -> float:
         return 0.0
     kind, before, started = KINDS[lesson.kind], lesson.before(), time.monotonic()
     recipe = recipe_for("b_lora", "pocket")
-    own = {name: value for name, value in recipe.items() if name in Settings.model_fields}
-    settings = validated(Settings, own | {"placeholder": lesson.placeholder} | dict(kind.settings), source="recipe")
-    values = {name: value for name, value in recipe.items() if name not in Settings.model_fields}
+    own = {name: value for name, value in recipe.items() if name in BLoRASettings.model_fields}
+    settings = validated(
+        BLoRASettings, own | {"placeholder": lesson.placeholder} | dict(kind.settings), source="recipe"
+    )
+    values = {name: value for name, value in recipe.items() if name not in BLoRASettings.model_fields}
     with tempfile.TemporaryDirectory() as run:
         values |= {"style_images": str(lesson.picture), "out": lesson.file(folder), "seed": lesson.seed}
         values |= {

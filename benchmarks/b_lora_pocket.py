@@ -1,17 +1,17 @@
 """Does B-LoRA separate style from content on pocket better than adapters on all blocks do?
 
-For every style pack one style picture, and ten content pictures by a hand that pocket knows, an adapter is trained on
-each picture alone, with several seeds. Every content is then drawn in every style, "A [c] in [s] style": with B-LoRA
+For every style pack one style picture, and ten content pictures by an artist that pocket knows, an adapter is trained
+on each picture alone, with several seeds. Every content is then drawn in every style, "A [c] in [s] style": with B-LoRA
 (content block of one, style block of the other), with the roles swapped, with adapters on all blocks of both (what the
 paper calls DB-LoRA), each along strengths of the style, and with the untrained base. Variants of B-LoRA stand beside
 them, at one strength and with the first seed.
 
 Content: which places of a picture look alike (self-similarity), compared with the content picture; forms are content,
 colours are style. Beside it the cosine in pocket's shared space, which follows colours, and whether pocket's towers
-find the subject. Style: how much a picture looks drawn by the style picture's hand (`hand_judge.py`), learnt from other
-drawings of that hand; how often the judge is right about real drawings is measured first and stated. More style costs
-content, so ways are compared at equal content, between the strengths that were drawn; the interval is a bootstrap over
-content pictures.
+find the subject. Style: how much a picture looks drawn by the style picture's artist (`artist_judge.py`), learnt from
+other drawings of that artist; how often the judge is right about real drawings is measured first and stated. More style
+costs content, so ways are compared at equal content, between the strengths that were drawn; the interval is a bootstrap
+over content pictures.
 
 Run: `python -m benchmarks.b_lora_pocket`; run again to go on, adapters and pictures are kept in `runs/`.
 """
@@ -34,6 +34,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.artist_judge import LAYER, PACKS, HandJudge, standard_error
 from benchmarks.b_lora_lessons import (
     ALL,
     FIRST,
@@ -46,14 +47,13 @@ from benchmarks.b_lora_lessons import (
     adapters_folder,
     learn_all,
 )
-from benchmarks.hand_judge import LAYER, PACKS, HandJudge, standard_error
 from benchmarks.machine import RESULTS, save_result
 from impasto.data.colour import match_colours
 from impasto.data.images import read_picture
 from impasto.data.packs import find_pack
 from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics.layout import self_similarity_agreement
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
@@ -166,12 +166,12 @@ def drawn(row: Row, folder: Path) -> list[Image.Image]:
 
 def _draw(row: Row, folder: Path) -> list[Image.Image]:
     base, way = open_base("pocket"), WAYS[row.name]
-    look, pictures = Look(20, guidance_for("pocket"), base.resolution, base.resolution), []
+    params, pictures = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution), []
     per_block = dict.fromkeys(base.roles["content"], "A [c]") if way.per_role else {}
     for pair in row.pairs:
         with attached(base, combine(way, pair, row.strength, base, folder)):
-            request = Request(WORDS, 1000 + pair.seed, per_block=per_block)
-            made = [image for _, image in draw(base, [request], look)]
+            request = ImageRequest(WORDS, 1000 + pair.seed, per_block=per_block)
+            made = [image for _, image in draw(base, [request], params)]
         pictures += [match_colours(each, read_picture(pair.content).image) if way.match else each for each in made]
     return pictures
 
@@ -195,8 +195,10 @@ class Bench:
 
     def scores(self, row: Row, pictures: Sequence[Image.Image]) -> Scores:
         """Return all scores of a row's pictures."""
-        hands, subjects = zip(*((pair.style.parent.parent.name, pair.content.stem) for pair in row.pairs), strict=True)
-        style = self.judge.hand(pictures, hands, subjects)
+        artists, subjects = zip(
+            *((pair.style.parent.parent.name, pair.content.stem) for pair in row.pairs), strict=True
+        )
+        style = self.judge.artist(pictures, artists, subjects)
         given = [read_picture(pair.content).image for pair in row.pairs]
         features = self.judge.features
         content = self_similarity_agreement(*(features.places(list(each), LAYER) for each in (pictures, given)))
@@ -300,7 +302,7 @@ def main() -> None:
     chosen = parser.parse_args()
     bench, folder = Bench(), adapters_folder()
     facts_of_judge = bench.judge.facts()
-    print(f"the judge of hands on real drawings: {facts_of_judge}; adapters: {folder}")
+    print(f"the judge of artists on real drawings: {facts_of_judge}; adapters: {folder}")
     contents = [find_pack(PACKS[0]).folder / "auxiliary" / f"{name}.png" for name in CONTENTS[: chosen.contents]]
     styles = [find_pack(pack).folder / "style" / f"{STYLE_PICTURE}.png" for pack in PACKS]
     rows = plan(contents, styles, chosen.seeds)

@@ -2,7 +2,7 @@
 
 `impasto compare benchmarks/compare.toml` trains, draws and measures; what it found lies in `results/compare/`. Its
 distances say how far drawings are from the artist's in all respects: what is drawn, how large, how well. So every
-finished cell is judged by the hand as well (`hand_judge.py`), each picture by what was learnt from other subjects.
+finished cell is judged by the artist as well (`artist_judge.py`), each picture by what was learnt from other subjects.
 Methods are compared in pairs of the same style and seed, which share noise and prompts; six pairs, so that intervals
 are wide.
 
@@ -23,21 +23,21 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.hand_judge import HandJudge
+from benchmarks.artist_judge import HandJudge
 from benchmarks.machine import RESULTS, save_result
 from impasto.comparison.aggregate import half_interval
 from impasto.comparison.compare import compare
 from impasto.comparison.config import CompareOptions
 from impasto.core.events import Progress
-from impasto.data.held_out import read_held_back
+from impasto.data.held_out import read_held_out
 from impasto.data.images import read_picture
 from impasto.data.packs import find_pack
 from impasto.reporting.grids import in_a_row, labelled_grid
 
 RECIPE = Path(__file__).with_name("compare.toml")
-HAND, FIRST = "hand", "StyleForge"
-"""The number of the judge of hands, and the method that each other one is compared with."""
-PAIRED = ("KID", "text alignment", HAND)
+ARTIST, FIRST = "artist", "StyleForge"
+"""The number of the judge of artists, and the method that each other one is compared with."""
+PAIRED = ("KID", "text alignment", ARTIST)
 ACROSS, SIDE = 12, 128
 STRIP = "strip.jpg"
 """Those pictures of a cell that the sheet shows, side by side: the others are not kept under version control."""
@@ -65,13 +65,13 @@ def finished(out: Path) -> list[dict[str, Any]]:
     return [json.loads((folder / "cell.json").read_text("utf-8")) | {"folder": folder} for folder in folders]
 
 
-def judge_hands(cells: Cells, judge: HandJudge) -> None:
-    """Write the number of the judge of hands beside the others of a cell; pictures are needed once."""
+def judge_artists(cells: Cells, judge: HandJudge) -> None:
+    """Write the number of the judge of artists beside the others of a cell; pictures are needed once."""
     for cell in cells:
-        file, names = cell["folder"] / "hand.json", cell["pictures"]
+        file, names = cell["folder"] / "artist.json", cell["pictures"]
         if not file.exists() and (pictures := _pictures(cell, names)):
-            found = judge.hand(pictures, [cell["style"]] * len(names), names)
-            file.write_text(json.dumps({HAND: round(float(found.mean()), 4)}) + "\n", "utf-8")
+            found = judge.artist(pictures, [cell["style"]] * len(names), names)
+            file.write_text(json.dumps({ARTIST: round(float(found.mean()), 4)}) + "\n", "utf-8")
 
 
 def _pictures(cell: Mapping[str, Any], names: Sequence[str]) -> list[Image.Image]:
@@ -81,9 +81,9 @@ def _pictures(cell: Mapping[str, Any], names: Sequence[str]) -> list[Image.Image
 
 def values_of(cell: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers of one cell by name."""
-    file = cell["folder"] / "hand.json"
-    hands = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    return {str(each["name"]): float(each["value"]) for each in cell["measured"]} | hands
+    file = cell["folder"] / "artist.json"
+    artists = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return {str(each["name"]): float(each["value"]) for each in cell["measured"]} | artists
 
 
 def interval(values: Sequence[float]) -> dict[str, float | int | None]:
@@ -120,8 +120,8 @@ def paired(cells: Cells, first: str) -> dict[str, dict[str, Any]]:
 
 def shown(style: str, names: Sequence[str]) -> dict[str, Image.Image]:
     """Return the artist's drawings of the sheet's subjects, by name."""
-    held_back = read_held_back(find_pack(style), demo_only=True)
-    real = {each.name: each.picture.convert("RGB").resize((SIDE, SIDE)) for each in held_back if each.name in names}
+    held_out = read_held_out(find_pack(style), demo_only=True)
+    real = {each.name: each.picture.convert("RGB").resize((SIDE, SIDE)) for each in held_out if each.name in names}
     return {name: real[name] for name in [*real][:: max(1, len(real) // ACROSS)][:ACROSS]}
 
 
@@ -164,7 +164,7 @@ def main() -> None:
     if not chosen.only_report:
         run(chosen.recipe, out, chosen.workers)
     cells, judge = finished(out), HandJudge()
-    judge_hands(cells, judge)
+    judge_artists(cells, judge)
     keep_strips(cells)
     sheet(cells).save(RESULTS / f"{name}.jpg", quality=88)
     told = json.loads((out / "report.json").read_text("utf-8"))

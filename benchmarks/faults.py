@@ -33,7 +33,7 @@ from safetensors import safe_open
 
 from benchmarks.faults_child import live
 from benchmarks.machine import save_result
-from impasto.core.bundles import newest_bundle
+from impasto.core.checkpoints import newest_checkpoint
 from impasto.core.digest import digest_of_tensors
 from impasto.style.file import load_style
 
@@ -42,7 +42,7 @@ STEPS, EVERY = 6, 2
 VARIANTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("b_lora", {"rank": 2}, {}),
     ("styleforge", {"learn": "lora", "rank": 2, "learn_text": False}, {"flips": True, "captions": True}),
-    ("styleforge", {"learn": "full"}, {"rate_schedule": "cosine"}),
+    ("styleforge", {"learn": "full"}, {"lr_schedule": "cosine"}),
     ("styleforge", {"learn": "lora", "rank": 2}, {"aux": "generate", "num_aux": 1}),
 ]
 ORDER = (0, 1, 2, 3, *(0, 1, 2) * 5)  # drawing auxiliary pictures takes long
@@ -143,7 +143,9 @@ def problems_in(folder: Path) -> list[str]:
     """Return what is in place and cannot be read; there must be nothing."""
     found = []
     checks: dict[str, Callable[[], object]] = {
-        "bundle": lambda: [bundle.tensors() for bundle in [newest_bundle(folder / "run/bundles")] if bundle],
+        "checkpoint": lambda: [
+            checkpoint.tensors() for checkpoint in [newest_checkpoint(folder / "run/checkpoints")] if checkpoint
+        ],
         "style": lambda: [load_style(path) for path in folder.glob("*.safetensors")],
         "run.json": lambda: [json.loads(path.read_text("utf-8")) for path in folder.glob("run/run.json")],
         "cache": lambda: [_read_entry(path) for path in folder.glob("cache/*/*/*.safetensors")],
@@ -177,8 +179,8 @@ def kill_and_resume(
                 return [f"exit {code}: {(folder / 'told.txt').read_text('utf-8')}"]
             report.deaths["none: it was finished before"] += 1
             return _compare(folder, reference)
-        bundle = newest_bundle(folder / "run/bundles")
-        lost = max(steps_logged(folder), default=0) - (bundle.step if bundle else 0)
+        checkpoint = newest_checkpoint(folder / "run/checkpoints")
+        lost = max(steps_logged(folder), default=0) - (checkpoint.step if checkpoint else 0)
         report.lost.append(lost)
         phase = "before the run began" if not (folder / "run/run.json").exists() else _phase(folder)
         report.deaths[f"{death['kind']}, {phase}"] += 1
@@ -197,8 +199,8 @@ def _was_finished(folder: Path) -> bool:
 
 
 def _phase(folder: Path) -> str:
-    if list(folder.glob("run/bundles/.*.part")):
-        return "while a bundle was written"
+    if list(folder.glob("run/checkpoints/.*.part")):
+        return "while a checkpoint was written"
     if list(folder.glob(".*.part")):
         return "while the style was written"
     if list(folder.glob("cache/*/*/.*.part")):
@@ -259,7 +261,7 @@ def measure(runs: int, seed: int, work: Path, variants: Sequence[int] = ORDER, m
         "runs": runs,
         "seed": seed,
         "steps": STEPS,
-        "bundle_every": EVERY,
+        "checkpoint_every": EVERY,
         "deaths": sum(deaths.values()),
         "deaths_by_kind": deaths,
         "lives_that_ended_before_their_death": sum(report.deaths.values()) - sum(deaths.values()),

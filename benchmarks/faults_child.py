@@ -21,11 +21,11 @@ import peft
 import torch
 from safetensors.torch import save
 
-import impasto.core.bundles
+import impasto.core.checkpoints
 import impasto.core.store
 import impasto.style.file
 from impasto.core.errors import ImpastoError
-from impasto.core.plugins import load_plugin
+from impasto.core.plugins import load_class
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
 
@@ -79,7 +79,7 @@ def die_while_writing(number: int, share: float) -> None:
 
         return save_file
 
-    for module in (impasto.core.bundles, impasto.core.store, impasto.style.file):
+    for module in (impasto.core.checkpoints, impasto.core.store, impasto.style.file):
         vars(module)["save_file"] = halting(vars(module)["save_file"])
 
 
@@ -96,7 +96,7 @@ def live(
         die_while_writing(death["number"], death["share"])
     die_at_file_operation(str(told.parent), death["number"] if death.get("kind") == "operation" else 0, tell)
     try:
-        plugin = load_plugin("impasto.methods", method, "Method")
+        plugin = load_class("impasto.methods", method)
         made: Any = plugin
         with closing(train(options, made(made.Config(**settings)))) as events:
             for _ in events:

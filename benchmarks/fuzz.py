@@ -1,6 +1,6 @@
 """Does any damaged file crash, hang, run code or write where it must not?
 
-Thousands of mutated style files, pictures, TOML files and bundles are read in a process that is watched: each must be
+Thousands of mutated style files, pictures, TOML files and checkpoints are read in a watched process: each must be
 accepted or refused by an `ImpastoError` of one line, within a time limit, without starting a program, without
 unpickling, and without writing anywhere but to its own folder.
 

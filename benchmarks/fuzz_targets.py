@@ -20,10 +20,10 @@ from benchmarks.faults import make_base, write_pictures
 from benchmarks.fuzz_mutations import mutate_bytes, mutate_head, mutate_safetensors, mutate_table, mutate_value, to_toml
 from impasto.adapters.learnable import Learnable, learning
 from impasto.cli.arguments import kind_of_base, parse
-from impasto.core import bundles
-from impasto.core.bundles import newest_bundle
+from impasto.core import checkpoints
+from impasto.core.checkpoints import newest_checkpoint
 from impasto.core.digest import digest_of_file, digest_of_json
-from impasto.core.plugins import load_plugin
+from impasto.core.plugins import load_class
 from impasto.core.rng import generator
 from impasto.data.captions import caption_of
 from impasto.data.images import fit_square, list_pictures, read_picture, to_tensor
@@ -80,7 +80,7 @@ def prepare(folder: Path) -> Iterator[Prepared]:
         ("b_lora", {"rank": 2}),
     ]
     for name, settings in trained:
-        plugin: Any = load_plugin("impasto.methods", name, "Method")
+        plugin: Any = load_class("impasto.methods", name)
         method = plugin(plugin.Config(**settings))
         shutil.rmtree(folder / "run", ignore_errors=True)
         options = TrainOptions(
@@ -172,7 +172,7 @@ def picture(prepared: Prepared, rng: random.Random) -> Read:
 def toml(prepared: Prepared, rng: random.Random) -> Read:
     """A TOML file of options: read as the command line reads it, and its pictures gathered."""
     name = rng.choice(["styleforge", "b_lora"])
-    plugin: Any = load_plugin("impasto.methods", name, "Method")
+    plugin: Any = load_class("impasto.methods", name)
     values: dict[str, Any] = recipe_for(name, "pocket") | {"style_images": "pictures", "out": "x.safetensors"}
     values |= {"sample_prompts": ["a fox"], "attach": [], "resolution": 32, "cache": "none"}
     for _ in range(rng.randint(1, 2)):
@@ -199,13 +199,13 @@ def toml(prepared: Prepared, rng: random.Random) -> Read:
     return read
 
 
-def bundle(prepared: Prepared, rng: random.Random) -> Read:
-    """A run folder that is gone on with: `run.json`, a bundle's facts and its tensors, with digests that fit or not."""
+def checkpoint(prepared: Prepared, rng: random.Random) -> Read:
+    """A run folder that is gone on with: `run.json`, facts and tensors of a checkpoint; digests may fit or not."""
     run = prepared.folder / "mutated-run"
     shutil.rmtree(run, ignore_errors=True)
     shutil.copytree(prepared.folder / "run", run)
-    (place,) = (run / "bundles").iterdir()
-    facts, state = place / "bundle.json", place / bundles._STATE
+    (place,) = (run / "checkpoints").iterdir()
+    facts, state = place / "checkpoint.json", place / checkpoints._STATE
     if rng.random() < 0.2:
         target = rng.choice([run / "run.json", facts, state])
         target.write_bytes(mutate_bytes(target.read_bytes(), rng))
@@ -228,7 +228,7 @@ def bundle(prepared: Prepared, rng: random.Random) -> Read:
         with RunFolder(run, resume=True) as folder:
             left = find_left(folder, options, identity_of(options, prepared.method, gathered))
             refuse_other_base(left.base, prepared.base, run)
-            found = newest_bundle(folder.bundles)
+            found = newest_checkpoint(folder.checkpoints)
             if found is None:
                 return
             learnable = prepared.learnable
@@ -241,7 +241,7 @@ def bundle(prepared: Prepared, rng: random.Random) -> Read:
 
 
 TARGETS: dict[str, Callable[[Prepared, random.Random], Read]] = {
-    "bundle": bundle,
+    "checkpoint": checkpoint,
     "picture": picture,
     "style": style,
     "toml": toml,

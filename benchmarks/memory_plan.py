@@ -22,23 +22,23 @@ from benchmarks.machine import save_result
 from benchmarks.mid_sdxl import build
 from benchmarks.step_speed import PACK
 from impasto.core.events import Planned
-from impasto.methods.styleforge import Method, Settings
+from impasto.methods.styleforge import StyleForge, StyleForgeSettings
 from impasto.training.options import TrainOptions
 from impasto.training.resources.measured import peak_bytes
 from impasto.training.train import train
 
 CASES: dict[str, dict[str, object]] = {
-    "pocket, low rank, 8 pictures": {"base": "pocket", "learn": "lora", "pairs": 8},
-    "pocket, in full, 8 pictures": {"base": "pocket", "learn": "full", "pairs": 8},
-    "random SDXL of 308 M, low rank, 1 picture": {"base": "middle", "learn": "lora", "pairs": 1},
-    "random SDXL of 308 M, low rank, 4 pictures": {"base": "middle", "learn": "lora", "pairs": 4},
+    "pocket, low rank, 8 pictures": {"base": "pocket", "learn": "lora", "batch_size": 8},
+    "pocket, in full, 8 pictures": {"base": "pocket", "learn": "full", "batch_size": 8},
+    "random SDXL of 308 M, low rank, 1 picture": {"base": "middle", "learn": "lora", "batch_size": 1},
+    "random SDXL of 308 M, low rank, 4 pictures": {"base": "middle", "learn": "lora", "batch_size": 4},
     "random SDXL of 308 M, low rank, 2 pictures, checkpointing": {
         "base": "middle",
         "learn": "lora",
-        "pairs": 2,
+        "batch_size": 2,
         "gradient_checkpointing": True,
     },
-    "random SDXL of 308 M, UNet in full, 1 picture": {"base": "middle", "learn": "full", "pairs": 1},
+    "random SDXL of 308 M, UNet in full, 1 picture": {"base": "middle", "learn": "full", "batch_size": 1},
 }
 
 
@@ -46,7 +46,7 @@ def run_one(case: str, middle: str, folder: Path) -> dict[str, object]:
     """Run one case here and return what was expected and taken, in GiB."""
     given = dict(CASES[case])
     learn, base = given.pop("learn"), given.pop("base")
-    settings = Settings.model_validate({"learn": learn, "learn_text": False, "prior_weight": 0.0})
+    settings = StyleForgeSettings.model_validate({"learn": learn, "learn_text": False, "prior_weight": 0.0})
     paths = {"style_images": PACK, "out": folder / "s.safetensors", "run_dir": folder / "run", "cache": "none"}
     options = TrainOptions.model_validate(
         paths
@@ -55,7 +55,7 @@ def run_one(case: str, middle: str, folder: Path) -> dict[str, object]:
         | given
     )
     said = ""
-    with closing(train(options, Method(settings))) as events:
+    with closing(train(options, StyleForge(settings))) as events:
         for event in events:
             if isinstance(event, Planned):
                 said = dict(event.rows)["memory"]

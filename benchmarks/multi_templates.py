@@ -1,7 +1,7 @@
 """Where do the words of a divided style belong in a prompt? One training, drawn with several templates.
 
 Multi-StyleForge on the validation pack, whose captions are shown in training as "{caption}, [V] style". The
-authors' template puts the words of all parts first. Distances are to the pack's held-back drawings.
+authors' template puts the words of all parts first. Distances are to the pack's held-out drawings.
 
 Run: `python -m benchmarks.multi_templates`
 """
@@ -18,10 +18,10 @@ from impasto.data.images import read_picture
 from impasto.data.packs import pictures_of
 from impasto.evaluation.feature_sets import Named, judge_of, measure_all
 from impasto.evaluation.prompts import Prompts
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
-from impasto.methods.multi_styleforge import Method
+from impasto.generation.requests import ImageRequest, SamplingParams
+from impasto.methods.multi_styleforge import MultiStyleForge
 from impasto.models.open import open_base
 from impasto.registry.methods import make_method
 from impasto.registry.recipes import guidance_for, recipe_for
@@ -38,14 +38,14 @@ SHOWN = ("KID", "text alignment")
 
 def learn() -> Style:
     """Return the style."""
-    recipe = recipe_for(Method.name, "pocket", None)
-    own = {key: value for key, value in recipe.items() if key in Method.Config.model_fields}
+    recipe = recipe_for(MultiStyleForge.name, "pocket", None)
+    own = {key: value for key, value in recipe.items() if key in MultiStyleForge.Config.model_fields}
     shared = {key: value for key, value in recipe.items() if key in TrainOptions.model_fields}
     with tempfile.TemporaryDirectory() as folder:
         values = {"style_images": PACK, "aux_images": PACK, "sample_every": 0, "steps": STEPS, "seed": SEED}
         where = {"out": Path(folder) / "style.safetensors", "run_dir": Path(folder) / "run"}
         options = TrainOptions.model_validate(shared | values | where)
-        for _ in train(options, make_method(Method, Method.Config.model_validate(own))):
+        for _ in train(options, make_method(MultiStyleForge, MultiStyleForge.Config.model_validate(own))):
             pass
         return load_style(options.out)
 
@@ -65,13 +65,13 @@ def main() -> None:
     captions = [caption_of(path) or "" for path in paths]
     real = [Named(path.stem, read_picture(path).image) for path in paths]
     learnt = [Named(path.stem, read_picture(path).image) for path in pictures_of(PACK, "style", "style_images")]
-    judge = judge_of(Features(), real, learnt)
-    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
+    judge = judge_of(PocketFeatures(), real, learnt)
+    params = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
     rows = []
     for template in (FIRST, LAST, CLAUSES):
-        requests = [Request(asked(style, template, caption), index) for index, caption in enumerate(captions)]
+        requests = [ImageRequest(asked(style, template, caption), index) for index, caption in enumerate(captions)]
         with attached(base, [(style, 1.0)]):
-            images = [image for _, image in draw(base, requests, look)]
+            images = [image for _, image in draw(base, requests, params)]
         drawn = [Named(each.name, image) for each, image in zip(real, images, strict=True)]
         found = judge.sets(judge.extractor.extract(images), drawn, Prompts(tuple(captions), None))
         row: dict[str, object] = {"template": template, "example": requests[0].prompt}

@@ -22,12 +22,11 @@ from torch import Tensor
 
 import benchmarks.beside_torchvision  # noqa: F401 - first: see there
 from impasto.core.rng import generator
-from impasto.data.held_out import read_held_back
+from impasto.data.held_out import read_held_out
 from impasto.data.packs import find_pack
-from impasto.features.inception import Features as Inception
-from impasto.features.inception import _handing
-from impasto.features.open_clip import Features as OpenClip
-from impasto.features.pocket import Features as Pocket
+from impasto.features.inception import InceptionFeatures, _handing
+from impasto.features.open_clip import OpenCLIPFeatures
+from impasto.features.pocket import PocketFeatures
 from impasto.metrics.cmmd import cmmd
 from impasto.metrics.frechet import frechet_distance
 from impasto.metrics.kernel import kernel_distance
@@ -76,8 +75,8 @@ def normal(count: int, dim: int, seed: int, shift: float = 0.0) -> Tensor:
 
 
 def pocket_features(pack: str) -> Tensor:
-    """Return pocket's features of a pack's held-back drawings."""
-    return Pocket().extract([each.picture for each in read_held_back(find_pack(pack), demo_only=False)]).double()
+    """Return pocket's features of a pack's held-out drawings."""
+    return PocketFeatures().extract([each.picture for each in read_held_out(find_pack(pack), demo_only=False)]).double()
 
 
 def frechet(x: Tensor, y: Tensor) -> Compared:
@@ -135,7 +134,7 @@ def inception() -> Compared:
     pixels = torch.stack([torch.from_numpy(np.array(each)).permute(2, 0, 1) for each in given])
     with torch.no_grad():
         theirs = network(pixels)[0]
-    ours = Inception(network.state_dict(), torch.device("cpu")).extract(given)
+    ours = InceptionFeatures(network.state_dict(), torch.device("cpu")).extract(given)
     return Compared(float(ours.norm()), float(theirs.norm()) + float((ours - theirs).norm()))
 
 
@@ -151,7 +150,7 @@ def open_clip() -> Compared:
     with torch.no_grad():
         x = model.eval().encode_image(torch.stack([preprocess(each) for each in given]), normalize=True)
         words = model.encode_text(library.get_tokenizer(name)(captions), normalize=True)
-    features = OpenClip(name, model.state_dict(), torch.device("cpu"))
+    features = OpenCLIPFeatures(name, model.state_dict(), torch.device("cpu"))
     ours = (features.extract(given) * features.text(captions)).sum(dim=1)
     theirs = (x * words).sum(dim=1)
     return Compared(float(ours.norm()), float(theirs.norm()) + float((ours - theirs).norm()))
@@ -164,7 +163,7 @@ def clip_score() -> Compared:
     from torchmetrics.multimodal import CLIPScore
 
     from benchmarks.small_clip import Unwrapped, processor, save_small_clip
-    from impasto.features.clip import Features as Clip
+    from impasto.features.clip import CLIPFeatures
 
     captions, given = ["a fox", "an owl on a hill", "a castle", "an old woman", "an apple"], pictures(5, 32)
     with tempfile.TemporaryDirectory() as folder:
@@ -172,7 +171,7 @@ def clip_score() -> Compared:
         metric = CLIPScore(lambda: (Unwrapped(folder), processor(folder)))
         values = [torch.from_numpy(np.array(each)).permute(2, 0, 1) for each in given]
         theirs = float(metric(values, captions))
-        features = Clip(folder, torch.device("cpu"))
+        features = CLIPFeatures(folder, torch.device("cpu"))
         ours = float(text_alignment(features.extract(given), features.text(captions)).mean())
     return Compared(ours, theirs)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.machine import RESULTS
 from benchmarks.report_compare import compare_section, methods_table, templates_section
-from benchmarks.report_parts import judge_of_hands, machine_line, read_result, section, table, with_error
+from benchmarks.report_parts import judge_of_artists, machine_line, read_result, section, table, with_error
 from benchmarks.report_robustness import faults_section, fuzz_section
 from benchmarks.report_style_studio import attention_maps_section, style_studio_cost_section, style_studio_section
 
@@ -23,7 +23,7 @@ START, END = "<!-- measured: start -->", "<!-- measured: end -->"
 def style_table() -> str:
     """Return the table of StyleForge on pocket."""
     result = read_result("styleforge-pocket")
-    subjects = f"{result['pictures']} held-back subjects, {result['seeds']} trainings each"
+    subjects = f"{result['pictures']} held-out subjects, {result['seeds']} trainings each"
     rows = [
         (
             "pocket before learning" if row["variant"] == "before" else f"StyleForge, {row['variant']}",
@@ -34,8 +34,8 @@ def style_table() -> str:
         for row in result["rows"]
     ]
     rows += [
-        (f"another hand: {other['hand']}", with_error(other, "kid", "kid_standard_error"), "", "")
-        for other in result["other_hands"]
+        (f"another artist: {other['artist']}", with_error(other, "kid", "kid_standard_error"), "", "")
+        for other in result["other_artists"]
     ]
     rows.append(("the artist's own drawings", "0", "", f"{result['text_similarity_of_real_drawings']:.3f}"))
     return table((subjects, "KID to the artist's drawings", "change", "match with the words"), rows)
@@ -107,7 +107,7 @@ def b_lora_section() -> str:
     setting = (
         f"{len(result['packs'])} styles of one picture each, {result['contents']} content pictures, {result['seeds']} seeds: "
         f'"A [c] in [s] style".\n'
-        f"Style: {judge_of_hands(result)} Content: agreement with the content picture on which places look\n"
+        f"Style: {judge_of_artists(result)} Content: agreement with the content picture on which places look\n"
         "alike; cosine: in pocket's shared space, which follows colours; whether the subject is found. Strength: of the style."
     )
     names = ("style", "content", "cosine", "subject")
@@ -135,7 +135,7 @@ def b_lora_section() -> str:
 
 STYLIZE_FINDINGS = """At 0.4 more than half of what there is to win in style is won, and the picture is still the one that was given: its form, its place
 and most of its colours. At 0.6 the style is nearly whole; expressions and small parts are drawn anew. Above it little is gained. The
-base alone keeps more of the content at every strength and hardly moves towards the hand: the difference is the price of the style."""
+base alone keeps more of the content at every strength and hardly moves towards the style: the difference is the price of the style."""
 """What the table and the sheet say together; to be read again whenever they are measured again."""
 
 
@@ -144,7 +144,7 @@ def stylize_section() -> str:
     result = read_result("stylize-pocket")
     setting = (
         f"{result['pictures']} drawings, {len(result['packs'])} learnt styles, {result['seeds']} training each. Style: "
-        f"{judge_of_hands(result)} Content: two hands' drawings\nof one subject have {result['content_across_hands']:.3f}."
+        f"{judge_of_artists(result)} Content: two artists' drawings\nof one subject have {result['content_across_artists']:.3f}."
     )
     rows = [
         (row["way"], f"{row['strength']:g}", *(with_error(row, name, f"{name}_error") for name in ("style", "content")))
@@ -250,7 +250,7 @@ def memory_section() -> str:
 def choice_section() -> str:
     """Return the table from which the recipe's settings were chosen."""
     result = read_result("styleforge-pocket-choice")
-    setting = f"On the pack {result['pack']}, {result['pictures']} held-back subjects, {result['seeds']} training each."
+    setting = f"On the pack {result['pack']}, {result['pictures']} held-out subjects, {result['seeds']} training each."
     rows = [
         (
             row["variant"],
@@ -273,7 +273,7 @@ def methods_part() -> str:
     """Return which method brings a style, short."""
     result = read_result("compare")
     notes = (
-        "Every method on two hands, steps found on a third; ± half of the 95 % interval over trainings. Hand: a judge of hands,\n"
+        "Every method on two artists, steps found on a third; ± half of the 95 % interval over trainings. Artist: a judge of artists,\n"
         f"which gives {result['judge']['own_as_they_are']:.2f} to real drawings. Match: cosine as above, in hundredths. More columns, differences in pairs, and "
         "pictures:\n[report](benchmarks/REPORT.md#which-method-brings-a-style). "
         f"`python -m benchmarks.compare_pocket --workers 2` ({machine_line(result)})."

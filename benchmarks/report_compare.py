@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.report_parts import judge_of_hands, read_result, section, table
+from benchmarks.report_parts import judge_of_artists, read_result, section, table
 
 SHOWN = {
     "KID": "KID",
     "CMMD": "CMMD",
     "Fréchet": "Fréchet",
-    "hand": "hand",
+    "artist": "artist",
     "text alignment": "match with the words",
     "nearer to training than unseen": "nearer to training",
     "diversity": "diversity",
@@ -22,25 +22,25 @@ DIGITS = {"text alignment": 1}
 
 
 COMPARE_FINDINGS = """**The paper's order does not come out.** There StyleForge is nearest in every style. Here it is nearer than the base,
-Textual Inversion and B-LoRA, not told apart from LoRA and Custom Diffusion in distance (by the judge of hands LoRA has less of the
-hand), and DreamBooth is a little nearer, in words and hand its equal. On pocket the two differ in auxiliary pictures alone; all else is
+Textual Inversion and B-LoRA, not told apart from LoRA and Custom Diffusion in distance (by the judge of artists LoRA has less of the
+artist), and DreamBooth is a little nearer, in words and style its equal. On pocket the two differ in auxiliary pictures alone; all else is
 the same to the digit. So Aux is the cause, and its rows say how:
 
-- With Aux by a human hand the drawings have more of the hand, less of the words, and a larger distance than with none:
+- With Aux by a human artist the drawings have more of the style, less of the words, and a larger distance than with none:
   it moves along the trade of style against words, and wins nothing in both.
 - DreamBooth's Aux is what the base draws for "style". Stable Diffusion draws fashion there, which is why the paper puts human art
-  in its place. pocket, which was trained on seven hands and called each by its name, draws blots in a mixture of them: there
-  is nothing wrong that human art could put right. We believe that Twemoji's drawings, which are one hand, pull towards it.
+  in its place. pocket, which was trained on seven artists and called each by its name, draws blots in a mixture of them: there
+  is nothing wrong that human art could put right. We believe that Twemoji's drawings, which are one artist, pull towards it.
 - On the black-and-white pack, where settings are chosen, pictures learnt beside Aux are much nearer than those without (one training;
   the table of settings below). It is the pack that is furthest from anything the base draws by itself.
 
-**Multi-StyleForge** has StyleForge's words and hand when its words stand in the clauses that they are for, at a distance a little larger,
+**Multi-StyleForge** has StyleForge's words and style when its words stand in the clauses that they are for, at a distance a little larger,
 and is worse in distance and words when they stand at the end, as two identifiers on every prompt ask for both parts of the style at
 once. As its authors run it, without captions and with words first, it forgets the subject on this small base: every prompt
 gives one blot (its row in the sheet), and nothing that the table could tell of style is worth having.
 
 **How far to trust it.** KID on pocket's own features ends where drawings are still far from the artist's: on Emoji One's first
-version, whose later hand the base knows, DreamBooth's cannot be told from real ones by KID, and can be by the judge of hands
+version, whose later artist the base knows, DreamBooth's cannot be told from real ones by KID, and can be by the judge of artists
 and by anybody who looks at the sheet. Rates are those of the recipes, chosen for StyleForge and shared by DreamBooth and
 Multi-StyleForge. Custom Diffusion was still falling at the last step count of the search."""
 """What the tables and the sheet say together; to be read again whenever they are measured again."""
@@ -59,10 +59,10 @@ def compare_section() -> str:
 
 
 def methods_table() -> str:
-    """Return what the README says of each method: distance, hand and words for every style."""
+    """Return what the README says of each method: distance, artist and words for every style."""
     result = read_result("compare")
     styles = list(dict.fromkeys(row["style"] for row in result["rows"]))
-    told = {name: SHOWN[name] for name in ("KID", "hand", "text alignment")}
+    told = {name: SHOWN[name] for name in ("KID", "artist", "text alignment")}
     head = ("method", *(f"{style}: {word}" for style in styles for word in told.values()))
     of = {(row["method"], row["style"]): row for row in result["rows"]}
     rows = [
@@ -75,8 +75,8 @@ def methods_table() -> str:
 def told_of(result: Mapping[str, Any]) -> list[str]:
     """Return how a comparison was measured, and a table for each style."""
     setting = (
-        "KID, CMMD, Fréchet: distances to the artist's held-back drawings on pocket's image features, lower is better. "
-        f"Hand:\n{judge_of_hands(result)}\nMatch with the words: cosine of picture and bare caption in pocket's shared "
+        "KID, CMMD, Fréchet: distances to the artist's held-out drawings on pocket's image features, lower is better. "
+        f"Artist:\n{judge_of_artists(result)}\nMatch with the words: cosine of picture and bare caption in pocket's shared "
         "space. Nearer to training: how often a\ndrawing is nearer to the pictures learnt from than an unseen real one "
         "is; ½ is no copying. ± is half of the 95 % interval over trainings (Student's t)."
     )

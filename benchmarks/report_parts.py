@@ -40,12 +40,12 @@ def section(title: str, *parts: str, command: str, result: Mapping[str, Any]) ->
     return "\n\n".join([f"## {title}", *parts, f"`python -m benchmarks.{command}` ({machine_line(result)})."])
 
 
-def judge_of_hands(result: Mapping[str, Any]) -> str:
-    """Return what the judge of hands measures, and how well it does."""
+def judge_of_artists(result: Mapping[str, Any]) -> str:
+    """Return what the judge of artists measures, and how well it does."""
     facts = result["judge"]
     return (
-        "how much a picture looks drawn by the wanted hand, about 1 for its own drawings and 0 for others'.\nOf "
-        f"{facts['drawings']} real drawings of subjects that it did not learn from, the judge tells the hand of "
+        "how much a picture looks drawn by the wanted artist, about 1 for its own drawings and 0 for others'.\nOf "
+        f"{facts['drawings']} real drawings of subjects that it did not learn from, the judge tells the artist of "
         f"{facts['right_as_they_are']:.0%}, and of {facts['right_after_the_autoencoder']:.0%} after pocket's\nautoencoder; "
         f"they have {facts['own_as_they_are']:.2f} and {facts['own_after_the_autoencoder']:.2f} in the mean."
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from benchmarks.report_parts import read_result, section, table
 
-SPOKEN = {"bundle": "checkpoint bundles", "picture": "pictures", "style": "style files", "toml": "configurations"}
+SPOKEN = {"checkpoint": "checkpoints", "picture": "pictures", "style": "style files", "toml": "configurations"}
 
 
 def faults_section() -> str:
     """Return what became of runs that were killed."""
     result = read_result("faults")
     setting = (
-        f"{result['runs']} runs of {result['steps']} steps with a bundle every {result['bundle_every']}, killed by SIGKILL "
+        f"{result['runs']} runs of {result['steps']} steps with a checkpoint every {result['checkpoint_every']}, killed by SIGKILL "
         f"{result['deaths']} times.\nEvery run has to end, bit for bit, with the style of one that was never killed."
     )
     told = (

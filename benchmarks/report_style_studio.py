@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.report_parts import judge_of_hands, read_result, section, table, with_error
+from benchmarks.report_parts import judge_of_artists, read_result, section, table, with_error
 
 
 def style_studio_cost_section() -> str:
@@ -28,13 +28,13 @@ against the plain image prompt, and the teacher alone changes nothing. What was 
 
 - **The method, on an adapter that adds.** AdaIN(T, S) replaces the mean of the attention to words by that of the attention
   to the picture. Pocket's adapter, as IP-Adapter, was trained to be added: its S is a shift of T, and T's mean holds the
-  ground and more of the subject. With the statistics of both together, AdaIN(T, T + S) (`--mix adain_sum`), the loss is gone, at a little less style.
+  background and more of the subject. With the statistics of both together, AdaIN(T, T + S) (`--mix adain_sum`), the loss is gone, at a little less style.
   On the sheet AdaIN washes pictures out, AdaIN of the sum does not.
-- **The base.** One block of pocket, the last with attention, decides on subject, ground and style together (see its model
+- **The base.** One block of pocket, the last with attention, decides on subject, background and style together (see its model
   card), so that no choice of blocks can part them: InstantStyle, which shows the picture to that block alone, draws what the
   plain image prompt does. No self-attention comes behind it, so that the teacher's maps cannot hold the layout,
   although maps do decide on it (`benchmarks/attention_maps.py`).
-- **The judge.** Cosines of Gram matrices, used before, could not tell hands. With a judge that can, the plain image prompt
+- **The judge.** Cosines of Gram matrices, used before, could not tell artists. With a judge that can, the plain image prompt
   has more style than AdaIN at every cost in words (the curve).
 - **What does win words at equal style**: to show the picture in the first 0.4 of the steps alone, at 1.5 times its weight.
   The later steps give the words their subject back. Pocket's presets do that; among some twenty windows and mixes it was
@@ -61,10 +61,10 @@ def style_studio_section() -> str:
     """Return whether AdaIN, teacher and negative style let the words win."""
     result = read_result("style-studio-pocket")
     setting = (
-        f"{result['references']} references of three hands that no training saw, {result['prompts']} prompts of other subjects "
-        f"on grounds that\nthe reference does not have, {result['references_for_each_prompt']} references for each, 95 % intervals over prompts. Each way at the strength that gave it, on other "
+        f"{result['references']} references of three artists that no training saw, {result['prompts']} prompts of other subjects "
+        f"on backgrounds that\nthe reference does not have, {result['references_for_each_prompt']} references for each, 95 % intervals over prompts. Each way at the strength that gave it, on other "
         "prompts,\nas much style as the plain image prompt has; presets as they are.\nStyle: "
-        f"{judge_of_hands(result)} Words and style won: against the plain image prompt, paired."
+        f"{judge_of_artists(result)} Words and style won: against the plain image prompt, paired."
     )
     columns = (
         *("text_alignment", "text_alignment_difference", "style_similarity", "style_similarity_difference"),

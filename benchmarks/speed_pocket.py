@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.machine import save_result
 from impasto.data.packs import find_pack
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.open import open_base
 from impasto.registry.recipes import guidance_for
 
@@ -24,12 +24,12 @@ from impasto.registry.recipes import guidance_for
 def seconds_for_four_pictures() -> list[float]:
     """Return the time of five draws of four pictures, 20 steps, pocket's usual guidance."""
     base = open_base("pocket")
-    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, batch=4)
-    requests = [Request("a fox on a green background, twemoji style", seed) for seed in range(4)]
+    params = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution, batch=4)
+    requests = [ImageRequest("a fox on a green background, twemoji style", seed) for seed in range(4)]
     times = []
     for _ in range(5):
         started = time.perf_counter()
-        list(draw(base, requests, look))
+        list(draw(base, requests, params))
         times.append(time.perf_counter() - started)
     return times
 

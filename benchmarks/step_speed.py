@@ -28,7 +28,7 @@ from impasto.core.events import TrainStep
 from impasto.core.precision import is_slow_in_bfloat16
 from impasto.data.captions import caption_of, styled_prompt
 from impasto.data.packs import pictures_of
-from impasto.methods.styleforge import Method, Settings
+from impasto.methods.styleforge import StyleForge, StyleForgeSettings
 from impasto.models.open import open_base
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
@@ -75,7 +75,7 @@ def plain_step(case: Case, habits: Habits = Habits()) -> Callable[[], object]:  
 def own_steps(case: Case, folder: Path, options: dict[str, object]) -> Generator[object]:
     """Yield after every step of `train()`."""
     learns_all = case.rank is None
-    settings = Settings(
+    settings = StyleForgeSettings(
         learn="full" if learns_all else "lora",
         rank=case.rank,
         learn_text=learns_all,
@@ -88,7 +88,7 @@ def own_steps(case: Case, folder: Path, options: dict[str, object]) -> Generator
         "out": folder / "style.safetensors",
         "run_dir": folder / "run",
         "steps": 100_000,
-        "pairs": case.rows,
+        "batch_size": case.rows,
         "learning_rate": 1e-4,
         "captions": True,
         "sample_every": 0,
@@ -96,7 +96,7 @@ def own_steps(case: Case, folder: Path, options: dict[str, object]) -> Generator
         "precision": "fp32",
         "cache": "none",
     }
-    with closing(train(TrainOptions.model_validate(given | options), Method(settings))) as events:
+    with closing(train(TrainOptions.model_validate(given | options), StyleForge(settings))) as events:
         yield from (event for event in events if isinstance(event, TrainStep))
 
 

@@ -12,28 +12,25 @@ import torch
 from diffusers import ControlNetModel
 from PIL import Image
 
-from benchmarks.hand_judge import PACKS, HandJudge
-from impasto.controls.instant_style import Control as InstantStyle
-from impasto.controls.instant_style import Settings as InstantSettings
-from impasto.controls.style_aligned import Control as StyleAligned
-from impasto.controls.style_aligned import Settings as AlignedSettings
-from impasto.controls.style_studio import Control as StyleStudio
-from impasto.controls.style_studio import Settings as StudioSettings
+from benchmarks.artist_judge import PACKS, HandJudge
+from impasto.controls.instant_style import InstantStyle, InstantStyleSettings
+from impasto.controls.style_aligned import StyleAligned, StyleAlignedSettings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.rng import generator
 from impasto.data.edges import CANNY, canny_edges
-from impasto.data.held_out import read_held_back
+from impasto.data.held_out import read_held_out
 from impasto.data.images import fit_square, to_tensor
 from impasto.data.packs import find_pack
 from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_article
 from impasto.generation.auxiliary_branches import Reference
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.image_prompts.automatic_negative import automatic_negative
 from impasto.image_prompts.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
 from impasto.image_prompts.reference_squares import squares
 from impasto.metrics.content_leak import content_leaks
 from impasto.metrics.layout import edge_similarity, layout_stability, self_similarity_agreement
-from impasto.metrics.named_colour import GROUNDS, ground_of, named_colour_obeyed
+from impasto.metrics.named_colour import BACKGROUND_COLOURS, background_of, named_colour_obeyed
 from impasto.models.control import Control
 from impasto.models.controlnet import FOLDER as CONTROLNET
 from impasto.models.controlnet import Structure, open_controlnet
@@ -61,7 +58,7 @@ class Shown:
     pack: str
     name: str
     subject: int
-    ground: str
+    background: str
     picture: Image.Image
 
 
@@ -71,7 +68,7 @@ class Wanted:
 
     text: str
     subject: int
-    ground: str
+    background: str
 
 
 @dataclass(frozen=True)
@@ -109,11 +106,11 @@ class Way:
         if self.mix == "none":
             return None
         if self.mix == "instant":
-            return InstantStyle(InstantSettings())
+            return InstantStyle(InstantStyleSettings())
         if self.mix == "aligned":
-            return StyleAligned(AlignedSettings())
+            return StyleAligned(StyleAlignedSettings())
         values = {"mix": self.mix, "teacher": self.teacher, "strength": strength, "window": (0.0, self.until)}
-        return StyleStudio(StudioSettings.model_validate(values))
+        return StyleStudio(StyleStudioSettings.model_validate(values))
 
 
 WAYS: Mapping[str, Way] = {
@@ -134,14 +131,14 @@ WAYS: Mapping[str, Way] = {
 
 
 def read_references(per_pack: int) -> list[Shown]:
-    """Return held-back drawings of subjects that the judge knows, evenly spaced, of every pack."""
+    """Return held-out drawings of subjects that the judge knows, evenly spaced, of every pack."""
     found = []
     for pack in PACKS:
-        known = [each for each in read_held_back(find_pack(pack), demo_only=False) if _spoken(each.name) in SUBJECTS]
+        known = [each for each in read_held_out(find_pack(pack), demo_only=False) if _spoken(each.name) in SUBJECTS]
         chosen = [known[index] for index in np.linspace(0, len(known) - 1, min(per_pack, len(known))).astype(int)]
         for each in chosen:
             subject = SUBJECTS.index(_spoken(each.name))
-            found.append(Shown(pack, each.name, subject, ground_of(each.picture), each.picture))
+            found.append(Shown(pack, each.name, subject, background_of(each.picture), each.picture))
     return found
 
 
@@ -150,27 +147,30 @@ def _spoken(name: str) -> str:
 
 
 def make_prompts(count: int) -> list[Wanted]:
-    """Return prompts that go through subjects and grounds at their own paces."""
-    grounds = [name for name in GROUNDS if name not in {"black", "gray"}]
+    """Return prompts that go through subjects and backgrounds at their own paces."""
+    backgrounds = [name for name in BACKGROUND_COLOURS if name not in {"black", "gray"}]
     order = torch.randperm(len(SUBJECTS), generator=generator(11)).tolist()
     made = []
     for index in range(count):
-        subject, ground = order[index % len(order)], grounds[(5 * index + index // len(grounds)) % len(grounds)]
-        made.append(Wanted(_words(subject, ground), subject, ground))
+        subject, background = (
+            order[index % len(order)],
+            backgrounds[(5 * index + index // len(backgrounds)) % len(backgrounds)],
+        )
+        made.append(Wanted(_words(subject, background), subject, background))
     return made
 
 
 def words_for(shown: Shown) -> str:
     """Return what a reference shows, without its style."""
-    return _words(shown.subject, shown.ground)
+    return _words(shown.subject, shown.background)
 
 
-def _words(subject: int, ground: str) -> str:
-    return f"{with_article(SUBJECTS[subject])} on {with_article(ground)} background"
+def _words(subject: int, background: str) -> str:
+    return f"{with_article(SUBJECTS[subject])} on {with_article(background)} background"
 
 
 def pairs_of(prompts: Sequence[Wanted], references: Sequence[Shown], per_pack: int) -> list[tuple[int, int]]:
-    """Return (prompt, reference), up to `per_pack` for each prompt, that differ in subject and ground.
+    """Return (prompt, reference), up to `per_pack` for each prompt, that differ in subject and background.
 
     Every prompt begins where the one before stopped, so that all references have their turns.
     """
@@ -180,7 +180,9 @@ def pairs_of(prompts: Sequence[Wanted], references: Sequence[Shown], per_pack: i
         for p, wanted in enumerate(prompts):
             turns = [own[(p * per_pack + turn) % len(own)] for turn in range(len(own))]
             fitting = [
-                r for r in turns if references[r].subject != wanted.subject and references[r].ground != wanted.ground
+                r
+                for r in turns
+                if references[r].subject != wanted.subject and references[r].background != wanted.background
             ]
             pairs += [(p, r) for r in fitting[:per_pack]]
     return sorted(pairs)
@@ -189,13 +191,14 @@ def pairs_of(prompts: Sequence[Wanted], references: Sequence[Shown], per_pack: i
 class Bench:
     """Base, adapter and judge.
 
-    Style is judged by the hand, not by the reference, so that neither the reference's subject nor its ground counts.
+    Style is judged by the artist, not by the reference, so that neither the reference's subject nor its background
+    counts.
     """
 
-    def __init__(self, references: Sequence[Shown], look: Look) -> None:
+    def __init__(self, references: Sequence[Shown], params: SamplingParams) -> None:
         self.base: LatentDiffusion = open_base("pocket", device="cpu")
         self.adapter: ImagePromptAdapter = open_image_prompt(_own_adapter(), self.base)
-        self.look, self.references, self.judge = look, references, HandJudge()
+        self.params, self.references, self.judge = params, references, HandJudge()
         self.tokens = [self.adapter.tokens([each.picture]) for each in references]
         self.automatic = [automatic_negative(each) for each in self.tokens]
         self._controlnet: ControlNetModel | None = None
@@ -207,20 +210,20 @@ class Bench:
         """Return a picture for every pair; without a reference, the same one for all pairs of a prompt."""
         if way.mix == "none":
             asked = list(dict.fromkeys(p for p, _ in pairs))
-            requests = [Request(prompts[p].text, seed) for p in asked]
-            plain = dict(zip(asked, (image for _, image in draw(self.base, requests, self.look)), strict=True))
+            requests = [ImageRequest(prompts[p].text, seed) for p in asked]
+            plain = dict(zip(asked, (image for _, image in draw(self.base, requests, self.params)), strict=True))
             return [plain[p] for p, _ in pairs]
         if way.mix == "aligned":
             return self._beside(way, prompts, pairs, seed)
         weight = max(strength, 1.0)  # a strength ends at 1, the weight of a reference does not
         requests = [self._request(way, prompts[p].text, r, seed, weight) for p, r in pairs]
-        return [image for _, image in draw(self.base, requests, self.look, way.control(min(strength, 1.0)))]
+        return [image for _, image in draw(self.base, requests, self.params, way.control(min(strength, 1.0)))]
 
-    def _request(self, way: Way, prompt: str, reference: int, seed: int, weight: float) -> Request:
+    def _request(self, way: Way, prompt: str, reference: int, seed: int, weight: float) -> ImageRequest:
         negatives = {"": lambda _: self.null, "auto": self.automatic.__getitem__, "picture": self._from_picture}
         negative = negatives[way.negative](reference)
         image = replace(self.tokens[reference], scale=weight)
-        return Request(prompt, seed, images=(image,), negative_images=(replace(negative, scale=weight),))
+        return ImageRequest(prompt, seed, images=(image,), negative_images=(replace(negative, scale=weight),))
 
     def _from_picture(self, reference: int) -> ImageTokens:
         """Return the tokens of what `impasto negative-style` draws of a reference whose words are known."""
@@ -228,9 +231,9 @@ class Bench:
             if self._controlnet is None:
                 self._controlnet = open_controlnet(str(_own_adapter().parents[1] / CONTROLNET), self.base)
             shown = self.references[reference]
-            square = squares(shown.picture, "pad")[0].resize((self.look.width,) * 2, Image.Resampling.LANCZOS)
+            square = squares(shown.picture, "pad")[0].resize((self.params.width,) * 2, Image.Resampling.LANCZOS)
             hook = Structure(self._controlnet, canny_edges(square, *CANNY, in_colour=True), EDGES_SCALE)
-            drawn = draw(self.base, [Request(words_for(shown), seed=0)], self.look, hook=hook)
+            drawn = draw(self.base, [ImageRequest(words_for(shown), seed=0)], self.params, hook=hook)
             self._from_pictures[reference] = self.adapter.tokens([image for _, image in drawn])
         return self._from_pictures[reference]
 
@@ -238,10 +241,10 @@ class Bench:
         drawn: dict[tuple[int, int], Image.Image] = {}
         for r, shown in enumerate(self.references):
             if own := [pair for pair in pairs if pair[1] == r]:
-                square = fit_square(shown.picture, self.look.width)[0]
-                requests = [Request(prompts[p].text, seed) for p, _ in own]
+                square = fit_square(shown.picture, self.params.width)[0]
+                requests = [ImageRequest(prompts[p].text, seed) for p, _ in own]
                 reference = Reference(square, words_for(shown))
-                beside = draw(self.base, requests, self.look, way.control(1.0), reference=reference)
+                beside = draw(self.base, requests, self.params, way.control(1.0), reference=reference)
                 drawn |= dict(zip(own, (image for _, image in beside), strict=True))
         return [drawn[pair] for pair in pairs]
 
@@ -251,12 +254,12 @@ class Bench:
         asked = torch.tensor([prompts[p].subject for p, _ in pairs])
         of_reference = torch.tensor([self.references[r].subject for _, r in pairs])
         texts = self.judge.features.text([prompts[p].text for p, _ in pairs])
-        hands, after = zip(*((self.references[r].pack, self.references[r].name) for _, r in pairs), strict=True)
+        artists, after = zip(*((self.references[r].pack, self.references[r].name) for _, r in pairs), strict=True)
         each = {
             "text_alignment": (features * texts).sum(dim=1).numpy(),
-            "named_colour": named_colour_obeyed(pictures, [prompts[p].ground for p, _ in pairs]).astype(float),
+            "named_colour": named_colour_obeyed(pictures, [prompts[p].background for p, _ in pairs]).astype(float),
             "subject_right": (found == asked).double().numpy(),
-            "style_similarity": self.judge.hand(pictures, hands, after).numpy(),
+            "style_similarity": self.judge.artist(pictures, artists, after).numpy(),
             "content_leak": content_leaks(found, of_reference, asked).double().numpy(),
         }
         return {name: by_prompt(values, pairs) for name, values in each.items()} | self._stability(pictures, pairs)

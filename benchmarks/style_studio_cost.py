@@ -22,16 +22,15 @@ from torch import nn
 
 from benchmarks.live_memory import LiveMemory
 from benchmarks.machine import save_result
-from impasto.controls.style_studio import Control as StyleStudio
-from impasto.controls.style_studio import Settings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.rng import generator
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
+from impasto.models.attention_layers import attention_layers_of
 from impasto.models.control import Control
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
-from impasto.models.sites import sites_of
 from impasto.registry.recipes import guidance_for
 
 TOKENS, WIDTH = 16, 256
@@ -43,7 +42,7 @@ class Way:
     """One way to draw."""
 
     styles: int
-    settings: Settings | None
+    settings: StyleStudioSettings | None
 
     def control(self) -> Control | None:
         """Return its control."""
@@ -52,11 +51,11 @@ class Way:
 
 WAYS: Mapping[str, Way] = {
     PLAIN: Way(1, None),
-    "AdaIN, no teacher": Way(1, Settings(teacher=0)),
-    "AdaIN and teacher": Way(1, Settings(teacher=0.4)),
-    "the same, teacher to the last step": Way(1, Settings(teacher=1)),
+    "AdaIN, no teacher": Way(1, StyleStudioSettings(teacher=0)),
+    "AdaIN and teacher": Way(1, StyleStudioSettings(teacher=0.4)),
+    "the same, teacher to the last step": Way(1, StyleStudioSettings(teacher=1)),
     PLAIN_EIGHT: Way(8, None),
-    "AdaIN and one teacher, 8 styles": Way(8, Settings(teacher=0.4)),
+    "AdaIN and one teacher, 8 styles": Way(8, StyleStudioSettings(teacher=0.4)),
 }
 
 
@@ -88,8 +87,8 @@ def adapter(base: LatentDiffusion) -> dict[str, tuple[nn.Linear, nn.Linear]]:
     """Return random keys and values at every cross-attention."""
     rng = generator(1)
     made = {}
-    for name, site in sites_of(base.unet, {}).items():
-        if site.kind == "cross":
+    for name, layer in attention_layers_of(base.unet, {}).items():
+        if layer.kind == "cross":
             pair = [nn.Linear(WIDTH, base.unet.get_submodule(name).to_k.out_features, bias=False) for _ in range(2)]
             for linear in pair:
                 linear.weight.requires_grad_(False).normal_(std=WIDTH**-0.5, generator=rng)
@@ -112,12 +111,12 @@ class Bench:
         images = [torch.randn((1, TOKENS, WIDTH), generator=generator(style)) for style in range(way.styles + 1)]
         null = (ImageTokens(torch.zeros_like(images[0]), self._adapter),)
         requests = [
-            Request("a fox on a hill", 0, images=(ImageTokens(tokens, self._adapter),), negative_images=null)
+            ImageRequest("a fox on a hill", 0, images=(ImageTokens(tokens, self._adapter),), negative_images=null)
             for tokens in images[1:]
         ]
-        look = Look(steps, guidance_for("pocket"), side, side, batch=way.styles)
+        params = SamplingParams(steps, guidance_for("pocket"), side, side, batch=way.styles)
         started = time.process_time()
-        list(draw(self.base, requests, look, way.control()))
+        list(draw(self.base, requests, params, way.control()))
         return time.process_time() - started
 
     def peak_mib(self, way: Way) -> float:

@@ -1,12 +1,12 @@
 """Do AdaIN, teacher and negative style let the words win, at no loss of style? Ways to draw, on pocket.
 
-References are held-back drawings of the three packs, which no training saw. Prompts ask for another subject than the
-reference shows, on a ground that it does not have; every prompt meets some of the references, and all have their turns.
-Half of the prompts are for choosing: on them every way is drawn at several strengths (the curve), and each is given the
-strength at which it has as much style as the plain image prompt at full strength, or comes nearest to it. The table is
-of the other half, at these strengths: where style is equal, words can be compared. Beside the ways stand the base
-without any reference, and the presets of `impasto transfer`. Intervals are percentiles of the bootstrap over prompts;
-differences to the plain image prompt are paired by prompt.
+References are held-out drawings of the three packs, which no training saw. Prompts ask for another subject than the
+reference shows, on a background that it does not have; every prompt meets some of the references, and all have their
+turns. Half of the prompts are for choosing: on them every way is drawn at several strengths (the curve), and each is
+given the strength at which it has as much style as the plain image prompt at full strength, or comes nearest to it. The
+table is of the other half, at these strengths: where style is equal, words can be compared. Beside the ways stand the
+base without any reference, and the presets of `impasto transfer`. Intervals are percentiles of the bootstrap over
+prompts; differences to the plain image prompt are paired by prompt.
 
 Run: `python -m benchmarks.style_studio_pocket`; run again to go on, for every row is kept in `runs/` once it is there.
 """
@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.hand_judge import HandJudge
+from benchmarks.artist_judge import HandJudge
 from benchmarks.machine import RESULTS, save_result
 from benchmarks.style_studio_bench import (
     IMAGE_PROMPT,
@@ -43,7 +43,7 @@ from benchmarks.style_studio_bench import (
     pairs_of,
     read_references,
 )
-from impasto.generation.requests import Look
+from impasto.generation.requests import SamplingParams
 from impasto.generation.transfer_presets import PRESETS, preset
 from impasto.image_prompts.image_prompt import OWN
 from impasto.models.open import open_base
@@ -83,8 +83,8 @@ def bench_of(task: Task) -> Bench:
     """Return this process's bench for a task."""
     key = task.references, task.steps
     if key not in _BENCHES:
-        look = Look(task.steps, guidance_for("pocket"), 128, 128, batch=8)
-        _BENCHES[key] = Bench(read_references(task.references), look)
+        params = SamplingParams(task.steps, guidance_for("pocket"), 128, 128, batch=8)
+        _BENCHES[key] = Bench(read_references(task.references), params)
     return _BENCHES[key]
 
 

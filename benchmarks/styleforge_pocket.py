@@ -1,6 +1,6 @@
 """Does StyleForge bring pocket's drawings nearer to an artist's own, and do captions or auxiliary pictures help?
 
-Trains every variant on a shipped pack with the recipe's settings and several seeds, draws all held-back subjects with
+Trains every variant on a shipped pack with the recipe's settings and several seeds, draws all held-out subjects with
 the same prompts and seeds before and after, and measures the kernel distance (KID) to the artist's drawings of these
 subjects on pocket's own image features. Also measured: how well the pictures still match their captions (CLIP
 similarity), since a style that drowns the subject is no success. The change is paired: its error leaves each subject
@@ -31,12 +31,12 @@ import torch
 from PIL import Image
 
 from benchmarks.machine import RESULTS, save_result
-from impasto.data.held_out import HeldBack, read_held_back
+from impasto.data.held_out import HeldBack, read_held_out
 from impasto.data.packs import find_pack
 from impasto.demo.demo import recipe_options
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics.kernel import KernelDistance, kernel_distance, kernel_distance_change
 from impasto.models.open import open_base
 from impasto.registry.recipes import guidance_for
@@ -53,7 +53,7 @@ NO_AUX: dict[str, object] = {"aux": "none", "aux_images": None}
 
 VARIANTS: dict[str, dict[str, object]] = {
     "recipe": {},
-    "without auxiliary pictures": NO_AUX | {"pairs": 4},
+    "without auxiliary pictures": NO_AUX | {"batch_size": 4},
     "captions on auxiliary pictures": {"aux_captions": True},
     "identifier alone": {"captions": False},
     "low rank": {"learn": "lora", "rank": 16},
@@ -61,11 +61,11 @@ VARIANTS: dict[str, dict[str, object]] = {
 """What differs from the recipe."""
 
 CANDIDATES: dict[str, dict[str, object]] = {
-    "4 + 4 pictures a step, prior weight 1": {"pairs": 4, "prior_weight": 1.0},
-    "4 + 4 pictures a step, prior weight 0.3": {"pairs": 4, "prior_weight": 0.3},
-    "2 + 2 pictures a step, prior weight 1": {"pairs": 2, "prior_weight": 1.0},
-    "4 pictures a step, no auxiliary ones": NO_AUX | {"pairs": 4},
-    "4 + 4 pictures a step, captions on auxiliary ones": {"pairs": 4, "aux_captions": True},
+    "4 + 4 pictures a step, prior weight 1": {"batch_size": 4, "prior_weight": 1.0},
+    "4 + 4 pictures a step, prior weight 0.3": {"batch_size": 4, "prior_weight": 0.3},
+    "2 + 2 pictures a step, prior weight 1": {"batch_size": 2, "prior_weight": 1.0},
+    "4 pictures a step, no auxiliary ones": NO_AUX | {"batch_size": 4},
+    "4 + 4 pictures a step, captions on auxiliary ones": {"batch_size": 4, "aux_captions": True},
 }
 """Settings to choose from, on the pack `CHOICE_PACK`."""
 PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
@@ -74,15 +74,15 @@ PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
 def draw_all(subjects: list[HeldBack], style: Path | None, seed: int) -> list[Image.Image]:
     """Return one picture of every subject."""
     base = open_base("pocket")
-    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
-    requests = [Request(f"{subject.caption}, {WORDS}", 1000 + seed) for subject in subjects]
+    params = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
+    requests = [ImageRequest(f"{subject.caption}, {WORDS}", 1000 + seed) for subject in subjects]
     with attached(base, [] if style is None else [(load_style(style), 1.0)]):
-        return [image for _, image in draw(base, requests, look)]
+        return [image for _, image in draw(base, requests, params)]
 
 
 def learn_and_draw(pack: str, variant: dict[str, object], seed: int) -> list[Image.Image]:
-    """Train one variant with one seed; returns one picture of every held-back subject."""
-    subjects = read_held_back(find_pack(pack), demo_only=False)
+    """Train one variant with one seed; returns one picture of every held-out subject."""
+    subjects = read_held_out(find_pack(pack), demo_only=False)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "style.safetensors"
         options, method = recipe_options(pack, out, sample_every=0, seed=seed, run_dir=Path(folder) / "run", **variant)
@@ -93,17 +93,17 @@ def learn_and_draw(pack: str, variant: dict[str, object], seed: int) -> list[Ima
 
 @dataclass(frozen=True)
 class Judge:
-    """The held-back drawings of a pack and their features."""
+    """The held-out drawings of a pack and their features."""
 
     subjects: list[HeldBack]
-    features: Features
+    features: PocketFeatures
     real: torch.Tensor
     words: torch.Tensor
 
     @classmethod
     def of(cls, pack: str) -> Judge:
         """Return the judge for a pack."""
-        subjects, features = read_held_back(find_pack(pack), demo_only=False), Features()
+        subjects, features = read_held_out(find_pack(pack), demo_only=False), PocketFeatures()
         real = features.extract([subject.picture for subject in subjects])
         return cls(subjects, features, real, features.text([subject.caption for subject in subjects]))
 
@@ -126,14 +126,14 @@ class Judge:
         }
 
 
-def other_hands(pack: str, judge: Judge) -> list[dict[str, object]]:
+def other_artists(pack: str, judge: Judge) -> list[dict[str, object]]:
     """Return how far the real drawings of the other packs are from those of `pack`: a yardstick for the distances."""
     found: list[dict[str, object]] = []
     for other in (each for each in PACKS if each != pack):
-        drawings = [subject.picture for subject in read_held_back(find_pack(other), demo_only=False)]
+        drawings = [subject.picture for subject in read_held_out(find_pack(other), demo_only=False)]
         distance = kernel_distance(judge.features.extract(drawings), judge.real)
         error = round(distance.standard_error, 4)
-        found.append({"hand": find_pack(other).title, "kid": round(distance.value, 4), "kid_standard_error": error})
+        found.append({"artist": find_pack(other).title, "kid": round(distance.value, 4), "kid_standard_error": error})
     return found
 
 
@@ -194,7 +194,7 @@ def main() -> None:
             "seeds": seeds,
             "variants": list(variants) if chosen.variants else [],
             "text_similarity_of_real_drawings": round(judge.match(judge.real), 4),
-            "other_hands": other_hands(pack, judge),
+            "other_artists": other_artists(pack, judge),
             "rows": rows,
         }
         print(save_result(name, result))

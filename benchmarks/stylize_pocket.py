@@ -1,10 +1,10 @@
 """Redrawing a picture in a learnt style (SDEdit): what each strength gains in style and costs in content.
 
-StyleForge learns every style pack with the recipe's settings. Twenty drawings by a hand that pocket knows are then
+StyleForge learns every style pack with the recipe's settings. Twenty drawings by an artist that pocket knows are then
 redrawn, "{caption}, [V] style", at every strength, with the style and without: what the style adds is the difference.
-Style: the judge of hands (`hand_judge.py`), each picture by what was learnt from other subjects. Content: cosine to the
-drawing that was given, in pocket's shared space; between two hands' drawings of one subject it is stated too, as what
-may be expected of a picture that is wholly in the style.
+Style: the judge of artists (`artist_judge.py`), each picture by what was learnt from other subjects. Content: cosine to
+the drawing that was given, in pocket's shared space; between two artists' drawings of one subject it is stated too, as
+what may be expected of a picture that is wholly in the style.
 
 Run: `python -m benchmarks.stylize_pocket` (about a quarter of an hour on two cores)
 """
@@ -26,14 +26,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.hand_judge import PACKS, HandJudge, standard_error
+from benchmarks.artist_judge import PACKS, HandJudge, standard_error
 from benchmarks.machine import RESULTS, save_result
 from impasto.data.captions import caption_of, styled_prompt
 from impasto.data.images import read_picture
 from impasto.data.packs import find_pack
 from impasto.demo.demo import recipe_options
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.open import open_base
 from impasto.registry.recipes import guidance_for
 from impasto.reporting.grids import labelled_grid
@@ -66,9 +66,9 @@ def contents() -> list[Path]:
 def redraw(style: bytes | None, strength: float, seed: int) -> list[Image.Image]:
     """Return every drawing, redrawn."""
     base = open_base("pocket")
-    look = Look(20, guidance_for("pocket"), base.resolution, base.resolution, strength=strength, batch=8)
+    params = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution, strength=strength, batch=8)
     requests = [
-        Request(styled_prompt(caption_of(path), WORDS), 1000 + seed, start=read_picture(path).image)
+        ImageRequest(styled_prompt(caption_of(path), WORDS), 1000 + seed, start=read_picture(path).image)
         for path in contents()
     ]
     with tempfile.TemporaryDirectory() as folder:
@@ -76,12 +76,12 @@ def redraw(style: bytes | None, strength: float, seed: int) -> list[Image.Image]
         if style is not None:
             file.write_bytes(style)
         with attached(base, [] if style is None else [(load_style(file), 1.0)]):
-            return [image for _, image in draw(base, requests, look)]
+            return [image for _, image in draw(base, requests, params)]
 
 
-def across_hands(judge: HandJudge) -> float:
-    """Return the content similarity of two hands' drawings of the same subjects."""
-    first, second = (find_pack(pack).folder / "held_back" for pack in PACKS[:2])
+def across_artists(judge: HandJudge) -> float:
+    """Return the content similarity of two artists' drawings of the same subjects."""
+    first, second = (find_pack(pack).part("held_out") for pack in PACKS[:2])
     names = sorted({path.name for path in first.glob("*.png")} & {path.name for path in second.glob("*.png")})
     pictures = [[read_picture(folder / name).image for name in names] for folder in (first, second)]
     return float(judge.content(*pictures).mean())
@@ -106,7 +106,7 @@ def main() -> None:
             redrawn = {strength: pool.submit(redraw, style, strength, seed) for strength in STRENGTHS}
             for strength, drawing in redrawn.items():
                 for way, pictures in ((WITH, drawing.result()), (WITHOUT, plain[strength, seed].result())):
-                    found = judge.hand(pictures, [pack] * len(names), names), judge.content(pictures, given)
+                    found = judge.artist(pictures, [pack] * len(names), names), judge.content(pictures, given)
                     scores[way, strength].append(found)
                 if seed == 0:
                     sheet.setdefault(f"{strength:g}", []).extend(drawing.result()[:SHOWN])
@@ -115,7 +115,7 @@ def main() -> None:
     grid = labelled_grid(list(sheet.items()), columns=SHOWN * len(PACKS))
     grid.save("stylize-pocket.jpg" if chosen.dry else RESULTS / "stylize-pocket.jpg", quality=88)
     facts: dict[str, object] = {"seeds": chosen.seeds, "pictures": len(given), "packs": list(PACKS)}
-    facts["content_across_hands"] = round(across_hands(judge), 4)
+    facts["content_across_artists"] = round(across_artists(judge), 4)
     facts["judge"] = judge.facts()
     print(facts)
     if not chosen.dry:

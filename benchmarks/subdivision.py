@@ -20,12 +20,12 @@ from impasto.data.subdivision import BACKGROUNDS, PEOPLE
 from impasto.training.subdivide import divide_pictures
 
 PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
-PARTS = ("style", "auxiliary", "held_back")
+PARTS = ("style", "auxiliary", "held_out")
 
 
 def answers(pack: str, part: str) -> list[tuple[bool, bool]]:
     """Return (shows people, was taken for people) of each picture of a part of a pack."""
-    paths = list_pictures(find_pack(pack).folder / part, part)
+    paths = list_pictures(find_pack(pack).part(part), part)
     divided = divide_pictures(paths, (PEOPLE, BACKGROUNDS), "pocket")
     return [(path.stem in PEOPLE_SUBJECTS, each.concept == PEOPLE) for path, each in zip(paths, divided, strict=True)]
 

@@ -11,7 +11,7 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
-from impasto.metrics.named_colour import ground_of
+from impasto.metrics.named_colour import background_of
 from impasto.models.loading import quiet_loading
 from pretraining.evaluate_judge import MISSING
 from pretraining.evaluate_prompts import Asked, Row, plain_prompts
@@ -36,7 +36,7 @@ def _obeyed(
         guidance_scale=GUIDANCE,
         generator=[torch.Generator().manual_seed(number) for number in range(len(asked))],
     ).images
-    return [ground_of(picture) == each.background for picture, each in zip(drawn, asked, strict=True)]
+    return [background_of(picture) == each.background for picture, each in zip(drawn, asked, strict=True)]
 
 
 def image_prompt_numbers(folder: Path, renders: Tensor, rows: Sequence[Row]) -> dict[str, float] | str:

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from impasto.data.images import read_picture, to_tensor
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
-from impasto.metrics.named_colour import ground_of
+from impasto.generation.requests import ImageRequest, SamplingParams
+from impasto.metrics.named_colour import background_of
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.registry.recipes import guidance_for
 from pretraining.data.packs import PACKS, TITLES
@@ -29,13 +29,15 @@ STEPS, GUIDANCE, SIDE, SEED = 20, guidance_for("pocket"), 128, 7
 
 def draw_prompts(base: LatentDiffusion, prompts: Sequence[str]) -> list[Image.Image]:
     """Return one picture for each prompt."""
-    look = Look(STEPS, GUIDANCE, SIDE, SIDE, batch=8)
-    return [image for _, image in draw(base, [Request(prompt, SEED) for prompt in prompts], look)]
+    look = SamplingParams(STEPS, GUIDANCE, SIDE, SIDE, batch=8)
+    return [image for _, image in draw(base, [ImageRequest(prompt, SEED) for prompt in prompts], look)]
 
 
 def named_background_right(pictures: Sequence[Image.Image], asked: Sequence[Asked]) -> float:
     """Return the share of pictures on the background that was asked for."""
-    return float(np.mean([ground_of(image) == each.background for image, each in zip(pictures, asked, strict=True)]))
+    return float(
+        np.mean([background_of(image) == each.background for image, each in zip(pictures, asked, strict=True)])
+    )
 
 
 def psnr(x: Tensor, drawn: Tensor) -> float:

@@ -7,10 +7,10 @@ from torch import nn
 
 from impasto.core.rng import generator
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
+from impasto.models.attention_layers import attention_layers_of
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.sites import sites_of
 
 WIDTH, TOKENS = 12, 3
 Projections = Mapping[str, tuple[nn.Linear, nn.Linear]]
@@ -27,8 +27,8 @@ def projections(base: LatentDiffusion, seed: int = 0, width: int = WIDTH) -> Pro
     """An adapter with weights at every cross-attention."""
     rng = generator(seed)
     made = {}
-    for name, site in sites_of(base.unet, base.roles).items():
-        if site.kind == "cross":
+    for name, layer in attention_layers_of(base.unet, base.roles).items():
+        if layer.kind == "cross":
             rows = base.unet.get_submodule(name).to_k.out_features
             made[name] = (linear(rows, width, rng, base.dtype), linear(rows, width, rng, base.dtype))
     return made
@@ -48,13 +48,15 @@ def double(base: LatentDiffusion) -> LatentDiffusion:
     return base
 
 
-def latents_of(base: LatentDiffusion, requests: list[Request], look: Look, control=None, **extra) -> torch.Tensor:
+def latents_of(
+    base: LatentDiffusion, requests: list[ImageRequest], params: SamplingParams, control=None, **extra
+) -> torch.Tensor:
     """Return the latents of all pictures, batch after batch as they are decoded."""
     seen: list[torch.Tensor] = []
     decode = base.decode
     base.decode = lambda latents: seen.append(latents.clone()) or decode(latents)
     try:
-        list(draw(base, requests, look, control, **extra))
+        list(draw(base, requests, params, control, **extra))
     finally:
         del base.decode
     return torch.cat(seen)

@@ -9,7 +9,7 @@ from PIL import Image
 from impasto.metrics import named_colour
 from pretraining.data.picture import SIZE, Picture
 
-COLOURS = named_colour.GROUNDS
+COLOURS = named_colour.BACKGROUND_COLOURS
 """Backgrounds by name, RGB."""
 
 WHITE = 0.22

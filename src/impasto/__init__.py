@@ -1,5 +1,10 @@
 """impasto: teach a text-to-image diffusion model a style, and keep the words in control.
 
+    base = impasto.load("pocket")
+    style = impasto.train(base, impasto.StyleForge(), images="pack:openmoji", aux="pack:openmoji")
+    with base.styled(style):
+        base.generate("a lion", seed=0).save("lion.png")
+
 The public names load on first use, so that `import impasto` costs nothing.
 """
 
@@ -7,55 +12,125 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from impasto.generation.draw import draw
-    from impasto.generation.requests import Look, Request
-    from impasto.generation.transfer import transfer
-    from impasto.generation.transfer_options import TransferOptions
-    from impasto.models.open import open_base
-    from impasto.style.attach import attached
-    from impasto.style.file import Style, load_style, read_card, save_style
-    from impasto.training.options import TrainOptions
-    from impasto.training.train import train
+    from impasto.api.base import Base, from_pipeline, load
+    from impasto.api.training import train, train_events
+    from impasto.controls.instant_style import InstantStyle
+    from impasto.controls.style_aligned import StyleAligned
+    from impasto.controls.style_studio import StyleStudio
+    from impasto.core.errors import (
+        BaseMismatch,
+        ConfigError,
+        DataError,
+        ImpastoError,
+        PluginError,
+        ResourceError,
+        RunError,
+        StyleFileError,
+        TrainingDiverged,
+        UnsafeFile,
+    )
+    from impasto.core.events import (
+        Checkpointed,
+        Corrected,
+        Event,
+        Generated,
+        Measured,
+        Noted,
+        Planned,
+        Previewed,
+        Probed,
+        Progress,
+        Sampled,
+        Saved,
+        TrainStep,
+    )
+    from impasto.methods.b_lora import BLoRA
+    from impasto.methods.custom_diffusion import CustomDiffusion
+    from impasto.methods.dreambooth import DreamBooth
+    from impasto.methods.lora import LoRA
+    from impasto.methods.multi_styleforge import MultiStyleForge
+    from impasto.methods.styleforge import StyleForge
+    from impasto.methods.textual_inversion import TextualInversion
+    from impasto.models.control import Control
+    from impasto.style.file import Style
 
 __version__ = "0.1.0"
-__all__ = [
-    "Look",
-    "Request",
-    "Style",
-    "TrainOptions",
-    "TransferOptions",
-    "__version__",
-    "attached",
-    "draw",
-    "load_style",
-    "open_base",
-    "read_card",
-    "save_style",
-    "train",
-    "transfer",
-]
 
 _HOMES = {
-    "attached": "impasto.style.attach",
-    "Style": "impasto.style.file",
-    "load_style": "impasto.style.file",
-    "read_card": "impasto.style.file",
-    "save_style": "impasto.style.file",
-    "Look": "impasto.generation.draw",
-    "Request": "impasto.generation.draw",
-    "draw": "impasto.generation.draw",
-    "open_base": "impasto.models.open",
-    "train": "impasto.training.train",
-    "TrainOptions": "impasto.training.options",
-    "transfer": "impasto.generation.transfer",
-    "TransferOptions": "impasto.generation.transfer_options",
+    "api.base": "Base from_pipeline load",
+    "api.training": "train train_events",
+    "controls.instant_style": "InstantStyle",
+    "controls.style_aligned": "StyleAligned",
+    "controls.style_studio": "StyleStudio",
+    "core.errors": (
+        "BaseMismatch ConfigError DataError ImpastoError PluginError ResourceError RunError StyleFileError "
+        "TrainingDiverged UnsafeFile"
+    ),
+    "core.events": (
+        "Checkpointed Corrected Event Generated Measured Noted Planned Previewed Probed Progress Sampled Saved "
+        "TrainStep"
+    ),
+    "methods.b_lora": "BLoRA",
+    "methods.custom_diffusion": "CustomDiffusion",
+    "methods.dreambooth": "DreamBooth",
+    "methods.lora": "LoRA",
+    "methods.multi_styleforge": "MultiStyleForge",
+    "methods.styleforge": "StyleForge",
+    "methods.textual_inversion": "TextualInversion",
+    "models.control": "Control",
+    "style.file": "Style",
 }
+_HOME_OF = {name: f"impasto.{home}" for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "BLoRA",
+    "Base",
+    "BaseMismatch",
+    "Checkpointed",
+    "ConfigError",
+    "Control",
+    "Corrected",
+    "CustomDiffusion",
+    "DataError",
+    "DreamBooth",
+    "Event",
+    "Generated",
+    "ImpastoError",
+    "InstantStyle",
+    "LoRA",
+    "Measured",
+    "MultiStyleForge",
+    "Noted",
+    "Planned",
+    "PluginError",
+    "Previewed",
+    "Probed",
+    "Progress",
+    "ResourceError",
+    "RunError",
+    "Sampled",
+    "Saved",
+    "Style",
+    "StyleAligned",
+    "StyleFileError",
+    "StyleForge",
+    "StyleStudio",
+    "TextualInversion",
+    "TrainStep",
+    "TrainingDiverged",
+    "UnsafeFile",
+    "__version__",
+    "from_pipeline",
+    "load",
+    "train",
+    "train_events",
+]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"impasto has no public name {name!r}; it has {', '.join(__all__)}")
-    found: object = getattr(import_module(_HOMES[name]), name)
+    found: object = getattr(import_module(_HOME_OF[name]), name)
     return found
 
 

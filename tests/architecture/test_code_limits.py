@@ -12,7 +12,7 @@ import pytest
 import impasto
 from impasto.cli.commands.transfer import read_options
 from impasto.core.config import validated
-from impasto.core.plugins import load_plugin, plugin_names
+from impasto.core.plugins import load_class, plugin_names
 from impasto.generation.options import GenerateOptions
 from impasto.generation.transfer_presets import PRESETS
 from impasto.registry.recipes import recipe_for
@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 SCRIPTS = sorted([*(ROOT / "pretraining").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")])
 RECIPES = sorted((ROOT / "src/impasto/recipes").glob("*.toml"))
+METHODS = {"BLoRA", "CustomDiffusion", "DreamBooth", "LoRA", "MultiStyleForge", "StyleForge", "TextualInversion"}
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 BANNED_NAMES = {"utils.py", "helpers.py", "misc.py", "common.py"}
 
 
@@ -59,6 +61,11 @@ def test_only_the_command_line_prints(path: Path) -> None:
     assert not prints or "cli" in path.parts
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_examples_are_short(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 25
+
+
 def test_configured_paths_exist() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert all((ROOT / folder).exists() for folder in settings["tool"]["mypy"]["files"])
@@ -68,9 +75,17 @@ def test_configured_paths_exist() -> None:
 
 def test_public_names() -> None:
     assert set(impasto.__all__) == {
-        *("Look", "Request", "Style", "TrainOptions", "__version__", "attached", "draw", "load_style", "open_base"),
-        *("read_card", "save_style", "train", "transfer", "TransferOptions"),
+        *("__version__", "Base", "Style", "load", "from_pipeline", "train", "train_events"),
+        *("BLoRA", "CustomDiffusion", "DreamBooth", "LoRA", "MultiStyleForge", "StyleForge", "TextualInversion"),
+        *("Control", "InstantStyle", "StyleAligned", "StyleStudio"),
+        *("Checkpointed", "Corrected", "Event", "Generated", "Measured", "Noted", "Planned", "Previewed", "Probed"),
+        *("Progress", "Sampled", "Saved", "TrainStep"),
+        *("BaseMismatch", "ConfigError", "DataError", "ImpastoError", "PluginError", "ResourceError", "RunError"),
+        *("StyleFileError", "TrainingDiverged", "UnsafeFile"),
     }
+    assert {getattr(impasto, name).name for name in impasto.__all__ if name in METHODS} == set(
+        plugin_names("impasto.methods")
+    )
     assert all(getattr(impasto, name) is not None for name in impasto.__all__)
     with pytest.raises(AttributeError, match="no public name"):
         impasto.nothing  # noqa: B018
@@ -91,7 +106,7 @@ def test_every_recipe_is_valid(path: Path, learn: str | None) -> None:
         for name in PRESETS:
             read_options(["a.png", "--prompt", "a fox", "--preset", name, "--base", base])
         return
-    method = load_plugin("impasto.methods", method_name, "Method")
+    method = load_class("impasto.methods", method_name)
     values = recipe_for(method_name, base, learn)
     own = {name: values.pop(name) for name in list(values) if name in method.Config.model_fields}
     validated(method.Config, own, source=path.name)
@@ -111,3 +126,8 @@ def test_help_is_quick_and_does_not_import_torch() -> None:
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
         times.append(time.perf_counter() - started)
     assert min(times) < 0.5
+
+
+def test_importing_the_package_imports_no_torch() -> None:
+    code = "import sys, impasto; dir(impasto); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ import torch
 from impasto.adapters.extract import extract_low_rank
 from impasto.adapters.patch import weight_changes
 from impasto.core.errors import BaseMismatch, ConfigError
-from impasto.methods.styleforge import Method, Settings
+from impasto.methods.styleforge import StyleForge, StyleForgeSettings
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.style.attach import attached
@@ -28,7 +28,7 @@ def learn(base: Path, style_images: Path, out: Path, **settings: object) -> Styl
         sample_every=0,
         run_dir=out.with_suffix(".run"),
     )
-    with closing(train(options, Method(Settings(**settings)))) as events:
+    with closing(train(options, StyleForge(StyleForgeSettings(**settings)))) as events:
         for _ in events:
             pass
     return load_style(out)

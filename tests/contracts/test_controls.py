@@ -9,7 +9,7 @@ from impasto.core.config import validated
 from impasto.core.errors import ConfigError
 from impasto.core.plugins import plugin_names
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.control import Control
 from impasto.models.controlled import controlled
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -40,9 +40,9 @@ def assert_untouched(
     assert hooks == before[2]
 
 
-def requests_for(base: LatentDiffusion, count: int = 3) -> list[Request]:
+def requests_for(base: LatentDiffusion, count: int = 3) -> list[ImageRequest]:
     adapter = projections(base)
-    return [Request(f"thing {index}", index, images=(image(base, adapter, index),)) for index in range(count)]
+    return [ImageRequest(f"thing {index}", index, images=(image(base, adapter, index),)) for index in range(count)]
 
 
 def test_there_are_controls() -> None:
@@ -64,12 +64,12 @@ def test_draws_something_else_and_leaves_nothing_behind(base: LatentDiffusion, n
     before = state(base)
     requests = requests_for(base)
     for guidance_scale in (1.0, 4.0):
-        look = Look(3, guidance_scale, 32, 32)
-        drawn = latents_of(base, requests, look, make(name))
+        params = SamplingParams(3, guidance_scale, 32, 32)
+        drawn = latents_of(base, requests, params, make(name))
         assert torch.isfinite(drawn).all()
-        plain = latents_of(base, requests, look)
+        plain = latents_of(base, requests, params)
         assert (drawn - plain).abs().amax(dim=(1, 2, 3)).gt(1e-4).sum() >= 2  # a leading picture may stay plain
-        assert torch.equal(latents_of(base, requests, look, make(name)), drawn)
+        assert torch.equal(latents_of(base, requests, params, make(name)), drawn)
     assert_untouched(base, before)
 
 
@@ -90,7 +90,7 @@ def test_batch_size_does_not_change_a_picture(sdxl: LatentDiffusion, name: str, 
     needs_reference = make(name).needs_reference
     sheets = []
     for batch in (1, 3):
-        latents = latents_of(sdxl, requests, Look(3, 4.0, 32, 32, sampler=sampler, batch=batch), make(name))
+        latents = latents_of(sdxl, requests, SamplingParams(3, 4.0, 32, 32, sampler=sampler, batch=batch), make(name))
         if batch == 1 and needs_reference:  # the reference is drawn with every batch
             latents = torch.cat([latents[:2], latents[3:4]])
         sheets.append(latents)
@@ -133,13 +133,19 @@ def test_settings_out_of_range_are_one_line(name: str, settings: dict[str, objec
         find_control(name).Config(**settings)
 
 
-LOOK = Look(2, 4.0, 32, 32)
+PARAMS = SamplingParams(2, 4.0, 32, 32)
 
 
-def refused(base: LatentDiffusion, request: Request, control: Control | None = None, look: Look = LOOK, **extra) -> str:
+def refused(
+    base: LatentDiffusion,
+    request: ImageRequest,
+    control: Control | None = None,
+    params: SamplingParams = PARAMS,
+    **extra,
+) -> str:
     before = state(base)
     with pytest.raises(ConfigError) as told:
-        list(draw(base, [request], look, control, **extra))
+        list(draw(base, [request], params, control, **extra))
     assert_untouched(base, before)
     assert "\n" not in str(told.value)
     return str(told.value)
@@ -152,8 +158,8 @@ def test_bad_input(sdxl: LatentDiffusion) -> None:
 
     adapter = projections(sdxl)
     shown = image(sdxl, adapter, 1)
-    plain, styled = Request("a fox", 7), Request("a fox", 7, images=(shown,))
-    same = Request("a fox", 7, images=(shown,), negative_images=(image(sdxl, adapter, 1),))
+    plain, styled = ImageRequest("a fox", 7), ImageRequest("a fox", 7, images=(shown,))
+    same = ImageRequest("a fox", 7, images=(shown,), negative_images=(image(sdxl, adapter, 1),))
     assert "equals its style picture" in refused(sdxl, same)
     for name in ("style_studio", "instant_style"):
         assert "style picture" in refused(sdxl, plain, make(name))
@@ -163,15 +169,15 @@ def test_bad_input(sdxl: LatentDiffusion) -> None:
     assert "has no effect" in refused(sdxl, styled, reference=reference)
     small = Reference(Image.new("RGB", (32, 40)), "a painting")
     assert "32x40" in refused(sdxl, plain, make("style_aligned"), reference=small)
-    assert "has no effect" in refused(sdxl, plain, look=Look(2, 4.0, 32, 32, style_guidance_scale=2.0))
+    assert "has no effect" in refused(sdxl, plain, params=SamplingParams(2, 4.0, 32, 32, style_guidance_scale=2.0))
     two_rows = type(shown)(shown.tokens.repeat(2, 1, 1), adapter)
-    assert "2 rows" in refused(sdxl, Request("a fox", 7, images=(two_rows,)))
+    assert "2 rows" in refused(sdxl, ImageRequest("a fox", 7, images=(two_rows,)))
     narrow = type(shown)(shown.tokens[..., :5], adapter)
-    assert "does not fit" in refused(sdxl, Request("a fox", 7, images=(narrow,)))
+    assert "does not fit" in refused(sdxl, ImageRequest("a fox", 7, images=(narrow,)))
 
 
 def test_an_adapter_for_another_network_is_refused(sdxl: LatentDiffusion, tiny_folders) -> None:
     elsewhere = {name.replace("mid_block", "down_blocks.9"): pair for name, pair in projections(sdxl).items()}
-    told = refused(sdxl, Request("a fox", 7, images=(image(sdxl, elsewhere, 1),)))
+    told = refused(sdxl, ImageRequest("a fox", 7, images=(image(sdxl, elsewhere, 1),)))
     assert "down_blocks.9" in told
     assert "family" in told

@@ -12,11 +12,11 @@ import torch
 from impasto.adapters.learnable import learning
 from impasto.core.errors import BaseMismatch, ResourceError
 from impasto.core.events import Event, TrainStep
-from impasto.core.plugins import load_plugin, plugin_names
+from impasto.core.plugins import load_class, plugin_names
 from impasto.core.rng import generator
 from impasto.data.streams import concepts_of
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.registry.recipes import recipe_for
@@ -64,7 +64,7 @@ VARIANTS = [(name, settings) for name in METHODS for settings in SETTINGS_OF.get
 
 
 def make(name: str, **settings: object) -> object:
-    method = load_plugin("impasto.methods", name, "Method")
+    method = load_class("impasto.methods", name)
     return method(method.Config(**settings))
 
 
@@ -88,7 +88,7 @@ def test_there_are_methods() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_has_a_paper_and_a_recipe_for_pocket(name: str) -> None:
-    method = load_plugin("impasto.methods", name, "Method")
+    method = load_class("impasto.methods", name)
     assert method.paper.arxiv
     assert method.name == name
     assert recipe_for(name, "pocket")
@@ -133,7 +133,7 @@ def options_for(
         "aux_images": str(aux_images) if any(name.startswith("aux") for name in method.prompts()) else None,
         "out": out,
         "steps": 3,
-        "pairs": 2,
+        "batch_size": 2,
         "learning_rate": 1e-3,
         "sample_every": 0,
         "run_dir": out.parent / "run",
@@ -296,11 +296,14 @@ def test_another_base_is_refused_and_the_batch_changes_nothing(
             attached(open_base(str(tiny_folders[other])), [(style, 1.0)]),
         ):
             pass
-    requests = [Request(f"{what}, {style.card.style_words}", seed) for seed, what in enumerate(("fox", "hut", "sea"))]
+    requests = [
+        ImageRequest(f"{what}, {style.card.style_words}", seed) for seed, what in enumerate(("fox", "hut", "sea"))
+    ]
     with attached(sdxl, [(style, 1.0)]):
         pictures = {
             batch: [
-                np.asarray(image, dtype=int) for _, image in draw(sdxl, requests, Look(2, 3.0, 32, 32, batch=batch))
+                np.asarray(image, dtype=int)
+                for _, image in draw(sdxl, requests, SamplingParams(2, 3.0, 32, 32, batch=batch))
             ]
             for batch in (1, 3)
         }

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from contracts.test_methods import METHODS, SETTINGS_OF, VARIANTS, first_of, make, options_for
-from impasto.core.bundles import newest_bundle
+from impasto.core.checkpoints import newest_checkpoint
 from impasto.core.events import Checkpointed, Event, Saved, TrainStep
 from impasto.style.file import read_card
 from impasto.training.options import TrainOptions
@@ -71,13 +71,13 @@ def test_resuming_changes_nothing(
     method = make(name, **settings)
     out = tmp_path / "style.safetensors"
     base = tiny_folders["sdxl"]
-    compare(method, options_for(method, base, style_images, aux_images, out, steps=STEPS, pairs=1), tmp_path)
+    compare(method, options_for(method, base, style_images, aux_images, out, steps=STEPS, batch_size=1), tmp_path)
 
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize(
     "changes",
-    [{"captions": True, "flips": True, "rate_schedule": "cosine"}, {"sample_every": 4, "sample_prompts": ("a fox",)}],
+    [{"captions": True, "flips": True, "lr_schedule": "cosine"}, {"sample_every": 4, "sample_prompts": ("a fox",)}],
     ids=["captions, flips, cosine", "samples"],
 )
 def test_resuming_with_options(
@@ -90,7 +90,7 @@ def test_resuming_with_options(
 ) -> None:
     method, out = first_of(name), tmp_path / "style.safetensors"
     options = options_for(
-        method, tiny_folders["sdxl"], style_images, aux_images, out, **({"steps": STEPS, "pairs": 1} | changes)
+        method, tiny_folders["sdxl"], style_images, aux_images, out, **({"steps": STEPS, "batch_size": 1} | changes)
     )
     compare(method, options, tmp_path)
 
@@ -142,7 +142,7 @@ def test_more_steps_on_a_constant_rate_equal_a_longer_run(
     whole = options.model_copy(update={"out": tmp_path / "whole.safetensors", "run_dir": tmp_path / "whole"})
     run(whole, method)
     run(options.model_copy(update={"steps": 3}), method)
-    assert newest_bundle(tmp_path / "run/bundles").step == 3
+    assert newest_checkpoint(tmp_path / "run/checkpoints").step == 3
     run(resumed(options), method)
     first, second = load_file(whole.out), load_file(out)
     assert all(torch.equal(tensor, second[key]) for key, tensor in first.items())

@@ -9,10 +9,9 @@ from diffusers.models.embeddings import ImageProjection
 from PIL import Image
 
 from image_prompts import image, latents_of, projections
-from impasto.controls.instant_style import Control as InstantStyle
-from impasto.controls.instant_style import Settings as InstantSettings
+from impasto.controls.instant_style import InstantStyle, InstantStyleSettings
 from impasto.core.rng import generator
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.forward_context import Residuals
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -55,7 +54,7 @@ def test_plain_image_prompt_equals_load_ip_adapter(
 
 def test_instant_style_equals_scales_by_block(tiny_folders: dict[str, Path]) -> None:
     scale = {"up": {"block_0": [0.0, 1.0]}}
-    control = InstantStyle(InstantSettings())
+    control = InstantStyle(InstantStyleSettings())
     assert_equal_to_stock(tiny_folders["sdxl"], WIDTH["sdxl"], 4.0, 1.0, scale, control)
 
 
@@ -70,9 +69,9 @@ def assert_equal_to_stock(folder: Path, width: int, guidance_scale: float, ours:
         embedding = torch.randn((1, 10), generator=rng)
         shown, nothing = projection(embedding), projection(torch.zeros_like(embedding))
     images = (ImageTokens(shown, adapter, ours),)
-    request = Request("a fox", 11, images=images, negative_images=(ImageTokens(nothing, adapter, ours),))
-    look = Look(5, guidance_scale, 32, 32, sampler="base")
-    drawn = latents_of(base, [request], look, control)
+    request = ImageRequest("a fox", 11, images=images, negative_images=(ImageTokens(nothing, adapter, ours),))
+    params = SamplingParams(5, guidance_scale, 32, 32, sampler="base")
+    drawn = latents_of(base, [request], params, control)
     pipe = stock_with_adapter(folder, projection, adapter, stock)
     given = torch.stack([torch.zeros_like(embedding), embedding]) if guidance_scale > 1 else embedding[None]
     expected = pipe(
@@ -86,7 +85,7 @@ def assert_equal_to_stock(folder: Path, width: int, guidance_scale: float, ours:
         output_type="latent",
     ).images
     assert (drawn - expected).abs().max() < 1e-4
-    without = latents_of(base, [Request("a fox", 11)], look)
+    without = latents_of(base, [ImageRequest("a fox", 11)], params)
     assert (drawn - without).abs().max() > 1e-3  # the picture matters
 
 
@@ -116,8 +115,8 @@ def test_a_control_net_equals_the_stock_pipeline(sdxl: LatentDiffusion) -> None:
         )
         return Residuals(tuple(down), mid)
 
-    drawn = latents_of(sdxl, [Request("a fox", 11)], Look(4, 4.0, 32, 32, sampler="base"), hook=hook)
-    plain = latents_of(sdxl, [Request("a fox", 11)], Look(4, 4.0, 32, 32, sampler="base"))
+    drawn = latents_of(sdxl, [ImageRequest("a fox", 11)], SamplingParams(4, 4.0, 32, 32, sampler="base"), hook=hook)
+    plain = latents_of(sdxl, [ImageRequest("a fox", 11)], SamplingParams(4, 4.0, 32, 32, sampler="base"))
     stock = StableDiffusionXLControlNetPipeline.from_pipe(sdxl.pipe, controlnet=network)
     stock.set_progress_bar_config(disable=True)
     expected = stock(
@@ -146,7 +145,7 @@ def test_images_of_a_batch_do_not_mix(sdxl: LatentDiffusion) -> None:
         (image(sdxl, first, 5, 0.3),),
         (image(sdxl, first, 6),),
     ]
-    requests = [Request(f"thing {index}", index, images=images) for index, images in enumerate(shown)]
-    together = latents_of(sdxl, requests, Look(3, 4.0, 32, 32, batch=6))
-    alone = latents_of(sdxl, requests, Look(3, 4.0, 32, 32, batch=1))
+    requests = [ImageRequest(f"thing {index}", index, images=images) for index, images in enumerate(shown)]
+    together = latents_of(sdxl, requests, SamplingParams(3, 4.0, 32, 32, batch=6))
+    alone = latents_of(sdxl, requests, SamplingParams(3, 4.0, 32, 32, batch=1))
     assert (together - alone).abs().max() < 1e-4

@@ -52,9 +52,9 @@ def test_equals_diffusers(tiny_folders: dict[str, Path], tmp_path: Path, family:
     assert (nothing.tokens - stock_nothing).abs().max() < 1e-5
     assert (ours.tokens - nothing.tokens).abs().max() > 0.1
     cross = {name: each for name, each in base.unet.attn_processors.items() if hasattr(each, "to_k_ip")}
-    assert {f"{site}.processor" for site in ours.projections} == set(cross) <= set(before)
-    for site, (to_k, to_v) in ours.projections.items():
-        processor = cross[f"{site}.processor"]
+    assert {f"{path}.processor" for path in ours.projections} == set(cross) <= set(before)
+    for path, (to_k, to_v) in ours.projections.items():
+        processor = cross[f"{path}.processor"]
         with torch.no_grad():
             assert (to_k(ours.tokens) - processor.to_k_ip[0](stock)).abs().max() < 1e-5
             assert (to_v(ours.tokens) - processor.to_v_ip[0](stock)).abs().max() < 1e-5
@@ -131,11 +131,11 @@ def test_stylecrafter(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
     hidden = gelu(linear(hidden, tensors[f"{head}out_proj.0.weight"], tensors[f"{head}out_proj.0.bias"]))
     scales = 1 + linear(hidden, tensors[f"{head}out_proj.2.weight"], tensors[f"{head}out_proj.2.bias"]).tanh()
     odd = [number for number, name in enumerate(base.unet.attn_processors) if "attn2" in name]
-    sites = [name.removesuffix(".processor") for name in base.unet.attn_processors if "attn2" in name]
-    assert list(gated.gating.gates) == list(gated.gating.norms) == list(gated.projections) == sites
-    for layer, (number, site) in enumerate(zip(odd, sites, strict=True)):
-        assert (gated.gating.gates[site] - scales[:, layer, :, None]).abs().max() < 1e-5
-        assert torch.equal(gated.gating.norms[site].bias, tensors[f"kv_attn_layers.{number}.norm_style.bias"])
+    paths = [name.removesuffix(".processor") for name in base.unet.attn_processors if "attn2" in name]
+    assert list(gated.gating.gates) == list(gated.gating.norms) == list(gated.projections) == paths
+    for layer, (number, path) in enumerate(zip(odd, paths, strict=True)):
+        assert (gated.gating.gates[path] - scales[:, layer, :, None]).abs().max() < 1e-5
+        assert torch.equal(gated.gating.norms[path].bias, tensors[f"kv_attn_layers.{number}.norm_style.bias"])
     nothing = adapter.null(2)
     assert nothing.scale == 0
     assert nothing.tokens.shape == (2, 5, 40)

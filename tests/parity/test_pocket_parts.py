@@ -12,7 +12,7 @@ from PIL import Image
 from impasto.core.rng import generator
 from impasto.data.images import read_picture
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.image_prompts.image_prompt import OWN, open_image_prompt
 from impasto.models.controlnet import Structure, open_controlnet, own_controlnet
 from impasto.models.open import open_base
@@ -21,7 +21,7 @@ from impasto.models.source import find_base
 POCKET = Path(find_base("pocket").location)
 REFERENCE = POCKET.parent / "packs" / "openmoji" / "held_back" / "volcano.png"
 PROMPT = "a fox on a green background"
-LOOK = Look(4, 3.0, 128, 128, sampler="base")
+PARAMS = SamplingParams(4, 3.0, 128, 128, sampler="base")
 
 
 def pixels(picture: Image.Image) -> np.ndarray:
@@ -39,15 +39,15 @@ def test_its_image_prompt_draws_the_same_in_the_stock_pipeline(scale: float) -> 
     base = open_base("pocket", device="cpu")
     adapter = open_image_prompt(POCKET / OWN, base)
     shown, nothing = (replace(each, scale=scale) for each in (adapter.tokens([picture]), adapter.null()))
-    request = Request(PROMPT, 11, images=(shown,), negative_images=(nothing,))
-    ((_, drawn),) = draw(base, [request], LOOK)
+    request = ImageRequest(PROMPT, 11, images=(shown,), negative_images=(nothing,))
+    ((_, drawn),) = draw(base, [request], PARAMS)
     stock = StableDiffusionXLPipeline.from_pretrained(POCKET, dtype=torch.float32)
     stock.load_ip_adapter(str(POCKET), subfolder="ip_adapter", weight_name="ip_adapter.safetensors")
     stock.set_ip_adapter_scale(scale)
     stock.set_progress_bar_config(disable=True)
     expected = stock(PROMPT, ip_adapter_image=picture, **stock_options()).images[0]
     assert np.abs(pixels(drawn) - pixels(expected)).max() <= 1
-    ((_, plain),) = draw(base, [Request(PROMPT, 11)], LOOK)
+    ((_, plain),) = draw(base, [ImageRequest(PROMPT, 11)], PARAMS)
     assert np.abs(pixels(drawn) - pixels(plain)).max() > 20  # the picture matters
 
 
@@ -58,7 +58,7 @@ def test_its_controlnet_draws_the_same_in_the_stock_pipeline() -> None:
     edges = torch.zeros(3, 128, 128)
     edges[:, 30:98, [30, 98]] = edges[:, [30, 98], 30:98] = 1
     hook = Structure(open_controlnet(str(folder), base), edges, 0.8)
-    ((_, drawn),) = draw(base, [Request(PROMPT, 11)], LOOK, hook=hook)
+    ((_, drawn),) = draw(base, [ImageRequest(PROMPT, 11)], PARAMS, hook=hook)
     parts = StableDiffusionXLPipeline.from_pretrained(POCKET, dtype=torch.float32).components
     network = ControlNetModel.from_pretrained(folder, dtype=torch.float32)
     stock = StableDiffusionXLControlNetPipeline(
@@ -67,5 +67,5 @@ def test_its_controlnet_draws_the_same_in_the_stock_pipeline() -> None:
     stock.set_progress_bar_config(disable=True)
     expected = stock(PROMPT, image=edges[None], controlnet_conditioning_scale=0.8, **stock_options()).images[0]
     assert np.abs(pixels(drawn) - pixels(expected)).max() <= 1
-    ((_, plain),) = draw(base, [Request(PROMPT, 11)], LOOK)
+    ((_, plain),) = draw(base, [ImageRequest(PROMPT, 11)], PARAMS)
     assert np.abs(pixels(drawn) - pixels(plain)).max() > 20  # the edges matter

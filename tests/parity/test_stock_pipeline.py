@@ -15,22 +15,22 @@ from PIL import Image
 from impasto.core.rng import generator
 from impasto.data.images import to_tensor
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.samplers import new_scheduler
 
 PROMPTS = ["a fox on a hill", "castle"]
 
 
-def ours(base: LatentDiffusion, look: Look) -> np.ndarray:
-    requests = [Request(prompt, 11 + index) for index, prompt in enumerate(PROMPTS)]
-    return np.stack([np.asarray(image) for _, image in draw(base, requests, look)])
+def ours(base: LatentDiffusion, params: SamplingParams) -> np.ndarray:
+    requests = [ImageRequest(prompt, 11 + index) for index, prompt in enumerate(PROMPTS)]
+    return np.stack([np.asarray(image) for _, image in draw(base, requests, params)])
 
 
 @pytest.mark.parametrize("guidance_scale", [1.0, 5.0])
 @pytest.mark.parametrize("negative_prompt", [None, "blurry"])
 def test_equals_the_stock_pipeline(base: LatentDiffusion, guidance_scale: float, negative_prompt: str | None) -> None:
-    look = Look(4, guidance_scale, 32, 32, negative_prompt=negative_prompt, sampler="base")
+    params = SamplingParams(4, guidance_scale, 32, 32, negative_prompt=negative_prompt, sampler="base")
     base.pipe.set_progress_bar_config(disable=True)
     stock = base.pipe(
         prompt=PROMPTS,
@@ -43,14 +43,14 @@ def test_equals_the_stock_pipeline(base: LatentDiffusion, guidance_scale: float,
         output_type="np",
     ).images
     in_8_bit = (stock * 255).round().astype(int)
-    assert np.abs(ours(base, look).astype(int) - in_8_bit).max() <= 1  # rounding at a boundary
+    assert np.abs(ours(base, params).astype(int) - in_8_bit).max() <= 1  # rounding at a boundary
 
 
 def test_latents_equal_the_stock_pipeline(base: LatentDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
     decode = base.decode
     monkeypatch.setattr(base, "decode", lambda latents: seen.append(latents) or decode(latents))
-    ours(base, Look(6, 4.0, 32, 32, sampler="base"))
+    ours(base, SamplingParams(6, 4.0, 32, 32, sampler="base"))
     base.pipe.set_progress_bar_config(disable=True)
     stock = base.pipe(
         prompt=PROMPTS,
@@ -72,7 +72,7 @@ def test_few_steps_equal_the_stock_pipeline(sdxl: LatentDiffusion, sampler: str,
     seen: list[torch.Tensor] = []
     decode = sdxl.decode
     monkeypatch.setattr(sdxl, "decode", lambda latents: seen.append(latents) or decode(latents))
-    ours(sdxl, Look(4, 1.0, 32, 32, sampler=sampler))
+    ours(sdxl, SamplingParams(4, 1.0, 32, 32, sampler=sampler))
     spacing = {} if sampler == "lcm" else {"timestep_spacing": "trailing"}
     sdxl.pipe.scheduler = FEW_STEPS[sampler].from_config(sdxl.pipe.scheduler.config, **spacing)
     sdxl.pipe.set_progress_bar_config(disable=True)
@@ -92,11 +92,11 @@ def test_few_steps_equal_the_stock_pipeline(sdxl: LatentDiffusion, sampler: str,
 
 @pytest.mark.parametrize("sampler", ["base", "dpm++", "ddim", "euler", "lcm", "lightning", "hyper"])
 def test_batch_size_does_not_change_a_picture(sdxl: LatentDiffusion, sampler: str) -> None:
-    requests = [Request(f"thing {index}", index) for index in range(3)]
+    requests = [ImageRequest(f"thing {index}", index) for index in range(3)]
     sheets = []
     for batch in (1, 3):
-        look = Look(4, 5.0, 32, 32, sampler=sampler, batch=batch)
-        sheets.append(np.stack([np.asarray(image) for _, image in draw(sdxl, requests, look)]).astype(int))
+        params = SamplingParams(4, 5.0, 32, 32, sampler=sampler, batch=batch)
+        sheets.append(np.stack([np.asarray(image) for _, image in draw(sdxl, requests, params)]).astype(int))
     assert np.abs(sheets[0] - sheets[1]).max() <= 1
 
 
@@ -112,8 +112,8 @@ def test_stylizing_equals_stock_image_to_image(
     seen: list[torch.Tensor] = []
     decode = base.decode
     monkeypatch.setattr(base, "decode", lambda latents: seen.append(latents) or decode(latents))
-    look = Look(6, 4.0, 32, 32, strength=strength, sampler=sampler)
-    list(draw(base, [Request("a fox", 3, start)], look))
+    params = SamplingParams(6, 4.0, 32, 32, strength=strength, sampler=sampler)
+    list(draw(base, [ImageRequest("a fox", 3, start)], params))
 
     mean, _ = base.encode_images(to_tensor(start)[None])
     stock = IMG2IMG[base.family].from_pipe(base.pipe, scheduler=new_scheduler(base.pipe.scheduler, sampler))

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from impasto.conversion.convert import ConvertOptions, convert
 from impasto.conversion.custom_diffusion import WEIGHTS
 from impasto.core.errors import ConfigError, StyleFileError
-from impasto.core.plugins import load_plugin
+from impasto.core.plugins import load_class
 from impasto.core.rng import generator
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.style.attach import attached
@@ -27,7 +27,7 @@ PROMPT = "fox, <zwx>"
 
 
 def learn(name: str, base: Path, style_images: Path, out: Path, rate: float, **settings: object) -> Style:
-    method = load_plugin("impasto.methods", name, "Method")
+    method = load_class("impasto.methods", name)
     options = TrainOptions(
         base=str(base),
         style_images=str(style_images),
@@ -44,7 +44,7 @@ def learn(name: str, base: Path, style_images: Path, out: Path, rate: float, **s
 
 def ours(base: LatentDiffusion, style: Style | None) -> np.ndarray:
     with attached(base, [] if style is None else [(style, 1.0)]):
-        ((_, image),) = draw(base, [Request(PROMPT, 3)], Look(3, 4.0, 32, 32, sampler="base"))
+        ((_, image),) = draw(base, [ImageRequest(PROMPT, 3)], SamplingParams(3, 4.0, 32, 32, sampler="base"))
     return np.asarray(image, dtype=int)
 
 

@@ -13,7 +13,7 @@ from impasto.core.plugins import load_plugin, plugin_names
 from impasto.core.rng import generator
 from impasto.metrics._cosines import cosines
 from impasto.metrics._errors import grouped_mean, two_sample_mean
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 from impasto.metrics.cmmd import cmmd
 from impasto.metrics.diversity import diversity
 from impasto.metrics.frechet import frechet_distance, frechet_error, too_few
@@ -231,7 +231,7 @@ def test_error_over_pairs_is_about_the_spread_of_repetitions() -> None:
 # What is reported
 
 
-def reported(sets: Sets) -> list[Measurement]:
+def reported(sets: FeatureSets) -> list[Measurement]:
     names = plugin_names("impasto.metrics")
     found = [(name, load_plugin("impasto.metrics", name, "__dict__")) for name in names]
     return [each for _, module in found if "measure" in module for each in module["measure"](sets)]
@@ -242,7 +242,7 @@ def test_everything_is_reported_with_counts_and_finite_errors() -> None:
     places = torch.randn((8, 9, 4), generator=generator(3))
     prompts = tuple("aabbccdd")
     pairs = tuple((index, index // 2) for index in range(8))
-    sets = Sets(drawn, prompts, real, training, unit(8, 4), unit(8, 5), pairs, places, places[:6])
+    sets = FeatureSets(drawn, prompts, real, training, unit(8, 4), unit(8, 5), pairs, places, places[:6])
     found = {each.name: each for each in reported(sets)}
     assert len(found) == 13
     assert all(math.isfinite(each.value) and math.isfinite(each.standard_error) for each in found.values())
@@ -250,9 +250,9 @@ def test_everything_is_reported_with_counts_and_finite_errors() -> None:
     assert found["content similarity"].counts == (8, 4)
     assert found["nearest training picture"].counts == (8, 5)
     assert "rank 5" in found["Fréchet"].warning
-    assert reported(Sets(drawn[:2], ("a", "b"))) == []
+    assert reported(FeatureSets(drawn[:2], ("a", "b"))) == []
 
 
 def test_features_without_unit_length_have_no_cmmd() -> None:
-    sets = Sets(rows(8, 0), tuple("abcdefgh"), rows(8, 1), has_unit_length=False)
+    sets = FeatureSets(rows(8, 0), tuple("abcdefgh"), rows(8, 1), has_unit_length=False)
     assert "CMMD" not in {each.name for each in reported(sets)}

@@ -11,7 +11,7 @@ from impasto.adapters.learnable import learning
 from impasto.adapters.low_rank import DOWN, UP
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
-from impasto.methods.b_lora import Method, Settings
+from impasto.methods.b_lora import BLoRA, BLoRASettings
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.models.roles import SDXL_ROLES
@@ -37,7 +37,7 @@ def attention_layers(base: LatentDiffusion, blocks: tuple[str, ...]) -> set[str]
 @pytest.mark.parametrize("roles", [("content",), ("style",), ("content", "style")])
 def test_learns_attention_of_the_chosen_blocks_and_nothing_else(sdxl: LatentDiffusion, roles: tuple[str, ...]) -> None:
     blocks = tuple(block for role in roles for block in SDXL_ROLES[role])
-    with learning(Method(Settings(rank=2, roles=roles)).adapters(sdxl, generator(0))) as learnable:
+    with learning(BLoRA(BLoRASettings(rank=2, roles=roles)).adapters(sdxl, generator(0))) as learnable:
         names = set(learnable.tensors())
     wanted = attention_layers(sdxl, blocks)
     assert wanted
@@ -46,7 +46,7 @@ def test_learns_attention_of_the_chosen_blocks_and_nothing_else(sdxl: LatentDiff
 
 def test_begins_as_the_official_script_does(sdxl: LatentDiffusion) -> None:
     rank = 8
-    with learning(Method(Settings(rank=rank)).adapters(sdxl, generator(0))) as learnable:
+    with learning(BLoRA(BLoRASettings(rank=rank)).adapters(sdxl, generator(0))) as learnable:
         tensors = learnable.tensors()
     down = torch.cat([tensor.flatten() for name, tensor in tensors.items() if name.endswith(DOWN)])
     assert float(down.std()) == pytest.approx(1 / rank, rel=0.05)
@@ -68,7 +68,7 @@ def test_nothing_before_the_first_learning_block_is_in_the_graph(sdxl: LatentDif
     hooks = [sdxl.unet.get_submodule(path).register_forward_hook(record(path)) for path in watched]
     words = sdxl.encode_prompts(["A [v]"])
     added = {"text_embeds": words.pooled, "time_ids": torch.tensor([[32.0, 32, 0, 0, 32, 32]])}
-    with learning(Method(Settings(rank=2)).adapters(sdxl, generator(0))):
+    with learning(BLoRA(BLoRASettings(rank=2)).adapters(sdxl, generator(0))):
         sdxl.unet(torch.randn(1, 4, 16, 16), 5, words.states.detach(), added_cond_kwargs=added)
     for hook in hooks:
         hook.remove()
@@ -78,9 +78,9 @@ def test_nothing_before_the_first_learning_block_is_in_the_graph(sdxl: LatentDif
 def test_roles_may_come_from_a_file(sdxl: LatentDiffusion, tmp_path: Path) -> None:
     path = tmp_path / "roles.json"
     path.write_text(json.dumps({"roles": {"style": ["down_blocks.1.attentions.0"]}}))
-    settings = Settings(rank=2, roles=("style",), roles_file=path)
-    assert Method(settings).roles(sdxl) == {"style": ("down_blocks.1.attentions.0",)}
+    settings = BLoRASettings(rank=2, roles=("style",), roles_file=path)
+    assert BLoRA(settings).roles(sdxl) == {"style": ("down_blocks.1.attentions.0",)}
     with pytest.raises(ConfigError, match=r"role 'content' is not known for this base \(known: style\)"):
-        Method(Settings(rank=2, roles_file=path)).roles(sdxl)
+        BLoRA(BLoRASettings(rank=2, roles_file=path)).roles(sdxl)
     with pytest.raises(ConfigError, match=r"none\.json does not exist: name a roles\.json that impasto probe wrote"):
-        Method(Settings(rank=2, roles_file=tmp_path / "none.json")).roles(sdxl)
+        BLoRA(BLoRASettings(rank=2, roles_file=tmp_path / "none.json")).roles(sdxl)

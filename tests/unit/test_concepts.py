@@ -13,7 +13,7 @@ from impasto.core.errors import DataError
 from impasto.data.decompose import decomposed
 from impasto.data.duplicates import distinct
 from impasto.data.streams import concepts_of, of_step
-from impasto.data.subdivision import Divided, divide, read_division, write_division
+from impasto.data.subdivision import Divided, divide, read_concepts_csv, write_division
 
 WORDS = {"people": "[V] style", "backgrounds": "[W] style"}
 
@@ -64,9 +64,9 @@ def test_csv_comes_back_as_corrected(tmp_path: Path) -> None:
     path, files = tmp_path / "a.csv", ["a.png", "b, c.png", "d.png"]
     write_division(path, [Divided(name, "people", 0.5 - i / 10) for i, name in enumerate(files)])
     assert path.read_text().splitlines()[1] == "d.png,people,0.3000"  # the least sure first
-    assert read_division(path, files, ["people", "backgrounds"]) == {"people": files, "backgrounds": []}
+    assert read_concepts_csv(path, files, ["people", "backgrounds"]) == {"people": files, "backgrounds": []}
     path.write_text('\ufefffile,class\nd.png,backgrounds\na.png,people\n"b, c.png",none\n', "utf-8")
-    assert read_division(path, files, ["people", "backgrounds"]) == {"people": ["a.png"], "backgrounds": ["d.png"]}
+    assert read_concepts_csv(path, files, ["people", "backgrounds"]) == {"people": ["a.png"], "backgrounds": ["d.png"]}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_bad_csv(tmp_path: Path, text: str | None, told: str) -> None:
     if text is not None:
         path.write_text(text)
     with pytest.raises(DataError, match=told):
-        read_division(path, ["a.png"], ["people"])
+        read_concepts_csv(path, ["a.png"], ["people"])
 
 
 def test_near_duplicates() -> None:

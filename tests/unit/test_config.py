@@ -75,7 +75,7 @@ def test_toml_is_read(tmp_path: Path) -> None:
         ({"learning_rate": math.inf}, "learning_rate = inf: input should be a finite number"),
         ({"seed": 2**63}, "seed = 9223372036854775808: input should be less than or equal to 9223372036854775807"),
         ({"sample_prompts": [1]}, "sample_prompts.0 = 1: input should be a valid string"),
-        ({"steps": 0, "pairs": 0}, "steps = 0: input should be greater than or equal to 1 (and 1 more)"),
+        ({"steps": 0, "batch_size": 0}, "steps = 0: input should be greater than or equal to 1 (and 1 more)"),
     ],
 )
 def test_wrong_value_is_one_line(values: dict[str, object], told: str) -> None:
@@ -100,10 +100,10 @@ def test_options_are_frozen() -> None:
 
 
 def test_flags_win_over_config_over_recipe_over_defaults(tmp_path: Path) -> None:
-    recipe = {"steps": 300, "pairs": 4, "learning_rate": 1e-4}
-    config = toml(tmp_path, "steps = 40\npairs = 2")
+    recipe = {"steps": 300, "batch_size": 4, "learning_rate": 1e-4}
+    config = toml(tmp_path, "steps = 40\nbatch_size = 2")
     parsed = train_options(*NEEDED, "--config", config, "--steps", "5", recipe=recipe)
-    assert (parsed.steps, parsed.pairs, parsed.learning_rate, parsed.sample_every) == (5, 2, 1e-4, 100)
+    assert (parsed.steps, parsed.batch_size, parsed.learning_rate, parsed.sample_every) == (5, 2, 1e-4, 100)
     assert train_options(*NEEDED, f"--config={config}", recipe=recipe).steps == 40
     assert train_options(*NEEDED, recipe=recipe).steps == 300
     assert train_options(*NEEDED).steps == 500
@@ -201,7 +201,7 @@ def test_flags_that_cannot_be_read(
 
 def test_help_shows_what_config_and_recipe_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
-        train_options("--help", "--config", toml(tmp_path, "steps = 41"), recipe={"pairs": 7})
+        train_options("--help", "--config", toml(tmp_path, "steps = 41"), recipe={"batch_size": 7})
     assert left.value.code == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "Optimiser steps. (default: 41)" in told

@@ -6,23 +6,22 @@ import torch
 from PIL import Image
 
 from image_prompts import double, latents_of
-from impasto.controls.style_aligned import Control as StyleAligned
-from impasto.controls.style_aligned import Settings
+from impasto.controls.style_aligned import StyleAligned, StyleAlignedSettings
 from impasto.diffusion.branches import TEXT, UNCONDITIONAL
 from impasto.generation import prompts as draw_words
 from impasto.generation.auxiliary_branches import Reference
 from impasto.generation.draw import draw
 from impasto.generation.prompts import Words
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.conditioning import Conditioning
 from impasto.models.latent_diffusion import LatentDiffusion
 
-FOUR_AND_TWO = [Request("a fox", seed) for seed in range(4)] + [Request("a hut", seed) for seed in range(2)]
+FOUR_AND_TWO = [ImageRequest("a fox", seed) for seed in range(4)] + [ImageRequest("a hut", seed) for seed in range(2)]
 BLOCK = "up_blocks.0.attentions.0"
 
 
-def look(**changes) -> Look:
-    return Look(**{"steps": 2, "guidance_scale": 3.0, "height": 32, "width": 32, "batch": 2} | changes)
+def params(**changes) -> SamplingParams:
+    return SamplingParams(**{"steps": 2, "guidance_scale": 3.0, "height": 32, "width": 32, "batch": 2} | changes)
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def asked(base: LatentDiffusion, monkeypatch: pytest.MonkeyPatch) -> list[list[s
 
 
 def test_four_seeds_of_a_prompt_encode_one_row(base: LatentDiffusion, asked: list[list[str]]) -> None:
-    list(draw(base, FOUR_AND_TWO, look(negative_prompt="blurry")))
+    list(draw(base, FOUR_AND_TWO, params(negative_prompt="blurry")))
     assert sorted(asked) == [["a fox"], ["a hut"], ["blurry"]]
 
 
@@ -48,12 +47,12 @@ def test_a_reference_is_encoded_once_however_many_batches_look_at_it(
     base: LatentDiffusion, asked: list[list[str]]
 ) -> None:
     reference = Reference(Image.new("RGB", (32, 32), (200, 90, 10)), "a lake")
-    list(draw(base, FOUR_AND_TWO, look(), StyleAligned(Settings()), reference=reference))
+    list(draw(base, FOUR_AND_TWO, params(), StyleAligned(StyleAlignedSettings()), reference=reference))
     assert sorted(asked) == [[""], ["a fox"], ["a hut"], ["a lake"]]
 
 
 def test_words_of_single_blocks_are_shared_with_whole_prompts(base: LatentDiffusion, asked: list[list[str]]) -> None:
-    requests = [Request("a fox", 0, per_block={BLOCK: "a hut"}), Request("a hut", 1)]
+    requests = [ImageRequest("a fox", 0, per_block={BLOCK: "a hut"}), ImageRequest("a hut", 1)]
     told = Words(base, None).branches(requests)[TEXT]
     assert sorted(asked) == [[""], ["a fox"], ["a hut"]]
     assert torch.equal(told.per_block[BLOCK][0], told.states[1])
@@ -76,7 +75,7 @@ def test_pictures_are_those_of_encoding_every_batch_anew(
 ) -> None:
     """What the encoders were asked before is asked here again; in float64, since together they round otherwise."""
     double(base)
-    found = latents_of(base, FOUR_AND_TWO, look()), [image for _, image in draw(base, FOUR_AND_TWO, look())]
+    found = latents_of(base, FOUR_AND_TWO, params()), [image for _, image in draw(base, FOUR_AND_TWO, params())]
 
     class Anew(Words):
         def branches(self, requests):
@@ -85,8 +84,8 @@ def test_pictures_are_those_of_encoding_every_batch_anew(
             return dict.fromkeys(super().branches(requests), text) | {UNCONDITIONAL: nothing}
 
     monkeypatch.setattr("impasto.generation.draw.Words", Anew)
-    torch.testing.assert_close(latents_of(base, FOUR_AND_TWO, look()), found[0], rtol=1e-9, atol=1e-9)
-    for (_, expected), image in zip(draw(base, FOUR_AND_TWO, look()), found[1], strict=True):
+    torch.testing.assert_close(latents_of(base, FOUR_AND_TWO, params()), found[0], rtol=1e-9, atol=1e-9)
+    for (_, expected), image in zip(draw(base, FOUR_AND_TWO, params()), found[1], strict=True):
         assert np.array_equal(np.asarray(expected), np.asarray(image))
 
 

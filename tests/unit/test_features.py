@@ -53,14 +53,14 @@ def vit(folder: Path) -> Path:
 def test_dino_reads_vit_and_dinov2_and_nothing_else(tmp_path: Path) -> None:
     folder = vit(tmp_path)
     for name in ("vit", "dinov2"):
-        found = dino.Features.open(str(folder / name), CPU).extract(pictures())
+        found = dino.DINOFeatures.open(str(folder / name), CPU).extract(pictures())
         assert found.shape == (3, 16)
         torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
         assert not torch.allclose(found[0], found[1], atol=1e-4)
     with pytest.raises(ResourceError, match="are a clip_vision_model: use one of vit, dinov2"):
-        dino.Features.open(str(folder / "other"), CPU)
+        dino.DINOFeatures.open(str(folder / "other"), CPU)
     with pytest.raises(ResourceError, match=r"^features dino:nowhere could not be loaded \([^\n]+\): check"):
-        dino.Features.open("nowhere", CPU)
+        dino.DINOFeatures.open("nowhere", CPU)
 
 
 def csd_checkpoint(width: int = 64, layers: int = 2) -> dict[str, torch.Tensor]:
@@ -132,11 +132,11 @@ def test_csd_refuses_other_weights(missing: str, told: str) -> None:
     weights = csd_checkpoint()
     del weights[missing]
     with pytest.raises(ResourceError, match=told):
-        csd.Features(weights, CPU)
+        csd.CSDFeatures(weights, CPU)
 
 
 def test_pocket_reads_words_and_knows_places() -> None:
-    features = pocket.Features()
+    features = pocket.PocketFeatures()
     assert isinstance(features, Reader)
     assert isinstance(features, Places)
     assert features.token_limit == 32

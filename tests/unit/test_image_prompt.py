@@ -80,9 +80,9 @@ def test_numbers_name_the_layers_of_sdxl() -> None:
         for layer in range(count)
     }
     assert len(found) == 70
-    assert {number: (each.site, each.channels) for number, each in found.items()} == expected
+    assert {number: (each.path, each.channels) for number, each in found.items()} == expected
     assert {each.words for each in found.values()} == {2048}
-    style = [number for number, each in found.items() if each.site.startswith("up_blocks.0.attentions.1.")]
+    style = [number for number, each in found.items() if each.path.startswith("up_blocks.0.attentions.1.")]
     assert style == list(range(69, 88, 2))
 
 
@@ -327,7 +327,7 @@ def test_csgo_layers_for_content_are_left_out(base: LatentDiffusion, tmp_path: P
     tensors = small_adapters.csgo(base.unet) | {"ip_adapter.1.to_k_ip.weight": torch.ones(32, 40)}
     contents = read_contents(small_adapters.save(tensors, tmp_path / "a.safetensors"), base.unet)
     assert contents.notes[-1] == "its layers outside the up blocks are left out"
-    assert all(site.startswith("up_blocks.") for site in contents.projections)
+    assert all(path.startswith("up_blocks.") for path in contents.projections)
 
 
 def test_an_adapter_for_another_family_is_refused(base: LatentDiffusion, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from PIL import Image
 from pretraining.data.subjects import PEOPLE
 
 from impasto.core.errors import ConfigError
-from impasto.data.held_out import read_held_back
+from impasto.data.held_out import read_held_out
 from impasto.data.packs import find_pack, pictures_of
 
 PACK = find_pack("openmoji")
@@ -33,10 +33,10 @@ def test_every_picture_is_128_px_rgb_and_has_a_caption(folder: str) -> None:
         assert path.with_suffix(".txt").read_text("utf-8").strip()
 
 
-def test_held_back_captions_say_no_style() -> None:
-    held_back = read_held_back(PACK, demo_only=False)
-    assert len(held_back) == len(stems("held_back"))
-    assert not any("style" in each.caption for each in held_back)
+def test_held_out_captions_say_no_style() -> None:
+    held_out = read_held_out(PACK, demo_only=False)
+    assert len(held_out) == len(stems("held_back"))
+    assert not any("style" in each.caption for each in held_out)
 
 
 def chosen(given: str, stream: str = "style") -> list[str]:
@@ -46,7 +46,7 @@ def chosen(given: str, stream: str = "style") -> list[str]:
 def test_pictures_of_a_pack_by_stream_folder_and_concept() -> None:
     for stream, folder in {"style": "style", "aux": "auxiliary", "reference": "held_back"}.items():
         assert pictures_of("pack:openmoji", stream, "--style-images") == sorted((PACK.folder / folder).glob("*.png"))
-    assert set(chosen("pack:openmoji/held_back")) == stems("held_back")
+    assert set(chosen("pack:openmoji/held_out")) == stems("held_back")
     people, backgrounds = chosen("pack:openmoji/people"), chosen("pack:openmoji/backgrounds")
     assert len(people) == len(backgrounds) == 10
     assert "princess" in people
@@ -66,7 +66,7 @@ def test_numbered_pictures_are_nested_and_half_people() -> None:
     assert len(set(ten) & PACK.people) == 5
     assert not set(ten) & set(chosen("pack:openmoji/11-20"))
     assert set(ten) | set(chosen("pack:openmoji/11-20")) == stems("style")
-    assert chosen("pack:openmoji/held_back/people/2-3") == ["angry-face", "baby"]
+    assert chosen("pack:openmoji/held_out/people/2-3") == ["angry-face", "baby"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 
 from impasto.core.events import Planned, TrainStep
 from impasto.core.precision import is_slow_in_bfloat16
-from impasto.methods.styleforge import Method, Settings
+from impasto.methods.styleforge import StyleForge, StyleForgeSettings
 from impasto.models.open import notes_on_precision
 from impasto.training.options import TrainOptions
 from impasto.training.resources import memory_fit as train_memory
@@ -98,7 +98,7 @@ def test_a_run_that_had_to_take_it_says_so_and_learns(
         cache="none",
         max_memory="1GB",
     )
-    events = list(train(options, Method(Settings(learn="lora", rank=2, learn_text=False))))
+    events = list(train(options, StyleForge(StyleForgeSettings(learn="lora", rank=2, learn_text=False))))
     (plan,) = (event for event in events if isinstance(event, Planned))
     assert "bf16 (this processor has no instructions" in dict(plan.rows)["memory"]
     assert not plan.notes or all("--precision" not in note for note in plan.notes)  # nobody asked for it

@@ -18,7 +18,7 @@ from pretraining.evaluate_speed import convolution_speed, counted, quickest
 from pretraining.fresh import read_fresh
 from pretraining.measures import edge_error, named_background_right, psnr
 
-from impasto.metrics.named_colour import GROUNDS
+from impasto.metrics.named_colour import BACKGROUND_COLOURS
 from impasto.models.fingerprint import Fingerprint
 
 PALETTES = ("pastel colours", "sepia tones")
@@ -58,7 +58,7 @@ def test_a_prompt_says_subject_background_artist_and_style() -> None:
     asked = Asked("owl", "noto", "sky blue", {"palette": "sepia tones"}, "sepia tones")
     assert asked.prompt == "an owl on a sky blue background, noto style, sepia tones"
     assert Asked("owl", "noto", "sky blue", {}, "").prompt == "an owl on a sky blue background, noto style"
-    right, wrong = (Image.new("RGB", (32, 32), GROUNDS[name]) for name in ("sky blue", "red"))
+    right, wrong = (Image.new("RGB", (32, 32), BACKGROUND_COLOURS[name]) for name in ("sky blue", "red"))
     assert named_background_right([right, wrong], [asked, asked]) == 0.5
 
 

@@ -9,20 +9,20 @@ from diffusers import DPMSolverMultistepScheduler
 from torch.nn import functional as F
 
 from image_prompts import image, projections
-from impasto.controls.style_studio import Control, Settings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.rng import generator
 from impasto.diffusion.branches import TEXT
 from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.sampling import begin, denoise
 from impasto.generation.draw import draw, draw_with_previews
 from impasto.generation.previews import Preview, Previews
-from impasto.generation.requests import Guides, Look, Request
+from impasto.generation.requests import Guides, ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.preview import LatentColours, latent_colours, smooth_latents
 from impasto.models.samplers import new_scheduler
 
-LOOK = Look(5, 3.0, 32, 32, batch=2)
-THREE = [Request("a fox", 0), Request("a hut", 1), Request("a fox", 2)]
+PARAMS = SamplingParams(5, 3.0, 32, 32, batch=2)
+THREE = [ImageRequest("a fox", 0), ImageRequest("a hut", 1), ImageRequest("a fox", 2)]
 
 
 def test_what_the_map_leaves_over_is_orthogonal_to_the_latents(base: LatentDiffusion) -> None:
@@ -86,26 +86,26 @@ def test_the_clean_latents_are_those_of_the_sampler_itself(base: LatentDiffusion
 
 
 def test_previews_come_every_so_many_steps_and_pictures_are_what_they_were(base: LatentDiffusion) -> None:
-    shown = list(draw_with_previews(base, THREE, LOOK, Guides(), Previews(2, latent_colours(base))))
+    shown = list(draw_with_previews(base, THREE, PARAMS, Guides(), Previews(2, latent_colours(base))))
     previews = [each for each in shown if isinstance(each, Preview)]
     assert [(each.step.index + 1, len(each.images)) for each in previews] == [(2, 2), (4, 2), (2, 1), (4, 1)]
     assert previews[0].requests == tuple(THREE[:2])
     assert {picture.size for each in previews for picture in each.images} == {(16, 16)}
     pictures = [each for each in shown if not isinstance(each, Preview)]
-    for (request, found), (_, expected) in zip(pictures, draw(base, THREE, LOOK), strict=True):
+    for (request, found), (_, expected) in zip(pictures, draw(base, THREE, PARAMS), strict=True):
         assert np.array_equal(np.asarray(found), np.asarray(expected)), request
 
 
 def test_none_is_made_of_the_last_step(sdxl: LatentDiffusion) -> None:
-    shown = list(draw_with_previews(sdxl, THREE[:1], LOOK, Guides(), Previews(5, latent_colours(sdxl))))
+    shown = list(draw_with_previews(sdxl, THREE[:1], PARAMS, Guides(), Previews(5, latent_colours(sdxl))))
     assert not [each for each in shown if isinstance(each, Preview)]
 
 
 def test_leaving_at_a_preview_leaves_the_base_as_it_was(sdxl: LatentDiffusion) -> None:
     before = dict(sdxl.unet.attn_processors)
-    request = Request("a fox", 0, images=(image(sdxl, projections(sdxl), 1),))
-    guides = Guides(Control(Settings(teacher=0.0)))
-    stream = draw_with_previews(sdxl, [request], LOOK, guides, Previews(1, latent_colours(sdxl)))
+    request = ImageRequest("a fox", 0, images=(image(sdxl, projections(sdxl), 1),))
+    guides = Guides(StyleStudio(StyleStudioSettings(teacher=0.0)))
+    stream = draw_with_previews(sdxl, [request], PARAMS, guides, Previews(1, latent_colours(sdxl)))
     assert isinstance(next(stream), Preview)
     assert torch.is_grad_enabled()  # what drawing switches off is on while a caller looks
     stream.close()

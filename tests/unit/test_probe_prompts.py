@@ -46,7 +46,7 @@ def test_seed_decides_and_more_pairs_begin_with_the_same_ones() -> None:
 
 def test_pocket_knows_the_words() -> None:
     card = (files("impasto") / "pocket" / "model" / "README.md").read_text("utf-8")
-    assert all(f"| {hand} style |" in card for hand in POCKET.words["style"])
+    assert all(f"| {artist} style |" in card for artist in POCKET.words["style"])
     assert set(POCKET.words["colour"]) == set(COLOURS)
     assert set(POCKET.words["subject"]) <= {spoken(slug) for slug in V0}
 

@@ -8,32 +8,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image_prompts import image, latents_of, projections
-from impasto.controls.instant_style import Control as InstantStyle
-from impasto.controls.instant_style import Settings as InstantSettings
-from impasto.controls.style_studio import Control as StyleStudio
-from impasto.controls.style_studio import Settings as StudioSettings
+from impasto.controls.instant_style import InstantStyle, InstantStyleSettings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
 from impasto.diffusion.adain import EPSILON, blended_adain
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.control import Control
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.regions import at_places, grid_of
 
-LOOK = Look(3, 4.0, 32, 32)
+PARAMS = SamplingParams(3, 4.0, 32, 32)
 CONTROLS = {
     "plain": lambda: None,
-    "adain": lambda: StyleStudio(StudioSettings(strength=0.7, teacher=0)),  # a teacher changes the batch, thus rounding
-    "sum": lambda: StyleStudio(StudioSettings(mix="sum", strength=0.7, teacher=0)),
-    "adain_sum": lambda: StyleStudio(StudioSettings(mix="adain_sum", strength=0.7, teacher=0)),
-    "instant": lambda: InstantStyle(InstantSettings()),
+    "adain": lambda: StyleStudio(
+        StyleStudioSettings(strength=0.7, teacher=0)
+    ),  # a teacher changes the batch, thus rounding
+    "sum": lambda: StyleStudio(StyleStudioSettings(mix="sum", strength=0.7, teacher=0)),
+    "adain_sum": lambda: StyleStudio(StyleStudioSettings(mix="adain_sum", strength=0.7, teacher=0)),
+    "instant": lambda: InstantStyle(InstantStyleSettings()),
 }
 
 
-def request(shown: ImageTokens, null: ImageTokens, mask: torch.Tensor | None) -> Request:
+def request(shown: ImageTokens, null: ImageTokens, mask: torch.Tensor | None) -> ImageRequest:
     images = [replace(each, mask=mask) for each in (shown, null)]
-    return Request("a fox", 7, images=(images[0],), negative_images=(images[1],))
+    return ImageRequest("a fox", 7, images=(images[0],), negative_images=(images[1],))
 
 
 @pytest.mark.parametrize("name", CONTROLS)
@@ -41,10 +41,10 @@ def test_ones_change_no_bit_and_zeros_are_the_words_alone(sdxl: LatentDiffusion,
     adapter, control = projections(sdxl), CONTROLS[name]()
     shown, null = image(sdxl, adapter, 1), image(sdxl, adapter, 2)
     ones = torch.ones(1, 32, 32)
-    without = latents_of(sdxl, [request(shown, null, None)], LOOK, control)
-    assert torch.equal(latents_of(sdxl, [request(shown, null, ones)], LOOK, control), without)
-    words = latents_of(sdxl, [Request("a fox", 7)], LOOK)
-    assert torch.equal(latents_of(sdxl, [request(shown, null, 0 * ones)], LOOK, control), words)
+    without = latents_of(sdxl, [request(shown, null, None)], PARAMS, control)
+    assert torch.equal(latents_of(sdxl, [request(shown, null, ones)], PARAMS, control), without)
+    words = latents_of(sdxl, [ImageRequest("a fox", 7)], PARAMS)
+    assert torch.equal(latents_of(sdxl, [request(shown, null, 0 * ones)], PARAMS, control), words)
     assert not torch.equal(without, words)
 
 
@@ -53,9 +53,9 @@ def test_complementary_masks_of_one_picture_add_up_to_no_mask(sdxl: LatentDiffus
     adapter = projections(sdxl)
     shown = image(sdxl, adapter, 1)
     mask = torch.rand(1, 32, 32, generator=generator(5))
-    halves = Request("a fox", 7, images=(replace(shown, mask=mask), replace(shown, mask=1 - mask)))
-    drawn = latents_of(sdxl, [halves], LOOK)
-    assert (drawn - latents_of(sdxl, [Request("a fox", 7, images=(shown,))], LOOK)).abs().max() < 1e-4
+    halves = ImageRequest("a fox", 7, images=(replace(shown, mask=mask), replace(shown, mask=1 - mask)))
+    drawn = latents_of(sdxl, [halves], PARAMS)
+    assert (drawn - latents_of(sdxl, [ImageRequest("a fox", 7, images=(shown,))], PARAMS)).abs().max() < 1e-4
 
 
 def test_rows_with_and_without_masks_share_a_batch(sdxl: LatentDiffusion) -> None:
@@ -64,8 +64,8 @@ def test_rows_with_and_without_masks_share_a_batch(sdxl: LatentDiffusion) -> Non
     left = torch.zeros(1, 32, 32)
     left[..., :16] = 1
     requests = [request(shown, null, mask) for mask in (None, left, left.flip(-1))]
-    together = latents_of(sdxl, requests, Look(3, 4.0, 32, 32, batch=3))
-    alone = torch.cat([latents_of(sdxl, [each], LOOK) for each in requests])
+    together = latents_of(sdxl, requests, SamplingParams(3, 4.0, 32, 32, batch=3))
+    alone = torch.cat([latents_of(sdxl, [each], PARAMS) for each in requests])
     assert (together - alone).abs().max() < 1e-4
     assert (together[1] - together[2]).abs().max() > 1e-3
 
@@ -74,17 +74,19 @@ def test_one_layer_keeps_to_its_side(sdxl: LatentDiffusion) -> None:
     """Outside of the region a control adds nothing, to the last bit."""
     from impasto.diffusion.branches import side_by_side
     from impasto.diffusion.step import Step
-    from impasto.models.forward_context import Attended, Pass
-    from impasto.models.sites import Site
+    from impasto.models.attention_layers import AttentionLayer
+    from impasto.models.forward_context import Attended, ForwardContext
 
     rng = generator(0)
     text, style = torch.randn(1, 64, 8, generator=rng), torch.randn(1, 64, 8, generator=rng)
     mask = torch.zeros(1, 32, 32)
     mask[:, :, :16] = 1
     places = at_places(mask, 64, torch.float32)
-    seen = Pass(Step(0, 4, 1.0), side_by_side({"text": 1}, {}))
+    context = ForwardContext(Step(0, 4, 1.0), side_by_side({"text": 1}, {}))
     for control in (Control(), CONTROLS["adain"]()):
-        joined = control.combine(Site("x", "cross"), seen, text, [Attended(style, 1.0, places)]).unflatten(1, (8, 8))
+        joined = control.combine(AttentionLayer("x", "cross"), context, text, [Attended(style, 1.0, places)]).unflatten(
+            1, (8, 8)
+        )
         assert torch.equal(joined[:, :, 4:], text.unflatten(1, (8, 8))[:, :, 4:])
         assert (joined - text.unflatten(1, (8, 8))).abs()[:, :, :4].min() > 0
 
@@ -125,7 +127,7 @@ def test_masks_of_another_shape_are_refused(sdxl: LatentDiffusion) -> None:
         grid_of(32, 48, 64)
     wrong = request(image(sdxl, projections(sdxl), 1), image(sdxl, projections(sdxl), 2), torch.ones(1, 32, 48))
     with pytest.raises(ConfigError, match="mask of 48x32"):
-        latents_of(sdxl, [wrong], LOOK)
+        latents_of(sdxl, [wrong], PARAMS)
 
 
 def test_a_mean_over_pixels() -> None:

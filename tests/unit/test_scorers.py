@@ -40,14 +40,14 @@ def check(scorer: Scorer, dimension: int) -> None:
 
 
 def test_clip(checkpoint: Path) -> None:
-    features = clip.Features(str(checkpoint), torch.device("cpu"))
+    features = clip.CLIPFeatures(str(checkpoint), torch.device("cpu"))
     check(features, 12)
     many = [f"thing {index}" for index in range(5)]
     assert torch.allclose(features.text(many, batch=2), features.text(many), atol=1e-6)
 
 
 def test_pocket() -> None:
-    check(pocket.Features(), pocket.Features.dimension)
+    check(pocket.PocketFeatures(), pocket.PocketFeatures.dimension)
 
 
 def test_text_of_pocket_is_the_pooled_embedding_that_the_base_is_given() -> None:
@@ -55,7 +55,9 @@ def test_text_of_pocket_is_the_pooled_embedding_that_the_base_is_given() -> None
     with torch.no_grad():
         pooled = open_base("pocket", device="cpu").encode_prompts(captions).pooled
     assert pooled is not None
-    assert torch.allclose(pocket.Features().text(captions), torch.nn.functional.normalize(pooled, dim=-1), atol=1e-5)
+    assert torch.allclose(
+        pocket.PocketFeatures().text(captions), torch.nn.functional.normalize(pooled, dim=-1), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", ["nobody/nothing", "nowhere", "empty"])
@@ -63,4 +65,4 @@ def test_checkpoint_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ResourceError, match=rf"^scorer {name} could not be loaded \([^\n]+\): check the name[^\n]+$"):
-        clip.Features(name, torch.device("cpu"))
+        clip.CLIPFeatures(name, torch.device("cpu"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from image_prompts import image, latents_of, projections
 from impasto.core.rng import generator
 from impasto.diffusion.singular_values import AUTOMATIC, suppressed, suppressed_values
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.image_prompts.automatic_negative import automatic_negative
 from impasto.models.latent_diffusion import LatentDiffusion
 
@@ -72,12 +72,12 @@ def test_half_precision_stays() -> None:
 def test_written_out_keys_and_values_are_those_suppressed(sdxl: LatentDiffusion) -> None:
     shown = image(sdxl, projections(sdxl), 1)
     negative = automatic_negative(shown)
-    for site, pair in shown.projections.items():
-        for ours, theirs in zip(negative.projections[site], pair, strict=True):
+    for path, pair in shown.projections.items():
+        for ours, theirs in zip(negative.projections[path], pair, strict=True):
             expected = suppressed(theirs(shown.tokens), AUTOMATIC)
             assert (ours(negative.tokens) - expected).abs().max() < 1e-5
     same = automatic_negative(shown, strength=0.0)
-    look = Look(2, 4.0, 32, 32)
-    drawn = [latents_of(sdxl, [Request("a fox", 7, images=(each,))], look) for each in (shown, same, negative)]
+    params = SamplingParams(2, 4.0, 32, 32)
+    drawn = [latents_of(sdxl, [ImageRequest("a fox", 7, images=(each,))], params) for each in (shown, same, negative)]
     assert (drawn[0] - drawn[1]).abs().max() < 1e-4  # one-hot tokens tell the same
     assert (drawn[0] - drawn[2]).abs().max() > 1e-3

@@ -9,25 +9,25 @@ from torch.nn.functional import layer_norm
 
 from image_prompts import image, latents_of, projections
 from impasto.core.rng import generator, noise_for
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
+from impasto.models.attention_layers import attention_layers_of
 from impasto.models.conditioning import Geometry
 from impasto.models.image_tokens import Gating, ImageTokens, joined_tokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.samplers import new_scheduler
-from impasto.models.sites import sites_of
 
-LOOK = Look(4, 4.0, 32, 32, sampler="ddim")
+PARAMS = SamplingParams(4, 4.0, 32, 32, sampler="ddim")
 
 
 def gated(base: LatentDiffusion, seed: int, norms: dict[str, nn.LayerNorm] | None = None) -> ImageTokens:
     plain, rng = image(base, projections(base), seed, scale=0.5), generator(seed)
-    sites = {name: pair[0].out_features for name, pair in plain.projections.items()}
+    paths = {name: pair[0].out_features for name, pair in plain.projections.items()}
     if norms is None:
-        norms = {name: nn.LayerNorm(channels).requires_grad_(False) for name, channels in sites.items()}
+        norms = {name: nn.LayerNorm(channels).requires_grad_(False) for name, channels in paths.items()}
         for norm in norms.values():
             norm.weight.normal_(1, 0.3, generator=rng)
             norm.bias.normal_(0, 0.3, generator=rng)
-    gates = {name: 1 + torch.rand(1, 1, 1, generator=rng).sub(0.5) for name in sites}
+    gates = {name: 1 + torch.rand(1, 1, 1, generator=rng).sub(0.5) for name in paths}
     return replace(plain, gating=Gating(norms, gates))
 
 
@@ -57,14 +57,14 @@ class WrittenOut:
 @torch.no_grad()
 def written_out(base: LatentDiffusion, shown: ImageTokens) -> torch.Tensor:
     scheduler = new_scheduler(base.pipe.scheduler, "ddim")
-    scheduler.set_timesteps(LOOK.steps)
+    scheduler.set_timesteps(PARAMS.steps)
     x_t = noise_for([generator(7)], base.latent_shape(32, 32))
     words, nothing = base.encode_prompts(["a fox"]), base.encode_nothing(1, None)
     states, stock = torch.cat([nothing.states, words.states]), dict(base.unet.attn_processors)
     added = {"text_embeds": torch.cat([nothing.pooled, words.pooled])}
     added["time_ids"] = torch.tensor([Geometry.whole(32, 32).time_ids()] * 2, dtype=states.dtype)
-    for name, site in sites_of(base.unet, {}).items():
-        if site.kind == "cross":
+    for name, layer in attention_layers_of(base.unet, {}).items():
+        if layer.kind == "cross":
             base.unet.get_submodule(name).set_processor(WrittenOut(name, shown))
     for timestep in scheduler.timesteps:
         out = base.unet(x_t.repeat(2, 1, 1, 1), timestep, states, added_cond_kwargs=added).sample
@@ -75,9 +75,9 @@ def written_out(base: LatentDiffusion, shown: ImageTokens) -> torch.Tensor:
 
 def test_equals_the_formula_written_out(sdxl: LatentDiffusion) -> None:
     shown = gated(sdxl, 1)
-    drawn = latents_of(sdxl, [Request("a fox", 7, images=(shown,))], LOOK)
+    drawn = latents_of(sdxl, [ImageRequest("a fox", 7, images=(shown,))], PARAMS)
     assert (drawn - written_out(sdxl, shown)).abs().max() < 1e-4
-    plain = latents_of(sdxl, [Request("a fox", 7, images=(replace(shown, gating=None),))], LOOK)
+    plain = latents_of(sdxl, [ImageRequest("a fox", 7, images=(replace(shown, gating=None),))], PARAMS)
     assert (drawn - plain).abs().max() > 1e-3
 
 
@@ -89,14 +89,14 @@ def test_gates_of_rows_do_not_mix(sdxl: LatentDiffusion) -> None:
     name = next(iter(first.projections))
     joined = joined_tokens([first, second]).gating.gates[name]
     assert joined.flatten().tolist() == pytest.approx([float(each.gating.gates[name]) for each in (first, second)])
-    requests = [Request("a fox", 7, images=(each,)) for each in (first, second)]
-    together = latents_of(sdxl, requests, LOOK)
-    alone = torch.cat([latents_of(sdxl, [each], LOOK) for each in requests])
+    requests = [ImageRequest("a fox", 7, images=(each,)) for each in (first, second)]
+    together = latents_of(sdxl, requests, PARAMS)
+    alone = torch.cat([latents_of(sdxl, [each], PARAMS) for each in requests])
     assert (together - alone).abs().max() < 1e-4
 
 
 def test_gates_of_zero_are_the_words_alone(sdxl: LatentDiffusion) -> None:
     shown = gated(sdxl, 1)
     closed = Gating(shown.gating.norms, {name: 0 * gate for name, gate in shown.gating.gates.items()})
-    drawn = latents_of(sdxl, [Request("a fox", 7, images=(replace(shown, gating=closed),))], LOOK)
-    assert torch.equal(drawn, latents_of(sdxl, [Request("a fox", 7)], LOOK))
+    drawn = latents_of(sdxl, [ImageRequest("a fox", 7, images=(replace(shown, gating=closed),))], PARAMS)
+    assert torch.equal(drawn, latents_of(sdxl, [ImageRequest("a fox", 7)], PARAMS))

@@ -9,33 +9,33 @@ import pytest
 import torch
 
 from image_prompts import Projections, double, image, latents_of, projections
-from impasto.controls.style_studio import Control, Settings
+from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image
 from impasto.diffusion.adain import EPSILON
 from impasto.diffusion.branches import side_by_side
 from impasto.diffusion.sampling import Denoised, denoise
 from impasto.diffusion.step import Step
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
+from impasto.models.attention_layers import AttentionLayer, attention_layers_of
 from impasto.models.conditioning import Geometry
-from impasto.models.control import Control as PlainControl
+from impasto.models.control import StyleStudio as PlainControl
 from impasto.models.controlled import controlled
-from impasto.models.forward_context import Attended, Pass
+from impasto.models.forward_context import Attended, ForwardContext
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.samplers import new_scheduler
-from impasto.models.sites import Site, sites_of
 
-LOOK = Look(5, 4.0, 32, 32, sampler="ddim", batch=8)
+PARAMS = SamplingParams(5, 4.0, 32, 32, sampler="ddim", batch=8)
 PROMPT = "a fox on a hill"
 
 
-def studio(**settings: object) -> Control:
-    return Control(Settings(**settings))
+def studio(**settings: object) -> StyleStudio:
+    return StyleStudio(StyleStudioSettings(**settings))
 
 
-def request(base: LatentDiffusion, adapter: Projections, style: int = 1, seed: int = 7, **changes) -> Request:
-    return Request(PROMPT, seed, images=(image(base, adapter, style),), **changes)
+def request(base: LatentDiffusion, adapter: Projections, style: int = 1, seed: int = 7, **changes) -> ImageRequest:
+    return ImageRequest(PROMPT, seed, images=(image(base, adapter, style),), **changes)
 
 
 class ExplicitMaps:
@@ -76,13 +76,13 @@ class ExplicitMaps:
 
 
 @torch.no_grad()
-def explicit_run(base: LatentDiffusion, shown: Request, teacher_steps: int) -> torch.Tensor:
+def explicit_run(base: LatentDiffusion, shown: ImageRequest, teacher_steps: int) -> torch.Tensor:
     """Return the final latents of (teacher, student), by the official way and a loop of its own."""
     adapter = shown.images[0].projections
     positive, negative = shown.images[0].tokens, shown.negative_images[0].tokens
     tokens, state = torch.cat([negative, negative, positive, positive]), {"teacher": True}
     scheduler = new_scheduler(base.pipe.scheduler, "ddim")
-    scheduler.set_timesteps(LOOK.steps)
+    scheduler.set_timesteps(PARAMS.steps)
     x_t = noise_for([generator(shown.seed)], base.latent_shape(32, 32)).to(base.dtype).repeat(2, 1, 1, 1)
     words = base.encode_prompts([shown.prompt]).rows([0, 0])
     nothing = base.encode_nothing(2, None)
@@ -91,12 +91,12 @@ def explicit_run(base: LatentDiffusion, shown: Request, teacher_steps: int) -> t
     added["time_ids"] = torch.tensor([Geometry.whole(32, 32).time_ids()] * 4, dtype=states.dtype)
     stock = dict(base.unet.attn_processors)
     try:
-        for name, site in sites_of(base.unet, {}).items():
-            base.unet.get_submodule(name).set_processor(ExplicitMaps(name, site.kind, adapter, tokens, state))
+        for name, layer in attention_layers_of(base.unet, {}).items():
+            base.unet.get_submodule(name).set_processor(ExplicitMaps(name, layer.kind, adapter, tokens, state))
         for index, timestep in enumerate(scheduler.timesteps):
             state["teacher"] = index < teacher_steps
             out = base.unet(x_t.repeat(2, 1, 1, 1), timestep, states, added_cond_kwargs=added).sample
-            guided = out[:2] + LOOK.guidance_scale * (out[2:] - out[:2])
+            guided = out[:2] + PARAMS.guidance_scale * (out[2:] - out[:2])
             x_t = scheduler.step(guided, timestep, x_t).prev_sample
     finally:
         base.unet.set_attn_processor(stock)
@@ -110,9 +110,9 @@ def test_equals_explicit_map_sharing(sdxl: LatentDiffusion, fraction: float, ste
     adapter = projections(base)
     shown = request(base, adapter, negative_images=(image(base, adapter, 9),))
     expected = explicit_run(base, shown, steps)
-    ours = latents_of(base, [shown], LOOK, studio(teacher=fraction))
+    ours = latents_of(base, [shown], PARAMS, studio(teacher=fraction))
     assert (ours[0] - expected[1]).abs().max() < 1e-10
-    plain = latents_of(base, [Request(PROMPT, 7)], LOOK)
+    plain = latents_of(base, [ImageRequest(PROMPT, 7)], PARAMS)
     assert (plain[0] - expected[0]).abs().max() < 1e-10  # the teacher is a plain run
     assert (ours - plain).abs().max() > 1e-3
 
@@ -120,17 +120,17 @@ def test_equals_explicit_map_sharing(sdxl: LatentDiffusion, fraction: float, ste
 @pytest.mark.parametrize("mix", ["adain", "adain_sum", "sum"])
 def test_strength_zero_is_the_text_only_model_bit_for_bit(base: LatentDiffusion, mix: str) -> None:
     adapter = projections(base)
-    for look in (LOOK, Look(4, 1.0, 32, 32)):
-        plain = latents_of(base, [Request(PROMPT, 7)], look)
-        drawn = latents_of(base, [request(base, adapter)], look, studio(mix=mix, strength=0.0))
+    for params in (PARAMS, SamplingParams(4, 1.0, 32, 32)):
+        plain = latents_of(base, [ImageRequest(PROMPT, 7)], params)
+        drawn = latents_of(base, [request(base, adapter)], params, studio(mix=mix, strength=0.0))
         assert torch.equal(drawn, plain)
 
 
 def test_strength_moves_away_from_the_words_evenly(sdxl: LatentDiffusion) -> None:
     adapter = projections(sdxl)
-    plain = latents_of(sdxl, [Request(PROMPT, 7)], LOOK)
+    plain = latents_of(sdxl, [ImageRequest(PROMPT, 7)], PARAMS)
     distances = [
-        (latents_of(sdxl, [request(sdxl, adapter)], LOOK, studio(strength=strength, teacher=0)) - plain).norm()
+        (latents_of(sdxl, [request(sdxl, adapter)], PARAMS, studio(strength=strength, teacher=0)) - plain).norm()
         for strength in (1e-3, 2e-3, 0.5, 1.0)
     ]
     assert distances[1] / distances[0] == pytest.approx(2, rel=0.05)
@@ -141,15 +141,17 @@ def test_plain_sum_without_teacher_is_the_plain_image_prompt(sdxl: LatentDiffusi
     """And a student is a plain style run when the teacher's window is empty."""
     adapter = projections(sdxl)
     shown = request(sdxl, adapter, negative_images=(image(sdxl, adapter, 3),))
-    assert torch.equal(latents_of(sdxl, [shown], LOOK, studio(mix="sum", teacher=0)), latents_of(sdxl, [shown], LOOK))
+    assert torch.equal(
+        latents_of(sdxl, [shown], PARAMS, studio(mix="sum", teacher=0)), latents_of(sdxl, [shown], PARAMS)
+    )
 
 
-class Watched(Control):
+class Watched(StyleStudio):
     """Notes how many rows each step has; may keep the teacher in the batch although its window is over."""
 
     stays = False
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: StyleStudioSettings) -> None:
         super().__init__(settings)
         self.seen: dict[int, int] = {}
 
@@ -160,10 +162,10 @@ class Watched(Control):
     def teacher(self) -> float:
         return 1.0 if self.stays and self.settings.teacher else super().teacher
 
-    def counterpart(self, site, seen):
-        self.seen[seen.step.index] = len(seen.branches)
-        is_over = not seen.step.is_within((0.0, self.settings.teacher))
-        return None if is_over else super().counterpart(site, seen)
+    def counterpart(self, layer, context):
+        self.seen[context.step.index] = len(context.branches)
+        is_over = not context.step.is_within((0.0, self.settings.teacher))
+        return None if is_over else super().counterpart(layer, context)
 
 
 class Keeping(Watched):
@@ -179,8 +181,8 @@ def test_teacher_branch_equals_a_plain_run(
     adapter = projections(double(sdxl))
     negative = (image(sdxl, adapter, 9),)
     requests = [request(sdxl, adapter, style, negative_images=negative) for style in (1, 2, 3)]
-    requests.append(Request("castle", 8, images=(image(sdxl, adapter, 1),), negative_images=negative))
-    look = Look(5, guidance_scale, 32, 32, sampler=sampler)
+    requests.append(ImageRequest("castle", 8, images=(image(sdxl, adapter, 1),), negative_images=negative))
+    params = SamplingParams(5, guidance_scale, 32, 32, sampler=sampler)
     steps: list[Denoised] = []
 
     def recording(*args, **kwargs):
@@ -189,8 +191,8 @@ def test_teacher_branch_equals_a_plain_run(
             yield denoised
 
     monkeypatch.setattr("impasto.generation.draw.denoise", recording)
-    latents_of(sdxl, requests, look, studio(teacher=0.6))
-    latents_of(sdxl, [Request(PROMPT, 7), Request("castle", 8)], look)
+    latents_of(sdxl, requests, params, studio(teacher=0.6))
+    latents_of(sdxl, [ImageRequest(PROMPT, 7), ImageRequest("castle", 8)], params)
     styled, plain = steps[:5], steps[5:]
     assert [bool(each.beside) for each in styled] == [True, True, True, False, False]
     for ours, expected in zip(styled[:3], plain, strict=False):
@@ -199,10 +201,10 @@ def test_teacher_branch_equals_a_plain_run(
 
 @pytest.mark.parametrize("sampler", ["ddim", "dpm++", "euler", "base"])
 def test_dropping_the_teacher_early_equals_keeping_it(sdxl: LatentDiffusion, sampler: str) -> None:
-    look = Look(5, 4.0, 32, 32, sampler=sampler)
+    params = SamplingParams(5, 4.0, 32, 32, sampler=sampler)
     shown = request(sdxl, projections(sdxl))
-    dropping, keeping = Watched(Settings(teacher=0.4)), Keeping(Settings(teacher=0.4))
-    dropped, kept = latents_of(sdxl, [shown], look, dropping), latents_of(sdxl, [shown], look, keeping)
+    dropping, keeping = Watched(StyleStudioSettings(teacher=0.4)), Keeping(StyleStudioSettings(teacher=0.4))
+    dropped, kept = latents_of(sdxl, [shown], params, dropping), latents_of(sdxl, [shown], params, keeping)
     assert (dropped - kept).abs().max() < 1e-4
     assert dropping.rows() == [4, 4, 2, 2, 2]
     assert keeping.rows() == [4] * 5
@@ -216,16 +218,16 @@ def test_many_styles_and_prompts_in_one_batch_equal_single_runs(
     """Three styles of one prompt and seed, another seed, another prompt, a picture without style: D6, D7."""
     adapter = projections(double(sdxl))
     requests = [request(sdxl, adapter, style) for style in (1, 2, 3)]
-    requests += [request(sdxl, adapter, 1, seed=8), Request("castle", 7, images=(image(sdxl, adapter, 2),))]
-    requests += [Request(PROMPT, 7)]
-    look = Look(4, guidance_scale, 32, 32, sampler=sampler, batch=6)
-    control = Watched(Settings())
-    together = latents_of(sdxl, requests, look, control)
+    requests += [request(sdxl, adapter, 1, seed=8), ImageRequest("castle", 7, images=(image(sdxl, adapter, 2),))]
+    requests += [ImageRequest(PROMPT, 7)]
+    params = SamplingParams(4, guidance_scale, 32, 32, sampler=sampler, batch=6)
+    control = Watched(StyleStudioSettings())
+    together = latents_of(sdxl, requests, params, control)
     branches = 2 if guidance_scale > 1 else 1
     with_teacher, without = branches * (6 + 3), branches * 6  # one teacher serves four
     assert control.rows() == [with_teacher, with_teacher, without, without]
     for index, each in enumerate(requests):
-        alone = latents_of(sdxl, [each], look, studio() if each.images else None)
+        alone = latents_of(sdxl, [each], params, studio() if each.images else None)
         assert (together[index] - alone[0]).abs().max() < (1e-9 if sampler == "ddim" else 1e-5), index
     assert (together[0] - together[1]).abs().max() > 1e-3
 
@@ -236,17 +238,17 @@ def test_samplers_that_add_noise_give_the_teacher_the_same_noise(sdxl: LatentDif
 
     sdxl.pipe.scheduler = EulerAncestralDiscreteScheduler.from_config(sdxl.pipe.scheduler.config)
     adapter = projections(sdxl)
-    silent = Request(PROMPT, 7, images=(image(sdxl, adapter, 1, scale=0.0),))
-    look = Look(4, 4.0, 32, 32, sampler="base")
-    drawn = latents_of(sdxl, [silent], look, studio(teacher=1.0))
-    assert (drawn - latents_of(sdxl, [Request(PROMPT, 7)], look)).abs().max() < 1e-4
+    silent = ImageRequest(PROMPT, 7, images=(image(sdxl, adapter, 1, scale=0.0),))
+    params = SamplingParams(4, 4.0, 32, 32, sampler="base")
+    drawn = latents_of(sdxl, [silent], params, studio(teacher=1.0))
+    assert (drawn - latents_of(sdxl, [ImageRequest(PROMPT, 7)], params)).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4])
 def test_few_steps_and_no_guidance(sdxl: LatentDiffusion, steps: int) -> None:
-    look = Look(steps, 1.0, 32, 32, sampler="euler")
-    control = Watched(Settings(teacher=0.4))
-    assert torch.isfinite(latents_of(sdxl, [request(sdxl, projections(sdxl))], look, control)).all()
+    params = SamplingParams(steps, 1.0, 32, 32, sampler="euler")
+    control = Watched(StyleStudioSettings(teacher=0.4))
+    assert torch.isfinite(latents_of(sdxl, [request(sdxl, projections(sdxl))], params, control)).all()
     assert control.rows() == [2] * {1: 1, 2: 1, 4: 2}[steps] + [1] * {1: 0, 2: 1, 4: 2}[steps]
 
 
@@ -254,13 +256,13 @@ def test_stylising_a_picture(sdxl: LatentDiffusion) -> None:
     """The teacher begins from the same noised picture; requests with other starts do not share it."""
     adapter = projections(double(sdxl))
     starts = [to_image(torch.rand((3, 32, 32), generator=generator(seed)) * 2 - 1) for seed in (0, 1)]
-    look = Look(6, 4.0, 32, 32, strength=0.7, sampler="dpm++")
+    params = SamplingParams(6, 4.0, 32, 32, strength=0.7, sampler="dpm++")
     requests = [request(sdxl, adapter, start=start) for start in starts]
-    control = Watched(Settings(teacher=0.5))
-    together = latents_of(sdxl, requests, look, control)
+    control = Watched(StyleStudioSettings(teacher=0.5))
+    together = latents_of(sdxl, requests, params, control)
     assert control.rows() == [8, 8, 4, 4]  # half of the four steps that are run
     for index, each in enumerate(requests):
-        alone = latents_of(sdxl, [each], look, studio(teacher=0.5))
+        alone = latents_of(sdxl, [each], params, studio(teacher=0.5))
         assert (together[index] - alone[0]).abs().max() < 1e-5
 
 
@@ -268,8 +270,8 @@ def test_d1_d2_d4_d5_the_window_is_read_from_the_loop(sdxl: LatentDiffusion) -> 
     """Changing steps or window between two runs of one process changes the right steps, and only once a run."""
     adapter = projections(sdxl)
     for steps, fraction, expected in ((10, 0.2, 2), (5, 0.4, 2), (6, 0.5, 3), (4, 0.0, 0)):
-        control = Watched(Settings(teacher=fraction))
-        latents_of(sdxl, [request(sdxl, adapter)], Look(steps, 4.0, 32, 32), control)
+        control = Watched(StyleStudioSettings(teacher=fraction))
+        latents_of(sdxl, [request(sdxl, adapter)], SamplingParams(steps, 4.0, 32, 32), control)
         assert control.rows() == [4] * expected + [2] * (steps - expected)
 
 
@@ -277,7 +279,9 @@ def test_d3_the_scale_of_a_picture_has_an_effect(sdxl: LatentDiffusion) -> None:
     adapter = projections(sdxl)
     for mix in ("adain", "sum"):
         half, full = (
-            latents_of(sdxl, [Request(PROMPT, 7, images=(image(sdxl, adapter, 1, scale),))], LOOK, studio(mix=mix))
+            latents_of(
+                sdxl, [ImageRequest(PROMPT, 7, images=(image(sdxl, adapter, 1, scale),))], PARAMS, studio(mix=mix)
+            )
             for scale in (0.5, 1.0)
         )
         assert (half - full).abs().max() > 1e-3
@@ -287,10 +291,10 @@ def test_d6_a_batch_of_four_rows_is_like_any_other(sdxl: LatentDiffusion) -> Non
     adapter = projections(double(sdxl))
     requests = [request(sdxl, adapter, style) for style in (1, 2)]
     control = studio(teacher=0)
-    together = latents_of(sdxl, requests, LOOK, control)
-    plain = latents_of(sdxl, [Request(PROMPT, 7)], LOOK)
+    together = latents_of(sdxl, requests, PARAMS, control)
+    plain = latents_of(sdxl, [ImageRequest(PROMPT, 7)], PARAMS)
     for index, each in enumerate(requests):
-        assert (together[index] - latents_of(sdxl, [each], LOOK, control)[0]).abs().max() < 1e-9
+        assert (together[index] - latents_of(sdxl, [each], PARAMS, control)[0]).abs().max() < 1e-9
         assert (together[index] - plain[0]).abs().max() > 1e-3
 
 
@@ -298,11 +302,11 @@ def test_d6_a_batch_of_four_rows_is_like_any_other(sdxl: LatentDiffusion) -> Non
 def test_adain_of_the_sum_has_its_statistics_and_the_layout_of_the_words(scale: float) -> None:
     rng = generator(3)
     text, style = (torch.randn(2, 40, 5, generator=rng).double() for _ in range(2))
-    seen = Pass(Step(0, 4, 1.0), side_by_side({"text": 2}, {}))
+    context = ForwardContext(Step(0, 4, 1.0), side_by_side({"text": 2}, {}))
 
     def joined(strength: float, scale: float) -> torch.Tensor:
         control = studio(mix="adain_sum", strength=strength)
-        return control.combine(Site("x", "cross"), seen, text, [Attended(style, scale)])
+        return control.combine(AttentionLayer("x", "cross"), context, text, [Attended(style, scale)])
 
     whole, target = joined(1.0, scale), text + scale * style
     assert (whole.mean(1) - target.mean(1)).abs().max() < 1e-12
@@ -312,7 +316,7 @@ def test_adain_of_the_sum_has_its_statistics_and_the_layout_of_the_words(scale: 
     assert (joined(0.5, scale) - (text + whole) / 2).abs().max() < 1e-12
     assert torch.equal(joined(1.0, 0.0), text)
     shifted = studio(mix="adain_sum").combine(
-        Site("x", "cross"), seen, text, [Attended(style[:, :1].expand_as(text), 1.0)]
+        AttentionLayer("x", "cross"), context, text, [Attended(style[:, :1].expand_as(text), 1.0)]
     )
     assert (shifted - text - style[:, :1]).abs().max() < 1e-5  # a style that is a shift is added as it is
 
@@ -321,10 +325,10 @@ def test_two_references_blend(sdxl: LatentDiffusion) -> None:
     """Weights (1, 0) and (0, 1) are the single references; a doubled reference with halves is the reference."""
     adapter = projections(sdxl)
 
-    look = replace(LOOK, steps=2)  # statistics are float32, and steps add up what they round
+    params = replace(PARAMS, steps=2)  # statistics are float32, and steps add up what they round
 
     def drawn(*images: ImageTokens) -> torch.Tensor:
-        return latents_of(sdxl, [Request(PROMPT, 7, images=images)], look, studio())
+        return latents_of(sdxl, [ImageRequest(PROMPT, 7, images=images)], params, studio())
 
     first, second = image(sdxl, adapter, 1), image(sdxl, adapter, 2)
     assert torch.equal(drawn(first, image(sdxl, adapter, 2, 0.0)), drawn(first))
@@ -337,10 +341,10 @@ def test_two_references_blend(sdxl: LatentDiffusion) -> None:
 def test_style_window(sdxl: LatentDiffusion) -> None:
     """Outside its window the style picture is not shown: the first steps of a late window are those of the words."""
     adapter = projections(sdxl)
-    shown, plain = request(sdxl, adapter), Request(PROMPT, 7)
+    shown, plain = request(sdxl, adapter), ImageRequest(PROMPT, 7)
     early, late = (studio(window=window, teacher=0) for window in ((0.0, 0.5), (0.5, 1.0)))
-    drawn = [latents_of(sdxl, [shown], LOOK, each) for each in (early, late, studio(teacher=0))]
-    drawn.append(latents_of(sdxl, [plain], LOOK))
+    drawn = [latents_of(sdxl, [shown], PARAMS, each) for each in (early, late, studio(teacher=0))]
+    drawn.append(latents_of(sdxl, [plain], PARAMS))
     for index, one in enumerate(drawn):
         assert all((one - other).abs().max() > 1e-4 for other in drawn[index + 1 :])
 
@@ -349,13 +353,16 @@ def test_negative_style_is_guidance_over_branches(sdxl: LatentDiffusion) -> None
     """ε = (1 + w) ε(words⁺, style⁺) - w ε(words⁻, style⁻): linear in the scale, one step, by hand."""
     adapter = projections(sdxl)
     positive, negative = image(sdxl, adapter, 1), image(sdxl, adapter, 2)
-    request_ = Request(PROMPT, 7, images=(positive,), negative_images=(negative,))
+    request_ = ImageRequest(PROMPT, 7, images=(positive,), negative_images=(negative,))
     one, two, three = (
-        latents_of(sdxl, [request_], Look(1, scale, 32, 32, sampler="euler"), studio(teacher=0)) for scale in (2, 3, 4)
+        latents_of(sdxl, [request_], SamplingParams(1, scale, 32, 32, sampler="euler"), studio(teacher=0))
+        for scale in (2, 3, 4)
     )
     torch.testing.assert_close(two - one, three - two, rtol=0, atol=1e-3)  # of latents of about 30
-    other = Request(PROMPT, 7, images=(positive,), negative_images=(image(sdxl, adapter, 3),))
-    assert (latents_of(sdxl, [other], LOOK, studio()) - latents_of(sdxl, [request_], LOOK, studio())).abs().max() > 1e-3
+    other = ImageRequest(PROMPT, 7, images=(positive,), negative_images=(image(sdxl, adapter, 3),))
+    assert (
+        latents_of(sdxl, [other], PARAMS, studio()) - latents_of(sdxl, [request_], PARAMS, studio())
+    ).abs().max() > 1e-3
 
 
 def test_two_scales(sdxl: LatentDiffusion) -> None:
@@ -363,11 +370,11 @@ def test_two_scales(sdxl: LatentDiffusion) -> None:
     adapter = projections(sdxl)
     shown = request(sdxl, adapter)
 
-    def drawn(style_scale: float | None, control: Control | None) -> torch.Tensor:
-        look = Look(4, 4.0, 32, 32, sampler="ddim", style_guidance_scale=style_scale)
-        return latents_of(sdxl, [shown], look, control)
+    def drawn(style_scale: float | None, control: StyleStudio | None) -> torch.Tensor:
+        params = SamplingParams(4, 4.0, 32, 32, sampler="ddim", style_guidance_scale=style_scale)
+        return latents_of(sdxl, [shown], params, control)
 
-    plain = latents_of(sdxl, [Request(PROMPT, 7)], Look(4, 4.0, 32, 32, sampler="ddim"))
+    plain = latents_of(sdxl, [ImageRequest(PROMPT, 7)], SamplingParams(4, 4.0, 32, 32, sampler="ddim"))
     for control in (None, studio(teacher=0), studio(teacher=0.5)):
         assert torch.equal(drawn(4.0, control), drawn(None, control))
         assert (drawn(2.0, control) - drawn(None, control)).abs().max() > 1e-4
@@ -378,19 +385,19 @@ def test_half_precision_draws_finite_pictures(sdxl: LatentDiffusion) -> None:
     for network in sdxl.networks().values():
         network.to(torch.bfloat16)
     shown = request(sdxl, projections(sdxl))
-    assert torch.isfinite(latents_of(sdxl, [shown], LOOK, studio())).all()
+    assert torch.isfinite(latents_of(sdxl, [shown], PARAMS, studio())).all()
 
 
 def test_d8_d9_no_map_is_materialised_and_no_query_of_students_is_computed(sdxl: LatentDiffusion) -> None:
     """Rows that go through to_q and to_k while the teacher is there: those of the teacher."""
-    site = next(name for name, each in sites_of(sdxl.unet, {}).items() if each.kind == "self")
-    layer, rows = sdxl.unet.get_submodule(site), {"to_q": [], "to_k": [], "to_v": []}
+    path = next(name for name, each in attention_layers_of(sdxl.unet, {}).items() if each.kind == "self")
+    layer, rows = sdxl.unet.get_submodule(path), {"to_q": [], "to_k": [], "to_v": []}
     hooks = [
         getattr(layer, part).register_forward_hook(lambda _, given, __, part=part: rows[part].append(len(given[0])))
         for part in rows
     ]
     adapter = projections(sdxl)
-    latents_of(sdxl, [request(sdxl, adapter, style) for style in (1, 2, 3)], LOOK, studio(teacher=0.4))
+    latents_of(sdxl, [request(sdxl, adapter, style) for style in (1, 2, 3)], PARAMS, studio(teacher=0.4))
     for hook in hooks:
         hook.remove()
     assert rows == {"to_q": [2, 2, 6, 6, 6], "to_k": [2, 2, 6, 6, 6], "to_v": [8, 8, 6, 6, 6]}
@@ -401,7 +408,7 @@ def test_a_control_that_does_nothing_is_stock_to_the_last_bit(base: LatentDiffus
     x_t = torch.randn((2, 4, 16, 16), generator=generator(0))
     words, geometry = base.encode_prompts(["a fox", "castle"]), [Geometry.whole(32, 32)] * 2
     expected = base.predict(x_t, torch.tensor([300, 300]), words, geometry)
-    seen = Pass(Step(0, 5, 300.0), side_by_side({"text": 2}, {}))
+    context = ForwardContext(Step(0, 5, 300.0), side_by_side({"text": 2}, {}))
     with controlled(base, PlainControl()):
-        assert torch.equal(base.predict(x_t, torch.tensor([300, 300]), words, geometry, seen), expected)
+        assert torch.equal(base.predict(x_t, torch.tensor([300, 300]), words, geometry, context), expected)
         assert torch.equal(base.predict(x_t, torch.tensor([300, 300]), words, geometry), expected)

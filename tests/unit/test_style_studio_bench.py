@@ -20,7 +20,7 @@ def test_words_never_ask_for_what_the_reference_shows() -> None:
     pairs = pairs_of(prompts, references, 2)
     assert len({each.pack for each in references}) == 3
     assert all(prompts[p].subject != references[r].subject for p, r in pairs)
-    assert all(prompts[p].ground != references[r].ground for p, r in pairs)
+    assert all(prompts[p].background != references[r].background for p, r in pairs)
     assert {p for p, _ in pairs} == set(range(20))
     assert {r for _, r in pairs} == set(range(len(references)))  # all have their turns
     assert max(sum(p == each for p, _ in pairs) for each in range(20)) <= 3 * 2

@@ -8,7 +8,7 @@ import torch
 from impasto.data.streams import Example, Part, draw_batch
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
-from impasto.methods.styleforge import Method, Settings
+from impasto.methods.styleforge import StyleForge, StyleForgeSettings
 from impasto.models.conditioning import Conditioning, Geometry
 
 GEOMETRY = Geometry.whole(8, 8)
@@ -37,7 +37,7 @@ def part(value: float, prompt: str, rows: int) -> Part:
 
 @pytest.mark.parametrize("prior_weight", [0.0, 0.5, 1.0])
 def test_loss_equals_the_hand_computed_value(prior_weight: float) -> None:
-    method = Method(Settings(prior_weight=prior_weight))
+    method = StyleForge(StyleForgeSettings(prior_weight=prior_weight))
     batch = {"style": part(1.0, "zwx style", 2), "aux": part(-1.0, "style", 3)}
     if prior_weight == 0:
         del batch["aux"]
@@ -57,8 +57,8 @@ def example(index: int, stream: str) -> Example:
 
 
 def test_prompts_are_the_dual_binding() -> None:
-    assert Method(Settings()).prompts() == {"style": "zwx style", "aux": "style"}
-    assert Method(Settings(prior_weight=0)).prompts() == {"style": "zwx style"}
+    assert StyleForge(StyleForgeSettings()).prompts() == {"style": "zwx style", "aux": "style"}
+    assert StyleForge(StyleForgeSettings(prior_weight=0)).prompts() == {"style": "zwx style"}
 
 
 def test_a_batch_holds_the_streams_in_equal_parts() -> None:

@@ -5,9 +5,9 @@ from collections.abc import Generator, Sequence
 import pytest
 import torch
 
-from impasto.cli.console import spoken_correction
+from impasto.cli.console import format_correction
 from impasto.core.events import Corrected, Event, Noted, TrainStep
-from impasto.core.spoken import spoken_bytes, spoken_pace, spoken_time
+from impasto.core.formatting import format_bytes, format_duration, format_pace
 from impasto.training.plan import Cost
 from impasto.training.resources.measured import corrected, peak_bytes
 
@@ -71,19 +71,19 @@ def test_the_peak_of_this_process_is_at_least_what_torch_takes() -> None:
 
 def test_it_is_told_in_one_line() -> None:
     measured = Corrected(6, 0.42, 0.3, 170.4, int(1.1 * 2**30), 900 * 2**20)
-    assert spoken_correction(measured) == (
+    assert format_correction(measured) == (
         "0.42 s a step (expected 0.3 s), about 2 min 50 s left; peak 1.1 GiB (expected 900 MiB)"
     )
-    assert spoken_correction(Corrected(6, 12.3, 9.7, 50, None, 1)) == "12 s a step (expected 9.7 s), about 50 s left"
+    assert format_correction(Corrected(6, 12.3, 9.7, 50, None, 1)) == "12 s a step (expected 9.7 s), about 50 s left"
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0 s"), (89, "89 s"), (90, "1 min 30 s"), (599.6, "10 min"), (36_000, "600 min")]
 )
 def test_durations(seconds: float, words: str) -> None:
-    assert spoken_time(seconds) == f"about {words}"
+    assert format_duration(seconds) == f"about {words}"
 
 
 def test_sizes_and_paces() -> None:
-    assert (spoken_bytes(2**30), spoken_bytes(2**20)) == ("1.0 GiB", "1 MiB")
-    assert (spoken_pace(0.0042), spoken_pace(123.4)) == ("0.0042 s", "123 s")
+    assert (format_bytes(2**30), format_bytes(2**20)) == ("1.0 GiB", "1 MiB")
+    assert (format_pace(0.0042), format_pace(123.4)) == ("0.0042 s", "123 s")

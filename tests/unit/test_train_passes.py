@@ -13,8 +13,8 @@ from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.rng import generator
 from impasto.data.streams import Example, draw_batch, split
 from impasto.models.conditioning import Geometry
-from impasto.training.loss_buffer import Readings
-from impasto.training.microbatches import Passes, is_out_of_memory
+from impasto.training.loss_buffer import LossBuffer
+from impasto.training.microbatches import MicroBatches, is_out_of_memory
 from impasto.training.optimizers import leaves_out_steps, new_optimizer
 
 
@@ -61,8 +61,8 @@ class Model:
 def test_any_number_of_passes_gives_the_same_gradient(rows: int, size: int, batches: int):
     shown = [batch_of(rows, seed) for seed in range(batches)]
     whole, cut = Model(), Model()
-    expected = Passes(100).gradients(shown, [whole.weight], whole.loss)
-    found = Passes(size).gradients(shown, [cut.weight], cut.loss)
+    expected = MicroBatches(100).gradients(shown, [whole.weight], whole.loss)
+    found = MicroBatches(size).gradients(shown, [cut.weight], cut.loss)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(cut.weight.grad, whole.weight.grad)
 
@@ -70,8 +70,8 @@ def test_any_number_of_passes_gives_the_same_gradient(rows: int, size: int, batc
 def test_memory_that_runs_out_halves_the_pass_and_keeps_the_step():
     shown = [batch_of(8, 1), batch_of(8, 2)]
     whole, small = Model(), Model(room=2)
-    expected = Passes(8).gradients(shown, [whole.weight], whole.loss)
-    passes = Passes(8)
+    expected = MicroBatches(8).gradients(shown, [whole.weight], whole.loss)
+    passes = MicroBatches(8)
     found = passes.gradients(shown, [small.weight], small.loss)
     assert passes.size == 2
     assert len(passes.notes) == 2
@@ -87,7 +87,7 @@ def test_memory_that_runs_out_halves_the_pass_and_keeps_the_step():
 def test_one_row_that_does_not_fit_is_told_in_one_line():
     model = Model(room=0)
     with pytest.raises(ResourceError, match="one row of each stream") as raised:
-        Passes(4).gradients([batch_of(4)], [model.weight], model.loss)
+        MicroBatches(4).gradients([batch_of(4)], [model.weight], model.loss)
     assert "\n" not in str(raised.value)
 
 
@@ -96,7 +96,7 @@ def test_other_errors_are_not_taken_for_memory():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="mat1"):
-        Passes(4).gradients([batch_of(4)], [], fail)
+        MicroBatches(4).gradients([batch_of(4)], [], fail)
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"))
 
 
@@ -104,26 +104,26 @@ def test_a_broken_step_is_named_late_and_leaves_no_trace_in_the_weights():
     weight = nn.Parameter(torch.tensor([1.0, 2.0]))
     optimizer = new_optimizer("adamw", [weight], 0.1, torch.device("cpu"))
     assert leaves_out_steps(optimizer)
-    readings = Readings(torch.device("cpu"), every=5)
+    buffer = LossBuffer(torch.device("cpu"), every=5)
     after = []
     for step, value in enumerate((1.0, 1.0, math.nan, 1.0, 1.0), start=1):
         loss = (weight * value).sum()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_([weight], 1.0)
-        readings.judge(optimizer, loss, norm)
+        buffer.judge(optimizer, loss, norm)
         optimizer.step()
         optimizer.zero_grad()
-        readings.add(step, {"": loss.detach(), "style": loss.detach() / 2}, norm, ())
+        buffer.add(step, {"": loss.detach(), "style": loss.detach() / 2}, norm, ())
         after.append(weight.detach().clone())
-        assert readings.is_due == (step == 5)
-    read = readings.read()
+        assert buffer.is_due == (step == 5)
+    read = buffer.read()
     assert [each.step for each in read] == [1, 2, 3, 4, 5]
     assert [each.is_finite for each in read] == [True, True, False, True, True]
     assert read[1].values["style"] == pytest.approx(read[1].values[""] / 2)
     assert not torch.equal(after[0], after[1])
     assert torch.equal(after[1], after[2])
     assert torch.equal(after[1], after[4])
-    assert readings.read() == []
+    assert buffer.read() == []
 
 
 def test_8_bit_moments_say_what_they_need():

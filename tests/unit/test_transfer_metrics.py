@@ -17,17 +17,17 @@ from impasto.metrics.layout import (
     self_similarity_agreement,
     structural_similarity,
 )
-from impasto.metrics.named_colour import GROUNDS, ground_of, named_colour_obeyed
+from impasto.metrics.named_colour import BACKGROUND_COLOURS, background_of, named_colour_obeyed
 
 seeds = given(st.integers(0, 10_000))
 
 
-@pytest.mark.parametrize("name", GROUNDS)
-def test_plain_grounds_are_named_whatever_stands_on_them(name: str) -> None:
-    picture = Image.new("RGB", (64, 64), GROUNDS[name])
+@pytest.mark.parametrize("name", BACKGROUND_COLOURS)
+def test_plain_backgrounds_are_named_whatever_stands_on_them(name: str) -> None:
+    picture = Image.new("RGB", (64, 64), BACKGROUND_COLOURS[name])
     picture.paste((1, 200, 77), (10, 10, 54, 64))  # a subject that touches the lower edge
-    assert ground_of(picture) == name
-    other = next(each for each in GROUNDS if each != name)
+    assert background_of(picture) == name
+    other = next(each for each in BACKGROUND_COLOURS if each != name)
     assert named_colour_obeyed([picture, picture], [name, other]).tolist() == [True, False]
 
 

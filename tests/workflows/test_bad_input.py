@@ -198,8 +198,10 @@ def test_config_file_is_named(refused: Refuse, training: tuple[object, ...], fol
     assert "mine.toml: unknown option 'stepz'; known: accumulate, attach, aux," in refused(
         *training, "--config", "mine.toml"
     )
-    (folder / "mine.toml").write_text("pairs = 'two'")
-    assert "mine.toml: pairs = 'two': input should be a valid integer" in refused(*training, "--config", "mine.toml")
+    (folder / "mine.toml").write_text("batch_size = 'two'")
+    assert "mine.toml: batch_size = 'two': input should be a valid integer" in refused(
+        *training, "--config", "mine.toml"
+    )
 
 
 @pytest.mark.parametrize(
@@ -379,14 +381,14 @@ def test_loss_that_is_no_number(
     refused: Refuse, training: tuple[object, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main([str(flag) for flag in (*training, "--steps", 2, "--out", "two.safetensors", "--run-dir", "two")]) == 0
-    loss, calls = styleforge.Method.loss, []
+    loss, calls = styleforge.StyleForge.loss, []
 
     def diverging(*arguments: object) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         calls.append(1)
         total, terms = loss(*arguments)
         return total * (float("nan") if len(calls) == 3 else 1), terms
 
-    monkeypatch.setattr(styleforge.Method, "loss", diverging)
+    monkeypatch.setattr(styleforge.StyleForge, "loss", diverging)
     told = refused(*training)
     assert re.search(r"the loss stopped being a number at step 3 \(pictures: [0-3]\.png\)", told)
     assert "the weights of step 2 are in fox.safetensors: lower --learning-rate (now 0.01)" in told
@@ -462,7 +464,7 @@ def test_stop_saves_what_was_learnt(tiny_folders: dict[str, Path], folder: Path)
         run_dir=folder / "run",
     )
     done: list[TrainStep] = []
-    method = styleforge.Method(styleforge.Settings(learn="lora", rank=2))
+    method = styleforge.StyleForge(styleforge.StyleForgeSettings(learn="lora", rank=2))
     with closing(train(options, method, stop=lambda: len(done) == 2)) as stream:
         for event in stream:
             if isinstance(event, TrainStep):

@@ -11,9 +11,9 @@ from impasto.core.errors import DataError
 from impasto.core.events import Event, Noted
 from impasto.core.store import TensorStore
 from impasto.methods import b_lora, styleforge
+from impasto.models.cached_encoders import CachedEncoders
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.remembered import Remembered
-from impasto.models.resting import Resting
+from impasto.models.offloading import OffloadedModules
 from impasto.style.file import load_style
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
@@ -36,7 +36,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def learn(base: Path, pictures: Path, folder: Path, **changes: object) -> tuple[dict[str, torch.Tensor], list[Event]]:
-    method = changes.pop("method", b_lora.Method(b_lora.Settings(rank=2)))
+    method = changes.pop("method", b_lora.BLoRA(b_lora.BLoRASettings(rank=2)))
     values: dict[str, object] = {"base": str(base), "style_images": str(pictures), "out": folder / "x.safetensors"}
     values |= {"run_dir": folder / "run", "steps": 2, "sample_every": 0, "learning_rate": 1e-2}
     with closing(train(TrainOptions(**(values | changes)), method)) as events:
@@ -67,7 +67,7 @@ def test_training_is_the_same_with_a_cold_a_warm_and_no_cache(
 
 
 def test_learnt_text_is_never_kept(tiny_folders: dict[str, Path], style_images: Path, tmp_path: Path) -> None:
-    method = styleforge.Method(styleforge.Settings(learn="lora", rank=2))
+    method = styleforge.StyleForge(styleforge.StyleForgeSettings(learn="lora", rank=2))
     learn(tiny_folders["sdxl"], style_images, tmp_path / "a", cache=str(tmp_path / "cache"), method=method)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["latents"]
 
@@ -100,8 +100,8 @@ def test_a_picture_that_overflows_is_named_and_not_kept(
 
 
 def test_prompts_are_kept_with_all_they_depend_on(base: LatentDiffusion, tmp_path: Path) -> None:
-    def remembered() -> Remembered:
-        return Remembered(base, TensorStore(tmp_path), Resting([], CPU), keeps_prompts=True)
+    def remembered() -> CachedEncoders:
+        return CachedEncoders(base, TensorStore(tmp_path), OffloadedModules([], CPU), keeps_prompts=True)
 
     expected = base.encode_prompts(["a fox"])
     for _ in range(2):
@@ -121,31 +121,31 @@ class Mover(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: list[str] = []
+        self.to_device: list[str] = []
 
     def to(self, device: torch.device) -> "Mover":
-        self.sent.append(device.type)
+        self.to_device.append(device.type)
         return self
 
 
 def test_encoders_rest_while_nothing_asks_them() -> None:
     mover = Mover()
-    resting = Resting([mover], torch.device("meta"))
-    with resting.awake():
-        assert mover.sent == []
-    with pytest.raises(KeyError), resting.asleep():  # noqa: PT012 - it has to happen inside
-        assert mover.sent == ["cpu"]
-        with resting.awake(), resting.awake():
-            assert mover.sent == ["cpu", "meta"]
-        assert mover.sent == ["cpu", "meta", "cpu"]
+    offloaded = OffloadedModules([mover], torch.device("meta"))
+    with offloaded.on_device():
+        assert mover.to_device == []
+    with pytest.raises(KeyError), offloaded.on_cpu():  # noqa: PT012 - it has to happen inside
+        assert mover.to_device == ["cpu"]
+        with offloaded.on_device(), offloaded.on_device():
+            assert mover.to_device == ["cpu", "meta"]
+        assert mover.to_device == ["cpu", "meta", "cpu"]
         raise KeyError
-    assert mover.sent == ["cpu", "meta", "cpu", "meta"]
+    assert mover.to_device == ["cpu", "meta", "cpu", "meta"]
 
 
 def test_on_the_cpu_nothing_is_moved() -> None:
     mover = Mover()
-    with Resting([mover], CPU).asleep():
-        assert mover.sent == []
+    with OffloadedModules([mover], CPU).on_cpu():
+        assert mover.to_device == []
 
 
 def test_command(

@@ -204,14 +204,14 @@ def test_rows_may_show_parts_of_a_pack(tiny_folders: dict[str, Path], pictures: 
         "all": LORA,
         "people": LORA | {"style_part": "people"},
         "five, some Aux": LORA | {"style_part": 5, "aux_part": "backgrounds"},
-        "more style": LORA | {"aux_part": "held_back/1-20"},
+        "more style": LORA | {"aux_part": "held_out/1-20"},
         "dreambooth": {},
     }
     style = {
         "name": "openmoji",
         "style_images": "pack:openmoji",
         "aux_images": "pack:openmoji",
-        "reference": "pack:openmoji/held_back/21-80",
+        "reference": "pack:openmoji/held_out/21-80",
     }
     path = recipe_file(
         tmp_path, tiny_folders["sdxl"], pictures, methods=methods, styles=[style], seeds=[0], num_prompts=10
@@ -223,7 +223,7 @@ def test_rows_may_show_parts_of_a_pack(tiny_folders: dict[str, Path], pictures: 
     assert cells["people"].training == cells["people"].values["style_images"] == "pack:openmoji/people"
     assert cells["five, some Aux"].values["style_images"] == "pack:openmoji/5"
     assert cells["five, some Aux"].values["aux_images"] == "pack:openmoji/backgrounds"
-    assert cells["more style"].values["aux_images"] == "pack:openmoji/held_back/1-20"
+    assert cells["more style"].values["aux_images"] == "pack:openmoji/held_out/1-20"
     assert "aux_images" not in cells["dreambooth"].values  # its prior is drawn by the base
     assert len({cell.key for cell in cells.values()}) == 5
 
@@ -284,7 +284,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "part of a pack as a style": ({"styles": ["pack:openmoji/people"]}, "'pack:openmoji/people' is no pack"),
     "reference is learnt from": (
         {
-            "styles": [{"name": "x", "style_images": "pack:openmoji/held_back/5", "reference": "pack:openmoji"}],
+            "styles": [{"name": "x", "style_images": "pack:openmoji/held_out/5", "reference": "pack:openmoji"}],
             "methods": {"a": LORA},
         },
         "methods.a on x: .*png of the reference is learnt from too",

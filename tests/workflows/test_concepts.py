@@ -12,7 +12,7 @@ from impasto.cli.main import main
 from impasto.core.config import validated
 from impasto.core.errors import ConfigError
 from impasto.data.images import read_picture
-from impasto.methods.multi_styleforge import Settings
+from impasto.methods.multi_styleforge import MultiStyleForgeSettings
 from impasto.style.file import load_style
 
 Run = Callable[..., tuple[int, str]]
@@ -82,7 +82,7 @@ def test_from_subfolders_to_pictures(run: Run, multi: tuple[object, ...], tiny_f
 def test_a_corrected_csv_divides(run: Run, multi: tuple[object, ...]) -> None:
     rows = [("0.png", "people"), ("1.png", "backgrounds"), ("2.png", "none"), ("3.png", "people")]
     Path("d.csv").write_text("file,class\n" + "".join(f"{name},{concept}\n" for name, concept in rows))
-    code, told = run(*multi, "--division", "d.csv", "--dry-run")
+    code, told = run(*multi, "--concepts-csv", "d.csv", "--dry-run")
     assert code == 0, told
     assert '2 from style-pictures, shown with "zwx style"' in told
     assert '1 from style-pictures, shown with "ukj style"' in told
@@ -90,24 +90,24 @@ def test_a_corrected_csv_divides(run: Run, multi: tuple[object, ...]) -> None:
 
 def test_an_empty_side_is_told_with_the_way_out(run: Run, multi: tuple[object, ...]) -> None:
     Path("d.csv").write_text("file,class\n" + "".join(f"{index}.png,people\n" for index in range(4)))
-    code, told = run(*multi, "--division", "d.csv")
+    code, told = run(*multi, "--concepts-csv", "d.csv")
     assert code == 2
     assert "--style-images style-pictures holds no picture of backgrounds: add some in" in told
-    assert "--division FILE.csv" in told
+    assert "--concepts-csv FILE.csv" in told
     assert told.count("\n") == 1
     into_folders(Path("style-pictures"), "backgrounds")
     code, told = run(*multi)
     assert code == 2
     assert "holds no picture of people" in told
-    code, told = run(*multi, "--division", "d.csv")
+    code, told = run(*multi, "--concepts-csv", "d.csv")
     assert "contradict each other" in told
 
 
 def test_division_of_an_undivided_method(run: Run, tiny_folders: dict[str, Path]) -> None:
     where = ("--base", tiny_folders["sdxl"], "--style-images", "style-pictures", "--out", "x.safetensors")
-    code, told = run("train", "lora", *where, "--division", "d.csv")
+    code, told = run("train", "lora", *where, "--concepts-csv", "d.csv")
     assert code == 2
-    assert "--division d.csv has no effect" in told
+    assert "--concepts-csv d.csv has no effect" in told
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_division_of_an_undivided_method(run: Run, tiny_folders: dict[str, Path]
 )
 def test_settings(settings: dict[str, object], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        validated(Settings, settings, source="test")
+        validated(MultiStyleForgeSettings, settings, source="test")
 
 
 def test_subdivide(run: Run) -> None:

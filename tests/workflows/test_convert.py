@@ -24,7 +24,7 @@ from impasto.cli.main import main
 from impasto.conversion.convert import ConvertOptions, convert
 from impasto.core.rng import generator
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.style.attach import attached
@@ -185,7 +185,7 @@ def test_content_and_style_files_work_as_two_stock_adapters(
 
 def assert_drawn_alike(base: LatentDiffusion, stock: DiffusionPipeline, strengths: dict[str, float]) -> None:
     """Assert that stock adapters draw what is attached to `base` draws, pixel by pixel from 0 to 1."""
-    (_, ours), *_ = draw(base, [Request("a fox", 3)], Look(3, 5.0, 32, 32, sampler="base"))
+    (_, ours), *_ = draw(base, [ImageRequest("a fox", 3)], SamplingParams(3, 5.0, 32, 32, sampler="base"))
     stock.set_progress_bar_config(disable=True)
     stock.set_adapters(list(strengths), list(strengths.values()))
     drawn = stock(

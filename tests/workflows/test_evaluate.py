@@ -11,13 +11,13 @@ from PIL import Image
 from impasto.cli.main import main
 from impasto.core.errors import ConfigError, DataError
 from impasto.core.events import Measured, Planned
-from impasto.data.held_out import read_held_back
+from impasto.data.held_out import read_held_out
 from impasto.data.packs import find_pack
 from impasto.evaluation.evaluate import evaluate
 from impasto.evaluation.feature_sets import pairs_by_name
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.prompts import find_prompts, without_style_words
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.metrics.kernel import kernel_distance
 
 PACK = find_pack("openmoji")
@@ -25,9 +25,9 @@ PACK = find_pack("openmoji")
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve pictures with sidecars, as `impasto generate` writes them: another hand's, named after subjects."""
+    """Twelve pictures with sidecars, as `impasto generate` writes them: another artist's, named after subjects."""
     folder = tmp_path_factory.mktemp("drawn")
-    for subject in read_held_back(find_pack("emojione-v1"), demo_only=False)[:12]:
+    for subject in read_held_out(find_pack("emojione-v1"), demo_only=False)[:12]:
         subject.picture.save(folder / f"{subject.name}-seed3.png")
         facts = {"prompt": f"{subject.caption}, zwx style", "seed": 3}
         (folder / f"{subject.name}-seed3.json").write_text(json.dumps(facts))
@@ -45,8 +45,8 @@ def test_numbers_are_those_of_the_metrics(drawn: Path, tmp_path: Path) -> None:
     out = tmp_path / "numbers.json"
     plan, found = measured(drawn, training="pack:openmoji", style_words="zwx style", out=out)
     pictures = [Image.open(path) for path in sorted(drawn.glob("*.png"))]
-    real = [subject.picture for subject in read_held_back(PACK, demo_only=False)]
-    features = Features()
+    real = [subject.picture for subject in read_held_out(PACK, demo_only=False)]
+    features = PocketFeatures()
     expected = kernel_distance(features.extract(pictures), features.extract(real))
     assert found["KID"].value == pytest.approx(expected.value, rel=1e-5)
     assert found["KID"].counts == (12, len(real))
@@ -68,7 +68,7 @@ def test_numbers_are_those_of_the_metrics(drawn: Path, tmp_path: Path) -> None:
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve of the reference's pictures, to be quick."""
     folder = tmp_path_factory.mktemp("few")
-    for subject in read_held_back(PACK, demo_only=False)[::7]:
+    for subject in read_held_out(PACK, demo_only=False)[::7]:
         subject.picture.save(folder / f"{subject.name}.png")
     return folder
 

@@ -17,7 +17,7 @@ def test_six_killed_runs_go_on(tmp_path: Path) -> None:
     found = measure(6, 5, tmp_path, variants=(0,))
     assert found["failures"] == []
     assert found["deaths"] >= 4
-    assert found["steps_lost_most"] <= found["bundle_every"]
+    assert found["steps_lost_most"] <= found["checkpoint_every"]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from impasto.core.errors import BaseMismatch, StyleFileError
 from impasto.core.rng import generator
 from impasto.data.images import read_picture
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.open import open_base
 from impasto.style.attach import attached
 from impasto.style.file import load_style
@@ -69,14 +69,14 @@ def test_every_spelling_gives_the_same_weights(tiny_folders: dict[str, Path], tm
 
 @pytest.mark.parametrize("scale", [0.5, 1.1])
 def test_draws_as_the_changed_base_does(tiny_folders: dict[str, Path], published: Path, scale: float) -> None:
-    look, words = Look(2, 3.0, 32, 32), [Request("A [v]", 1)]
+    params, words = SamplingParams(2, 3.0, 32, 32), [ImageRequest("A [v]", 1)]
     base = open_base(str(tiny_folders["sdxl"]))
     with attached(base, [(load_style(published), scale)]):
-        (_, with_file), *_ = draw(base, words, look)
+        (_, with_file), *_ = draw(base, words, params)
     with torch.no_grad():
         for path, (down, up) in pairs_for(tiny_folders["sdxl"]).items():
             base.unet.get_submodule(path).weight += scale * up @ down
-    (_, changed), *_ = draw(base, words, look)
+    (_, changed), *_ = draw(base, words, params)
     assert np.abs(np.asarray(with_file).astype(int) - np.asarray(changed).astype(int)).max() <= 1
 
 

@@ -52,11 +52,11 @@ def test_the_handlers_of_before_are_put_back() -> None:
     assert [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_two_presses_name_the_last_bundle(
+def test_two_presses_name_the_last_checkpoint(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], style_images: Path
 ) -> None:
     def broken_off(*_: object, **__: object) -> Iterator[Event]:
-        yield Checkpointed(2, Path("run/bundles/step-000000002"))
+        yield Checkpointed(2, Path("run/checkpoints/step-000000002"))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train_workflow, "train", broken_off)

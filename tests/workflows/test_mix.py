@@ -12,7 +12,7 @@ from impasto.core.errors import StyleFileError
 from impasto.data.images import read_picture
 from impasto.generation.mix import blended, load_roles, scaled
 from impasto.generation.mix_options import MixOptions
-from impasto.methods.b_lora import Method, Settings
+from impasto.methods.b_lora import BLoRA, BLoRASettings
 from impasto.models.open import open_base
 from impasto.style.file import Style, load_style, save_style
 from impasto.style.references import fit_to, load_styles, parse_style, with_style_words
@@ -25,7 +25,7 @@ def learn(base: Path, picture: Path, out: Path, placeholder: str, **changes: obj
         base=str(base), style_images=str(picture), out=out, steps=3, learning_rate=1e-1, sample_every=0,
         run_dir=out.with_suffix(".run"), **changes,
     )  # fmt: skip
-    with closing(train(options, Method(Settings(rank=2, placeholder=placeholder)))) as events:
+    with closing(train(options, BLoRA(BLoRASettings(rank=2, placeholder=placeholder)))) as events:
         list(events)
     return out
 

@@ -15,7 +15,7 @@ from image_prompts import latents_of
 from impasto.cli.main import main
 from impasto.core.rng import generator
 from impasto.data.edges import canny_edges
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.controlnet import Structure, open_controlnet
 from impasto.models.latent_diffusion import LatentDiffusion
 from small_controlnet import network_for
@@ -59,8 +59,8 @@ def test_equals_the_stock_pipeline(folder: Path, tiny_folders: dict[str, Path]) 
     network = open_controlnet(str(folder / "base" / "controlnet"), base)
     with Image.open(folder / "drawing.png") as picture:
         lines = canny_edges(picture.resize((32, 32)))
-    look = Look(4, 4.0, 32, 32, sampler="base")
-    drawn = latents_of(base, [Request("a fox", 11)], look, hook=Structure(network, lines, 0.5))
+    params = SamplingParams(4, 4.0, 32, 32, sampler="base")
+    drawn = latents_of(base, [ImageRequest("a fox", 11)], params, hook=Structure(network, lines, 0.5))
     stock = StableDiffusionXLControlNetPipeline.from_pipe(base.pipe, controlnet=network)
     stock.set_progress_bar_config(disable=True)
     expected = stock(
@@ -82,7 +82,7 @@ def test_sd15_has_no_pooled_words(folder: Path, tiny_folders: dict[str, Path]) -
 
     base = open_base(str(tiny_folders["sd15"]), device="cpu")
     hook = Structure(open_controlnet(str(folder / "foreign"), base), torch.ones(3, 32, 32), 0.5)
-    assert latents_of(base, [Request("a fox", 1)], Look(1, 1.0, 32, 32), hook=hook).isfinite().all()
+    assert latents_of(base, [ImageRequest("a fox", 1)], SamplingParams(1, 1.0, 32, 32), hook=hook).isfinite().all()
 
 
 BAD = {
@@ -118,12 +118,12 @@ def test_a_base_without_one_says_so(tiny_folders: dict[str, Path], folder: Path,
 
 def test_pockets_towers_name_more_than_chance_of_what_a_hand_that_they_know_drew() -> None:
     from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
-    from impasto.features.pocket import Features
+    from impasto.features.pocket import PocketFeatures
     from impasto.models.source import find_base
 
     folder = Path(find_base("pocket").location).parent / "packs" / "openmoji" / "auxiliary"  # drawn by Twemoji
     paths = [path for path in sorted(folder.glob("*.png")) if path.stem.replace("-", " ") in SUBJECTS]
-    judge = SubjectJudge(Features())
+    judge = SubjectJudge(PocketFeatures())
     named = []
     for path in paths:
         with Image.open(path) as picture:

@@ -1,4 +1,4 @@
-"""The embedded base: it is what it says, draws what the stock pipeline draws, and obeys grounds."""
+"""The embedded base: it is what it says, draws what the stock pipeline draws, and obeys backgrounds."""
 
 import json
 import re
@@ -15,20 +15,20 @@ from PIL import Image
 
 from impasto.core.events import Event
 from impasto.core.rng import generator
-from impasto.data.held_out import read_held_back
+from impasto.data.held_out import read_held_out
 from impasto.data.images import fit_square, read_picture, to_tensor
 from impasto.data.packs import find_pack
 from impasto.demo.demo import DemoOptions, Drawn, demo, measured
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.models.preview import latent_colours
 from impasto.models.source import find_base
 
 FOLDER = Path(find_base("pocket").location)
-GROUNDS = {"green": (46, 160, 87), "blue": (45, 110, 220), "white": (255, 255, 255), "red": (214, 48, 49)}
+BACKGROUND_COLOURS = {"green": (46, 160, 87), "blue": (45, 110, 220), "white": (255, 255, 255), "red": (214, 48, 49)}
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +62,17 @@ def test_equals_the_stock_pipeline(pocket: LatentDiffusion, monkeypatch: pytest.
     seen: list[torch.Tensor] = []
     decode = pocket.decode
     monkeypatch.setattr(pocket, "decode", lambda latents: seen.append(latents) or decode(latents))
-    requests = [Request(prompt, 1 + index) for index, prompt in enumerate(prompts)]
-    list(draw(pocket, requests, Look(8, 5.0, 128, 128, sampler="base")))
+    requests = [ImageRequest(prompt, 1 + index) for index, prompt in enumerate(prompts)]
+    list(draw(pocket, requests, SamplingParams(8, 5.0, 128, 128, sampler="base")))
     assert (seen[0] - expected).abs().max() < 1e-4
 
 
 def test_default_sampler_is_the_one_that_ships(pocket: LatentDiffusion) -> None:
-    request = [Request("an owl on a white background", 3)]
-    drawn = [next(draw(pocket, request, Look(6, 4.0, 128, 128, sampler=sampler)))[1] for sampler in ("base", "dpm++")]
+    request = [ImageRequest("an owl on a white background", 3)]
+    drawn = [
+        next(draw(pocket, request, SamplingParams(6, 4.0, 128, 128, sampler=sampler)))[1]
+        for sampler in ("base", "dpm++")
+    ]
     assert np.array_equal(np.asarray(drawn[0]), np.asarray(drawn[1]))
 
 
@@ -78,12 +81,16 @@ def border_colour(image: Image.Image) -> np.ndarray:
     return np.median(np.concatenate([pixels[:3].reshape(-1, 3), pixels[:, :3].reshape(-1, 3)]), axis=0)
 
 
-def test_named_grounds_are_obeyed(pocket: LatentDiffusion) -> None:
-    requests = [Request(f"a fox on a {ground} background, twemoji style", 5) for ground in GROUNDS]
+def test_named_backgrounds_are_obeyed(pocket: LatentDiffusion) -> None:
+    requests = [
+        ImageRequest(f"a fox on a {background} background, twemoji style", 5) for background in BACKGROUND_COLOURS
+    ]
     for (_, image), (name, colour) in zip(
-        draw(pocket, requests, Look(20, 5.0, 128, 128)), GROUNDS.items(), strict=True
+        draw(pocket, requests, SamplingParams(20, 5.0, 128, 128)), BACKGROUND_COLOURS.items(), strict=True
     ):
-        distances = {other: float(np.abs(border_colour(image) - value).sum()) for other, value in GROUNDS.items()}
+        distances = {
+            other: float(np.abs(border_colour(image) - value).sum()) for other, value in BACKGROUND_COLOURS.items()
+        }
         assert min(distances, key=distances.__getitem__) == name, (name, colour, distances)
 
 
@@ -102,10 +109,10 @@ def test_previews_look_like_what_is_encoded(pocket: LatentDiffusion) -> None:
 def test_features_tell_subjects_apart() -> None:
     folder = FOLDER.parent / "packs" / "openmoji" / "held_back"
     pictures = [Image.open(folder / f"{name}.png") for name in ("red-apple", "ghost", "volcano")]
-    features = Features().extract(pictures)
-    assert features.shape == (3, Features.dimension)
+    features = PocketFeatures().extract(pictures)
+    assert features.shape == (3, PocketFeatures.dimension)
     torch.testing.assert_close(features.norm(dim=1), torch.ones(3))
-    flipped = Features().extract([picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for picture in pictures])
+    flipped = PocketFeatures().extract([picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for picture in pictures])
     assert (features @ flipped.T).argmax(dim=1).tolist() == [0, 1, 2]
 
 
@@ -125,8 +132,8 @@ def test_demo_writes_its_page(tmp_path: Path) -> None:
 
 def test_the_demonstration_measures_what_it_drew() -> None:
     """Pictures that are the artist's own are nearer to the artist's own than any others."""
-    subjects = read_held_back(find_pack("openmoji"), demo_only=False)[:12]
-    others = [each.picture for each in read_held_back(find_pack("fluent-emoji-high-contrast"), demo_only=False)[:12]]
+    subjects = read_held_out(find_pack("openmoji"), demo_only=False)[:12]
+    others = [each.picture for each in read_held_out(find_pack("fluent-emoji-high-contrast"), demo_only=False)[:12]]
     drawn = [Drawn(each, each.caption, other, each.picture) for each, other in zip(subjects, others, strict=True)]
     before, after, change = measured(drawn)
     assert after.value < 0.1 < before.value

@@ -17,7 +17,7 @@ from impasto.core.events import Event, Planned, Probed, Progress
 from impasto.core.rng import generator
 from impasto.features._pocket_words import Pair
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.block_prompts import attention_blocks
 from impasto.models.conditioning import Conditioning, joined
 from impasto.models.fingerprint import Fingerprint
@@ -29,7 +29,7 @@ from impasto.probing.probe import block_requests, probe
 from impasto.probing.scores import PairScore, Settings, append_scores, begin_scores, read_scores
 
 PAIR = Pair("a fox on a hill", "an owl, oil painting")
-LOOK = Look(3, 4.0, 32, 32, batch=16)
+PARAMS = SamplingParams(3, 4.0, 32, 32, batch=16)
 
 
 class FakeScorer:
@@ -61,29 +61,31 @@ def latents(base: LatentDiffusion, monkeypatch: pytest.MonkeyPatch) -> list[torc
     return seen
 
 
-def drawn(base: LatentDiffusion, latents: list[torch.Tensor], requests: Sequence[Request], look: Look) -> torch.Tensor:
+def drawn(
+    base: LatentDiffusion, latents: list[torch.Tensor], requests: Sequence[ImageRequest], params: SamplingParams
+) -> torch.Tensor:
     latents.clear()
-    assert len(list(draw(base, requests, look))) == len(requests)
+    assert len(list(draw(base, requests, params))) == len(requests)
     return torch.cat(latents)
 
 
 def test_the_same_prompt_changes_nothing(base: LatentDiffusion, latents: list[torch.Tensor]) -> None:
     requests = block_requests(Pair(PAIR.original, PAIR.original), attention_blocks(base.unet), seed=3)
-    rows = drawn(base, latents, requests, LOOK)
+    rows = drawn(base, latents, requests, PARAMS)
     assert (rows - rows[:1]).abs().max() < 1e-5
 
 
 def test_every_block_changes_its_picture(base: LatentDiffusion, latents: list[torch.Tensor]) -> None:
     blocks = attention_blocks(base.unet)
-    original, _, *injected = drawn(base, latents, block_requests(PAIR, blocks, seed=3), LOOK)
+    original, _, *injected = drawn(base, latents, block_requests(PAIR, blocks, seed=3), PARAMS)
     assert len(injected) == len(blocks)
     assert all((row - original).abs().max() > 1e-4 for row in injected)
 
 
 def test_all_rows_at_once_equal_one_at_a_time(base: LatentDiffusion, latents: list[torch.Tensor]) -> None:
     requests = block_requests(PAIR, attention_blocks(base.unet), seed=3)
-    together = drawn(base, latents, requests, LOOK)
-    alone = drawn(base, latents, requests, replace(LOOK, batch=1))
+    together = drawn(base, latents, requests, PARAMS)
+    alone = drawn(base, latents, requests, replace(PARAMS, batch=1))
     assert (together - alone).abs().max() < 1e-4
 
 
@@ -91,14 +93,14 @@ def test_all_blocks_injected_equal_other_states_everywhere(
     base: LatentDiffusion, latents: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocks = dict.fromkeys(attention_blocks(base.unet), PAIR.injected)
-    injected = drawn(base, latents, [Request(PAIR.original, 3, per_block=blocks)], LOOK)
+    injected = drawn(base, latents, [ImageRequest(PAIR.original, 3, per_block=blocks)], PARAMS)
     encode = base.encode_prompts
     with torch.no_grad():
         mixed = Conditioning(encode([PAIR.injected]).states, encode([PAIR.original]).pooled)
     monkeypatch.setattr(
         base, "encode_prompts", lambda prompts: joined([mixed if p == "mixed" else encode([p]) for p in prompts])
     )
-    everywhere = drawn(base, latents, [Request("mixed", 3)], LOOK)
+    everywhere = drawn(base, latents, [ImageRequest("mixed", 3)], PARAMS)
     assert (injected - everywhere).abs().max() < 1e-5
 
 
@@ -109,7 +111,7 @@ def test_a_block_differs_in_its_row_alone_and_unconditional_rows_stay(
     predict = base.predict
     monkeypatch.setattr(base, "predict", lambda x, t, words, *rest: seen.append(words) or predict(x, t, words, *rest))
     blocks = attention_blocks(base.unet)
-    list(draw(base, block_requests(PAIR, blocks, seed=3), LOOK))
+    list(draw(base, block_requests(PAIR, blocks, seed=3), PARAMS))
     variants, words = len(blocks) + 2, seen[0]
     for index, block in enumerate(blocks):
         differs = ((words.per_block[block] - words.states).abs() > 1e-5).flatten(1).any(dim=1)

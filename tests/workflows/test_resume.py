@@ -14,8 +14,10 @@ import pytest
 from PIL import Image
 
 from impasto.cli.main import main
+from impasto.core.digest import digest_of_json
 from impasto.core.errors import ResourceError
 from impasto.core.events import Event, TrainStep
+from impasto.core.former_names import OPTIONS
 from impasto.core.lock import FolderLock
 from impasto.style.file import load_style
 from impasto.training import runner as train_run
@@ -93,8 +95,8 @@ def stopped(go: Go, after: After, tmp_path: Path) -> None:
 
 def test_goes_on_and_is_finished(go: Go, stopped: None, tmp_path: Path) -> None:
     assert not (tmp_path / "run/stop").exists()
-    (tmp_path / "run/bundles/.step-000000003.1.part").mkdir()
-    (tmp_path / "run/bundles/.step-000000003.1.part/state.safetensors").write_bytes(b"half")
+    (tmp_path / "run/checkpoints/.step-000000003.1.part").mkdir()
+    (tmp_path / "run/checkpoints/.step-000000003.1.part/state.safetensors").write_bytes(b"half")
     (tmp_path / ".fox.safetensors.1.part").write_bytes(b"half")
     code, out, _ = go("--resume")
     assert (code, steps_logged(tmp_path)) == (0, [1, 2, 3, 4])
@@ -103,10 +105,27 @@ def test_goes_on_and_is_finished(go: Go, stopped: None, tmp_path: Path) -> None:
     assert (facts["outcome"], facts["resumed"][0]["after_step"]) == ("complete", 2)
     assert load_style(tmp_path / "fox.safetensors").card.is_complete
     assert not list(tmp_path.rglob("*.part"))
-    assert not (tmp_path / "run/bundles").exists()
+    assert not (tmp_path / "run/checkpoints").exists()
     told = refused(go("--resume"))
     assert "the run in run is finished after 4 steps: give more --steps, or another --run-dir" in told
-    assert "is finished after 4 steps and kept no bundle of its end" in refused(go("--resume", "--steps", 9))
+    assert "is finished after 4 steps and kept no checkpoint of its end" in refused(go("--resume", "--steps", 9))
+
+
+def test_a_run_folder_of_an_earlier_version_is_gone_on_with(go: Go, stopped: None, tmp_path: Path) -> None:
+    (tmp_path / "run/checkpoints").rename(tmp_path / "run/bundles")
+    (facts,) = tmp_path.glob("run/bundles/*/checkpoint.json")
+    body = json.loads(facts.read_text("utf-8"))
+    del body["digest"]
+    former = {present: name for name, present in OPTIONS.items()}
+    saved = body["facts"]["identity"]
+    assert set(former) <= set(saved)
+    body["facts"]["identity"] = {former.get(name, name): value for name, value in saved.items()}
+    facts.with_name("bundle.json").write_text(json.dumps(body | {"digest": digest_of_json(body)}), "utf-8")
+    facts.unlink()
+    code, out, _ = go("--resume")
+    assert (code, steps_logged(tmp_path)) == (0, [1, 2, 3, 4])
+    assert "run was written by an earlier version: " in out
+    assert "pairs is batch_size now" in out
 
 
 @pytest.mark.parametrize(
@@ -145,9 +164,9 @@ def test_other_weights_are_refused(go: Go, stopped: None, tmp_path: Path, tiny_f
 
 def test_another_length_is_refused_when_rates_depend_on_it(go: Go, after: After, tmp_path: Path) -> None:
     after(2, (tmp_path / "run/stop").touch)
-    go("--rate-schedule", "cosine")
-    told = refused(go("--rate-schedule", "cosine", "--resume", "--steps", 9))
-    assert "steps was 4 in run and is 9 now: with --rate-schedule cosine every rate depends on it" in told
+    go("--lr-schedule", "cosine")
+    told = refused(go("--lr-schedule", "cosine", "--resume", "--steps", 9))
+    assert "steps was 4 in run and is 9 now: with --lr-schedule cosine every rate depends on it" in told
 
 
 def test_resume_needs_a_folder(go: Go, tiny_folders: dict[str, Path]) -> None:
@@ -155,7 +174,7 @@ def test_resume_needs_a_folder(go: Go, tiny_folders: dict[str, Path]) -> None:
     assert main(["train", "styleforge", *map(str, flags)]) == 2
 
 
-def test_killed_before_the_first_bundle_begins_again(go: Go, after: After, tmp_path: Path) -> None:
+def test_killed_before_the_first_checkpoint_begins_again(go: Go, after: After, tmp_path: Path) -> None:
     def kill() -> None:
         raise KeyboardInterrupt
 
@@ -167,13 +186,13 @@ def test_killed_before_the_first_bundle_begins_again(go: Go, after: After, tmp_p
     assert "begins at step 1 again" in out
 
 
-@pytest.mark.parametrize("name", ["run/run.json", "run/bundles/step-000000002/bundle.json"])
+@pytest.mark.parametrize("name", ["run/run.json", "run/checkpoints/step-000000002/checkpoint.json"])
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"{}"])
 def test_damaged_files_of_a_run(go: Go, stopped: None, tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     told = go("--resume")
     if name.endswith("run.json") and content == b"{}":
-        assert told[0] == 0  # the bundle has it all
+        assert told[0] == 0  # the checkpoint has it all
     else:
         assert "begin" in refused(told)
 
@@ -205,7 +224,7 @@ def test_pause(go: Go, after: After, tmp_path: Path, monkeypatch: pytest.MonkeyP
     run, waited = tmp_path / "run", []
 
     def wait(self: Steering) -> None:
-        waited.append(sorted(path.name for path in (run / "bundles").iterdir()))
+        waited.append(sorted(path.name for path in (run / "checkpoints").iterdir()))
         if len(waited) == 2:
             (run / "pause").unlink() if how == "remove" else (run / how).touch()
 
@@ -236,23 +255,23 @@ def test_two_runs_in_one_folder(go: Go, stopped: None, tmp_path: Path) -> None:
 def test_low_disk_is_found_before_step_one(go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_disk.TrainState, "size", lambda self: 2**60)
     told = refused(go())
-    assert re.search(r"the disk of run has .* free, samples and bundles may need 2147483648\.1 GiB", told)
+    assert re.search(r"the disk of run has .* free, samples and checkpoints may need 2147483648\.1 GiB", told)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_bundle_that_does_not_fit_stops_nobody(go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, written = train_run.write_bundle, []
+def test_a_checkpoint_that_does_not_fit_stops_nobody(go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, written = train_run.write_checkpoint, []
 
     def full(root: Path, step: int, *rest: object) -> Path:
         if step == 2:
-            raise ResourceError("cannot write bundle: no space left on the disk")
+            raise ResourceError("cannot write checkpoint: no space left on the disk")
         written.append(step)
         return write(root, step, *rest)
 
-    monkeypatch.setattr(train_run, "write_bundle", full)
+    monkeypatch.setattr(train_run, "write_checkpoint", full)
     code, out, _ = go("--checkpoint-every", 1)
     assert (code, written) == (0, [1, 3, 4])
-    assert "no bundle of step 2: cannot write bundle: no space left on the disk" in out
+    assert "no checkpoint of step 2: cannot write checkpoint: no space left on the disk" in out
 
 
 def test_logs_hold_no_path_of_this_machine(go: Go, tmp_path: Path, style_images: Path) -> None:
@@ -267,7 +286,7 @@ def test_logs_hold_no_path_of_this_machine(go: Go, tmp_path: Path, style_images:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_sigterm_writes_a_bundle(tmp_path: Path, style_images: Path, tiny_folders: dict[str, Path]) -> None:
+def test_sigterm_writes_a_checkpoint(tmp_path: Path, style_images: Path, tiny_folders: dict[str, Path]) -> None:
     flags = ("--base", tiny_folders["sdxl"], "--style-images", "style-pictures", *LORA)
     own = ("--out", "fox.safetensors", "--run-dir", "run", "--steps", "100000")
     command = [sys.executable, "-m", "impasto", "train", "styleforge", *map(str, flags), *own]
@@ -285,5 +304,5 @@ def test_sigterm_writes_a_bundle(tmp_path: Path, style_images: Path, tiny_folder
             process.kill()
     assert process.returncode == 130
     assert b"to go on, give the same command with --resume --run-dir run" in b" ".join(out.split())
-    (bundle,) = (tmp_path / "run/bundles").iterdir()
-    assert load_style(tmp_path / "fox.safetensors").card.steps == int(bundle.name.removeprefix("step-"))
+    (checkpoint,) = (tmp_path / "run/checkpoints").iterdir()
+    assert load_style(tmp_path / "fox.safetensors").card.steps == int(checkpoint.name.removeprefix("step-"))

@@ -14,11 +14,11 @@ from torch import nn
 from contracts.test_resume import STEPS, compare
 from impasto.core.errors import ConfigError, ResourceError, TrainingDiverged
 from impasto.core.events import Noted, Planned, TrainStep
-from impasto.methods.styleforge import Method, Settings
+from impasto.methods.styleforge import StyleForge, StyleForgeSettings
 from impasto.style.file import load_style
 from impasto.training import runner as train_run
 from impasto.training import step as train_loop
-from impasto.training.loss_buffer import Readings
+from impasto.training.loss_buffer import LossBuffer
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
 
@@ -37,13 +37,13 @@ def learn(tmp_path: Path, tiny_folders, style_images: Path, aux_images: Path):
             "out": out,
             "run_dir": out.with_suffix(""),
             "steps": 3,
-            "pairs": 4,
+            "batch_size": 4,
             "learning_rate": 1e-3,
             "sample_every": 0,
             "device": "cpu",
             "cache": "none",
         }
-        method = Method(Settings(learn="lora", rank=2))
+        method = StyleForge(StyleForgeSettings(learn="lora", rank=2))
         with closing(train(TrainOptions(**given | options), method)) as stream:
             events = list(stream)
         return load_style(out).tensors, events
@@ -67,9 +67,9 @@ def same(found, expected, tolerance: float = 2e-4) -> None:
 
 def test_out_of_memory_in_the_middle_keeps_the_result(learn, monkeypatch):
     expected, before = learn()
-    from impasto.models.families.sdxl import Family
+    from impasto.models.families.sdxl import SDXL
 
-    predict, calls = Family.predict, []
+    predict, calls = SDXL.predict, []
 
     def tight(self, x_t, *rest):
         calls.append(len(x_t))
@@ -77,7 +77,7 @@ def test_out_of_memory_in_the_middle_keeps_the_result(learn, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return predict(self, x_t, *rest)
 
-    monkeypatch.setattr(Family, "predict", tight)
+    monkeypatch.setattr(SDXL, "predict", tight)
     found, events = learn()
     same(found, expected)
     assert losses(events) == pytest.approx(losses(before), rel=1e-4)
@@ -116,7 +116,7 @@ def test_a_compiler_that_fails_is_told_and_the_run_goes_on(learn, monkeypatch):
 
 def test_max_memory_chooses_less_at_once_and_keeps_the_result(learn, monkeypatch):
     expected, _ = learn()
-    monkeypatch.setattr(train_run, "Passes", spy := Spy(train_run.Passes))
+    monkeypatch.setattr(train_run, "MicroBatches", spy := Spy(train_run.MicroBatches))
     monkeypatch.setattr("impasto.training.resources.memory_estimate.CONTEXT_BYTES", {"cpu": 0, "cuda": 0})
     plan = dict(next(event.rows for event in learn(dry_run=False)[1] if isinstance(event, Planned)))
     needed = float(plan["memory"].split()[1])
@@ -159,7 +159,7 @@ def test_average_is_what_is_saved(learn):
 
 def test_losses_read_late_are_the_same_losses(learn, monkeypatch):
     expected, before = learn(steps=5)
-    monkeypatch.setattr(train_loop, "Readings", lambda device, _: Readings(device, 2))
+    monkeypatch.setattr(train_loop, "LossBuffer", lambda device, _: LossBuffer(device, 2))
     found, events = learn(steps=5)
     assert losses(events) == losses(before)
     assert [event.step for event in events if isinstance(event, TrainStep)] == [1, 2, 3, 4, 5]
@@ -167,15 +167,15 @@ def test_losses_read_late_are_the_same_losses(learn, monkeypatch):
 
 
 def test_a_broken_step_is_named_although_it_is_read_late(learn, monkeypatch):
-    monkeypatch.setattr(train_loop, "Readings", lambda device, _: Readings(device, 4))
-    loss, calls = Method.loss, []
+    monkeypatch.setattr(train_loop, "LossBuffer", lambda device, _: LossBuffer(device, 4))
+    loss, calls = StyleForge.loss, []
 
     def breaks(self, *given):
         calls.append(1)
         total, terms = loss(self, *given)
         return (total * float("nan") if len(calls) == 2 else total), terms
 
-    monkeypatch.setattr(Method, "loss", breaks)
+    monkeypatch.setattr(StyleForge, "loss", breaks)
     with pytest.raises(TrainingDiverged, match=r"at step 2 .*the weights of step 1"):
         learn(steps=4)
 
@@ -193,12 +193,12 @@ def test_an_average_is_gone_on_with_bit_for_bit(tmp_path: Path, tiny_folders, st
         device="cpu",
         cache="none",
     )
-    compare(Method(Settings(learn="lora", rank=2, prior_weight=0)), options, tmp_path)
+    compare(StyleForge(StyleForgeSettings(learn="lora", rank=2, prior_weight=0)), options, tmp_path)
 
 
 def test_two_batches_are_not_one(learn):
-    _, once = learn(pairs=2)
-    _, twice = learn(pairs=2, accumulate=2)
+    _, once = learn(batch_size=2)
+    _, twice = learn(batch_size=2, accumulate=2)
     assert losses(once) != losses(twice)
 
 
@@ -216,12 +216,12 @@ def test_buckets_train_shapes_and_are_refused_for_squares(learn, tmp_path: Path)
 def test_two_processes_give_the_loss_of_one_with_twice_the_batches(
     learn, tmp_path, tiny_folders, style_images, aux_images
 ):
-    expected, events = learn(accumulate=2, pairs=2)
+    expected, events = learn(accumulate=2, batch_size=2)
     out = tmp_path / "two.safetensors"
     arguments = (
         f"--style-images {style_images} --aux-images {aux_images} --base {tiny_folders['sdxl']} --out {out} "
-        f"--run-dir {tmp_path / 'two'} --steps 3 --pairs 2 --learning-rate 1e-3 --sample-every 0 --device cpu "
-        "--cache none --learn lora --learn-text --rank 2 --rate-schedule constant"
+        f"--run-dir {tmp_path / 'two'} --steps 3 --batch-size 2 --learning-rate 1e-3 --sample-every 0 --device cpu "
+        "--cache none --learn lora --learn-text --rank 2 --lr-schedule constant"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     launched = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29713"]

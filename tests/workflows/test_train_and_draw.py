@@ -146,7 +146,7 @@ def test_samples_change_while_the_style_is_learnt(trained: Path) -> None:
 
 def test_the_same_seed_gives_the_same_style(learn: Run, aux_images: Path, tmp_path: Path) -> None:
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
-        learn(f"{name}.safetensors", "--aux-images", aux_images, "--seed", seed, "--flips", "--pairs", 2)
+        learn(f"{name}.safetensors", "--aux-images", aux_images, "--seed", seed, "--flips", "--batch-size", 2)
     one, two, three = (load_style(tmp_path / f"{name}.safetensors").tensors for name in ("one", "two", "three"))
     assert one.keys() == two.keys() == three.keys()
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())

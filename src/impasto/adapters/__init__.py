@@ -1,1 +1,1 @@
-"""Layer 3: what can be learnt, saved and attached."""
+"""What can be learnt, saved and attached."""

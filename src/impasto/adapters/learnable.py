@@ -28,7 +28,7 @@ class Learnable(Protocol):
         """Return whether encoded prompts change during training."""
 
 
-class Together:
+class CompositeLearnable:
     """Several learnables as one."""
 
     def __init__(self, parts: Sequence[Learnable]) -> None:

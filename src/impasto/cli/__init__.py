@@ -1,1 +1,1 @@
-"""Layer 7: the command line, the only place that prints."""
+"""The command line, the only place that prints."""

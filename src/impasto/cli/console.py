@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from impasto.core import events
-from impasto.core.spoken import spoken_bytes, spoken_pace, spoken_time
+from impasto.core.formatting import format_bytes, format_duration, format_pace
 
 
 def show_plan(console: Console, plan: events.Planned) -> None:
@@ -37,13 +37,13 @@ def show_note(console: Console, note: str) -> None:
     console.print(f"[yellow]note[/]  {escape(note)}")
 
 
-def spoken_correction(measured: events.Corrected) -> str:
+def format_correction(measured: events.Corrected) -> str:
     """Return in one line what was measured, beside what the plan expected."""
-    pace, expected = spoken_pace(measured.seconds), spoken_pace(measured.expected_seconds)
-    line = f"{pace} a step (expected {expected}), {spoken_time(measured.left)} left"
+    pace, expected = format_pace(measured.seconds), format_pace(measured.expected_seconds)
+    line = f"{pace} a step (expected {expected}), {format_duration(measured.left)} left"
     if measured.peak is None:
         return line
-    return f"{line}; peak {spoken_bytes(measured.peak)} (expected {spoken_bytes(measured.expected_peak)})"
+    return f"{line}; peak {format_bytes(measured.peak)} (expected {format_bytes(measured.expected_peak)})"
 
 
 class Bars:
@@ -107,7 +107,7 @@ def _tell(console: Console, event: events.Event) -> bool:
         case events.Noted(text):
             show_note(console, text)
         case events.Corrected():
-            console.print(f"[bold]measured[/]  {spoken_correction(event)}", highlight=False, soft_wrap=True)
+            console.print(f"[bold]measured[/]  {format_correction(event)}", highlight=False, soft_wrap=True)
         case _:
             return False
     return True

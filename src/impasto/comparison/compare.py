@@ -14,7 +14,7 @@ from impasto.comparison.config import CompareOptions, Recipe
 from impasto.comparison.duration import told_time
 from impasto.comparison.executors import in_processes, on_ray, serial
 from impasto.comparison.plan import Plan, plan_of
-from impasto.comparison.report import Standing, write_report
+from impasto.comparison.report import Status, write_report
 from impasto.comparison.step_search import Found, search_state, steps_found
 from impasto.comparison.trial import Cell, run_cell
 from impasto.core.config import read_toml, validated
@@ -87,8 +87,8 @@ def _fill(plan: Plan, failed: dict[str, str]) -> Iterator[Event]:
         yield Progress("cells", count, plan.count())
 
 
-def _standing(plan: Plan, found: Sequence[Found], failed: dict[str, str]) -> Standing:
-    return Standing(plan.cells(steps_found(found)), plan.count(), found, failed)
+def _standing(plan: Plan, found: Sequence[Found], failed: dict[str, str]) -> Status:
+    return Status(plan.cells(steps_found(found)), plan.count(), found, failed)
 
 
 def _run(options: CompareOptions, cells: list[Cell]) -> Iterator[tuple[Cell, str]]:
@@ -99,7 +99,7 @@ def _run(options: CompareOptions, cells: list[Cell]) -> Iterator[tuple[Cell, str
     return serial(cells, run_cell) if options.workers == 1 else in_processes(cells, run_cell, options.workers)
 
 
-def _planned(plan: Plan, standing: Standing) -> Planned:
+def _planned(plan: Plan, standing: Status) -> Planned:
     recipe, options = plan.recipe, plan.options
     done = sum(cell.file.is_file() for cell in standing.cells)
     rows = (

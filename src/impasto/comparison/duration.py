@@ -9,7 +9,7 @@ from impasto.comparison.entries import Row
 from impasto.comparison.plan import Plan
 from impasto.comparison.step_search import Found
 from impasto.comparison.trial import Cell
-from impasto.core.spoken import spoken_time
+from impasto.core.formatting import format_duration
 from impasto.data.packs import pictures_of
 from impasto.training.dataset import kinds_of
 from impasto.training.plan import PASSES_OF_A_STEP
@@ -31,7 +31,7 @@ def told_time(plan: Plan, found: Sequence[Found], pace: float) -> str:
         left = () if each.is_over else plan.points(row)
         cells += [(row, cell) for point in left for cell in point]
     passes = sum(_passes(plan.recipe, row, cell) for row, cell in cells if not cell.file.is_file())
-    told = spoken_time(passes * pace / plan.options.workers)
+    told = format_duration(passes * pace / plan.options.workers)
     return told if all(each.is_over for each in found) else told.replace("about", "at most")
 
 
@@ -48,5 +48,5 @@ def _pictures_shown(row: Row, cell: Cell) -> int:
         return 0
     options = row.settled["training"]
     streams = len(kinds_of(row.settled["pictures"])) + (options["aux"] == "generate")
-    pairs, accumulate = int(str(options["pairs"])), int(str(options["accumulate"]))
-    return int(str(cell.values.get("steps", options["steps"]))) * pairs * accumulate * streams
+    batch, accumulate = int(str(options["batch_size"])), int(str(options["accumulate"]))
+    return int(str(cell.values.get("steps", options["steps"]))) * batch * accumulate * streams

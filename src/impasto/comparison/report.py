@@ -31,7 +31,7 @@ _LARGEST_SIDE = 192
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Status:
     """How far a comparison is.
 
     Attributes:
@@ -58,7 +58,7 @@ class Standing:
         return told + "".join(f"; {label} failed: {why}" for label, why in list(self.failed.items())[:3])
 
 
-def write_report(recipe: Recipe, out: Path, standing: Standing) -> None:
+def write_report(recipe: Recipe, out: Path, standing: Status) -> None:
     """Write the three files from the cells that are done.
 
     Args:
@@ -74,7 +74,7 @@ def write_report(recipe: Recipe, out: Path, standing: Standing) -> None:
     write_text(out / "report.html", _page(results, recipe, standing))
 
 
-def _facts(results: Sequence[Result], recipe: Recipe, standing: Standing) -> dict[str, object]:
+def _facts(results: Sequence[Result], recipe: Recipe, standing: Status) -> dict[str, object]:
     rows = {style.name: by_row(results, style.name) for style in recipe.styles}
     strengths = {
         style: {
@@ -134,7 +134,7 @@ footer, small, details { color: #8a7d70 } pre { white-space: pre-wrap }
 """
 
 
-def _page(results: Sequence[Result], recipe: Recipe, standing: Standing) -> str:
+def _page(results: Sequence[Result], recipe: Recipe, standing: Status) -> str:
     state = standing.told()
     banner = f'<p class="partial"><b>Partial.</b> {html.escape(state)}.</p>' if state else ""
     sections = "\n".join(_section(results, recipe, index) for index in range(len(recipe.styles)))

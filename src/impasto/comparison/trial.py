@@ -27,7 +27,7 @@ from impasto.evaluation.feature_sets import Judge, Named, as_json, features_of, 
 from impasto.evaluation.prompts import Prompts
 from impasto.features._open import open_features
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics._protocol import Measurement
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_device, open_base
@@ -197,7 +197,7 @@ def _called(cell: Cell, style: Style | None, caption: str, words: str) -> str:
 
 def _draw(cell: Cell, base: LatentDiffusion, style: Style | None, scale: float, asked: _Asked) -> list[Named]:
     sampler: Sampler = cell.drawing["sampler"]  # type: ignore[assignment]
-    look = Look(
+    params = SamplingParams(
         steps=int(str(cell.drawing["steps"])),
         guidance_scale=float(str(cell.drawing["guidance_scale"])),
         height=base.resolution,
@@ -206,9 +206,9 @@ def _draw(cell: Cell, base: LatentDiffusion, style: Style | None, scale: float, 
         batch=8,
     )
     texts = asked.prompts.styled or asked.prompts.bare
-    requests = [Request(text, picture_seed(cell.seed, index)) for index, text in enumerate(texts)]
+    requests = [ImageRequest(text, picture_seed(cell.seed, index)) for index, text in enumerate(texts)]
     with attached(base, [] if style is None else [(style, scale)]):
-        pairs = zip(asked.real, draw(base, requests, look), strict=False)  # pictures without a prompt come last
+        pairs = zip(asked.real, draw(base, requests, params), strict=False)  # pictures without a prompt come last
         return [Named(named.name, image) for named, (_, image) in pairs]
 
 

@@ -1,1 +1,1 @@
-"""Layer 5: one file a training-free control."""
+"""One file a training-free control."""

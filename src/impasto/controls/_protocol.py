@@ -13,9 +13,9 @@ from torch import Tensor
 from impasto.core import config
 from impasto.core.paper import Paper
 from impasto.diffusion.branches import Counterpart
-from impasto.models.forward_context import Attended, Pass
+from impasto.models.attention_layers import AttentionLayer
+from impasto.models.forward_context import Attended, ForwardContext
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.sites import Site
 
 
 class Control(Protocol):
@@ -48,17 +48,19 @@ class Control(Protocol):
     def check(self, base: LatentDiffusion) -> None:
         """Raise `ConfigError` when this base lacks what the control needs."""
 
-    def counterpart(self, site: Site, seen: Pass) -> Counterpart | None:
+    def counterpart(self, layer: AttentionLayer, context: ForwardContext) -> Counterpart | None:
         """Return whose query and key each row uses."""
 
-    def touches(self, site: Site, seen: Pass) -> bool:
+    def touches(self, layer: AttentionLayer, context: ForwardContext) -> bool:
         """Return whether `attend` is to be asked."""
 
-    def attend(self, site: Site, seen: Pass, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def attend(self, layer: AttentionLayer, context: ForwardContext, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Return the attention."""
 
-    def shows(self, site: Site, seen: Pass) -> bool:
+    def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:
         """Return whether style pictures are attended to here."""
 
-    def combine(self, site: Site, seen: Pass, text: Tensor, styles: Sequence[Attended]) -> Tensor:
+    def combine(
+        self, layer: AttentionLayer, context: ForwardContext, text: Tensor, styles: Sequence[Attended]
+    ) -> Tensor:
         """Return how the attention to style pictures joins the one to words."""

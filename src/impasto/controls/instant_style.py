@@ -16,22 +16,23 @@ from typing import ClassVar
 from pydantic import Field
 
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
-from impasto.models import control
-from impasto.models.forward_context import Pass
+from impasto.models.attention_layers import AttentionLayer
+from impasto.models.control import Control
+from impasto.models.forward_context import ForwardContext
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.roles import blocks_of
-from impasto.models.sites import Site
 
 
-class Settings(config.Config):
+class InstantStyleSettings(config.Config):
     """What can be chosen about InstantStyle."""
 
     roles: tuple[str, ...] = Field(default=("style",), min_length=1)
     """Which blocks see the picture; add "layout" for its composition."""
 
 
-class Control(control.Control):
+class InstantStyle(Control, Configured[InstantStyleSettings]):
     """InstantStyle."""
 
     name: ClassVar[str] = "instant_style"
@@ -40,16 +41,13 @@ class Control(control.Control):
         "2404.02733",
         "InstantStyle/InstantStyle",
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = InstantStyleSettings
     needs_images: ClassVar[bool] = True
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def check(self, base: LatentDiffusion) -> None:
         """Raise `ConfigError` when the base does not state a role."""
         blocks_of(base.roles, self.settings.roles, base.unet)
 
-    def shows(self, site: Site, seen: Pass) -> bool:  # noqa: ARG002 - the same in every step
+    def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002 - the same in every step
         """Return whether the block plays a chosen role."""
-        return any(role in self.settings.roles for role in site.roles)
+        return any(role in self.settings.roles for role in layer.roles)

@@ -21,15 +21,16 @@ from torch import Tensor
 
 from impasto.controls._window import WindowOption
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.diffusion.adain import adain
 from impasto.diffusion.branches import FIRST, REFERENCE
-from impasto.models import control
-from impasto.models.forward_context import Pass
-from impasto.models.sites import Site
+from impasto.models.attention_layers import AttentionLayer
+from impasto.models.control import Control
+from impasto.models.forward_context import ForwardContext
 
 
-class Settings(config.Config):
+class StyleAlignedSettings(config.Config):
     """What can be chosen about StyleAligned."""
 
     adain: bool = True
@@ -38,33 +39,30 @@ class Settings(config.Config):
     """In which part of the steps attention is shared, as fractions."""
 
 
-class Control(control.Control):
+class StyleAligned(Control, Configured[StyleAlignedSettings]):
     """StyleAligned."""
 
     name: ClassVar[str] = "style_aligned"
     paper: ClassVar[Paper] = Paper(
         "Style Aligned Image Generation via Shared Attention", "2312.02133", "google/style-aligned"
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = StyleAlignedSettings
     needs_reference: ClassVar[bool] = True
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    def touches(self, site: Site, seen: Pass) -> bool:
+    def touches(self, layer: AttentionLayer, context: ForwardContext) -> bool:
         """Return whether this is self-attention in the window."""
-        return site.kind == "self" and seen.step.is_within(self.settings.window)
+        return layer.kind == "self" and context.step.is_within(self.settings.window)
 
     def attend(
         self,
-        site: Site,  # noqa: ARG002 - the same everywhere
-        seen: Pass,
+        layer: AttentionLayer,  # noqa: ARG002 - the same everywhere
+        context: ForwardContext,
         q: Float[Tensor, "rows heads tokens dim"],
         k: Float[Tensor, "rows heads tokens dim"],
         v: Float[Tensor, "rows heads tokens dim"],
     ) -> Float[Tensor, "rows heads tokens dim"]:
         """Return shared attention for targets and plain attention for references."""
-        beside = seen.branches.beside
+        beside = context.branches.beside
         reference = (beside.get(REFERENCE) or beside[FIRST]).rows()
         is_target = reference != torch.arange(len(reference), device=reference.device)
         targets, of = is_target.nonzero()[:, 0], reference[is_target]

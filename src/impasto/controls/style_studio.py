@@ -7,11 +7,11 @@ Changes:
   Cross-modal AdaIN: out = σ(S) (T - μ(T)) / σ(T) + μ(S), before the output projection, over the tokens of each channel.
   Teacher: a branch of the same words and noise without the style picture. In the first part of the steps the stylised
     branches take their self-attention maps from it: softmax(Q_teacher K_teacherᵀ / √d) V_student.
-  Style-based guidance: ε = (1 + w) ε(words⁺, style⁺) - w ε(words⁻, style⁻). It needs nothing here: a `Request` shows
-    the negative picture to the unconditional branch, and `diffusion/guidance.py` does the rest.
+  Style-based guidance: ε = (1 + w) ε(words⁺, style⁺) - w ε(words⁻, style⁻). It needs nothing here: an
+    `ImageRequest` shows the negative picture to the unconditional branch, `diffusion/guidance.py` does the rest.
 AdaIN of the sum: out = AdaIN(T, T + S), an addition to the paper for image prompts that were trained to be added to
 words, as those of IP-Adapter are. Their S is a shift of T with statistics of its own; the mean of T, which AdaIN(T, S)
-throws away, holds what the words say of the whole picture, such as its ground. The statistics of the sum keep both,
+throws away, holds what the words say of the whole picture, such as its background. The statistics of the sum keep both,
 and the layout of S still does not come in. Measured on pocket by
 `benchmarks/style_studio_pocket.py`.
 Differs from the official code: AdaIN has a strength, (1 - a) T + a AdaIN(T, S), a window of steps, an epsilon, float32
@@ -35,15 +35,16 @@ from torch import Tensor
 
 from impasto.controls._window import WindowOption
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.diffusion.adain import blended_adain
 from impasto.diffusion.branches import TEACHER, Counterpart
-from impasto.models import control
-from impasto.models.forward_context import Attended, Pass
-from impasto.models.sites import Site
+from impasto.models.attention_layers import AttentionLayer
+from impasto.models.control import Control
+from impasto.models.forward_context import Attended, ForwardContext
 
 
-class Settings(config.Config):
+class StyleStudioSettings(config.Config):
     """What can be chosen about StyleStudio."""
 
     mix: Literal["adain", "adain_sum", "sum"] = "adain"
@@ -56,7 +57,7 @@ class Settings(config.Config):
     """For which part of the steps the layout is that of the words alone; 0.2 to 0.4 is recommended, 0 is never."""
 
 
-class Control(control.Control):
+class StyleStudio(Control, Configured[StyleStudioSettings]):
     """StyleStudio."""
 
     name: ClassVar[str] = "style_studio"
@@ -65,32 +66,29 @@ class Control(control.Control):
         "2412.08503",
         "Westlake-AGI-Lab/StyleStudio",
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = StyleStudioSettings
     flags: ClassVar[Mapping[str, str]] = {"strength": "adain"}
     needs_images: ClassVar[bool] = True
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     @property
     def teacher(self) -> float:
         """Fraction of the run with a teacher; none where there is no style that it could keep in order."""
         return self.settings.teacher if self.settings.strength else 0.0
 
-    def counterpart(self, site: Site, seen: Pass) -> Counterpart | None:
+    def counterpart(self, layer: AttentionLayer, context: ForwardContext) -> Counterpart | None:
         """Return the teacher's rows, at every self-attention while the teacher is in its window."""
-        if site.kind == "cross" or not seen.step.is_within((0.0, self.teacher)):
+        if layer.kind == "cross" or not context.step.is_within((0.0, self.teacher)):
             return None
-        return seen.branches.beside.get(TEACHER)
+        return context.branches.beside.get(TEACHER)
 
-    def shows(self, site: Site, seen: Pass) -> bool:  # noqa: ARG002 - wherever the adapter has weights
+    def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002 - wherever the adapter has weights
         """Return whether the step lies in the window."""
-        return self.settings.strength > 0 and seen.step.is_within(self.settings.window)
+        return self.settings.strength > 0 and context.step.is_within(self.settings.window)
 
     def combine(
         self,
-        site: Site,
-        seen: Pass,
+        layer: AttentionLayer,
+        context: ForwardContext,
         text: Float[Tensor, "rows tokens channels"],
         styles: Sequence[Attended],
     ) -> Float[Tensor, "rows tokens channels"]:
@@ -106,4 +104,4 @@ class Control(control.Control):
             sums = [text + each.scale * each.output for each in styles]
             return blended_adain(text, sums, [strength if each.scale else 0.0 for each in styles], masks)
         weaker = [replace(each, scale=strength * each.scale) for each in styles]
-        return super().combine(site, seen, text, weaker)
+        return super().combine(layer, context, text, weaker)

@@ -1,1 +1,1 @@
-"""Layer 0: errors, options, plug-ins, events. Knows nothing of diffusion."""
+"""Errors, options, plug-ins, events. Knows nothing of diffusion."""

@@ -1,4 +1,4 @@
-"""What workflows tell, as small frozen values. Progress bars, logs, web pages and tests consume the same events."""
+"""What use cases report, as small frozen values. Progress bars, logs, web pages and tests consume the same events."""
 
 from __future__ import annotations
 

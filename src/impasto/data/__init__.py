@@ -1,1 +1,1 @@
-"""Layer 3: from folders of pictures to training examples."""
+"""From folders of pictures to training examples."""

@@ -1,4 +1,4 @@
-"""The held-back pictures of a pack: real drawings of subjects that the style was not learnt from."""
+"""The held-out pictures of a pack: real drawings of subjects that the style was not learnt from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class HeldBack:
 
     Attributes:
         name: Stem of its file.
-        caption: Subject and ground, without style words.
+        caption: Subject and background, without style words.
         picture: The real drawing.
     """
 
@@ -26,9 +26,9 @@ class HeldBack:
     picture: Image.Image
 
 
-def read_held_back(pack: Pack, *, demo_only: bool) -> list[HeldBack]:
-    """Return the held-back pictures of `pack`: those for demonstrations in their order, or all by name."""
-    folder = pack.folder / "held_back"
+def read_held_out(pack: Pack, *, demo_only: bool) -> list[HeldBack]:
+    """Return the held-out pictures of `pack`: those for demonstrations in their order, or all by name."""
+    folder = pack.part("held_out")
     names = pack.demo if demo_only else sorted(path.stem for path in folder.glob("*.png"))
     found = []
     for name in names:

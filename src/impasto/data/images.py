@@ -118,10 +118,10 @@ def _opaque_rgb(path: Path, image: Image.Image) -> Picture:
         return Picture(path, grey.convert("RGB"), (_REDUCED,))
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
         layered = image.convert("RGBA")
-        ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        background = Image.new("RGBA", layered.size, (255, 255, 255, 255))
         is_see_through = layered.getchannel("A").getextrema() != (255, 255)
         notes = ("transparency composited on white",) if is_see_through else ()
-        return Picture(path, Image.alpha_composite(ground, layered).convert("RGB"), notes)
+        return Picture(path, Image.alpha_composite(background, layered).convert("RGB"), notes)
     if image.mode == "CMYK":
         return Picture(path, image.convert("RGB"), ("CMYK converted to RGB",))
     return Picture(path, image.convert("RGB"))

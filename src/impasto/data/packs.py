@@ -11,13 +11,14 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from impasto.core.errors import ConfigError
+from impasto.core.former_names import former_or_present
 from impasto.data.images import list_pictures
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE
 
 PREFIX = "pack:"
-_STREAM_FOLDERS = {"style": "style", "aux": "auxiliary", "reference": "held_back"}
+_STREAM_FOLDERS = {"style": "style", "aux": "auxiliary", "reference": "held_out"}
 _PART = re.compile(
-    r"(?P<name>[^/]+)(/(?P<folder>style|auxiliary|held_back))?(/(?P<concept>people|backgrounds))?"
+    r"(?P<name>[^/]+)(/(?P<folder>style|auxiliary|held_out))?(/(?P<concept>people|backgrounds))?"
     r"(/((?P<first>[0-9]{1,4})-)?(?P<last>[0-9]{1,4}))?"
 )
 
@@ -28,10 +29,10 @@ class Pack:
 
     Attributes:
         name: Its folder's name.
-        folder: Holds `style`, `auxiliary` and `held_back`.
+        folder: Holds `style`, `auxiliary` and `held_out`.
         title: For people.
         licence: SPDX identifier of the style pictures.
-        demo: Stems of the held-back pictures that make a good demonstration.
+        demo: Stems of the held-out pictures that make a good demonstration.
         people: Stems of all pictures that show people or faces; the others show backgrounds.
     """
 
@@ -41,6 +42,10 @@ class Pack:
     licence: str
     demo: tuple[str, ...]
     people: frozenset[str]
+
+    def part(self, name: str) -> Path:
+        """Return the folder of "style", "auxiliary" or "held_out" pictures."""
+        return former_or_present(self.folder / name)
 
 
 def _packs_folder() -> Path:
@@ -61,7 +66,7 @@ def pictures_of(given: str, stream: str, option: str) -> list[Path]:
     """Return the picture files that `given` names, sorted by name.
 
     `given` is a folder, one picture, or `pack:NAME`, then as wanted a folder of the pack, a concept, and how many or
-    which: `pack:openmoji/people`, `pack:openmoji/10`, `pack:openmoji/held_back/backgrounds/6-20`. Pictures are counted
+    which: `pack:openmoji/people`, `pack:openmoji/10`, `pack:openmoji/held_out/backgrounds/6-20`. Pictures are counted
     with people and backgrounds in turn, so that the first ten are among the first twenty and both are half and half.
 
     Args:
@@ -79,9 +84,9 @@ def pictures_of(given: str, stream: str, option: str) -> list[Path]:
     if asked is None:
         raise ConfigError(
             f"{option} {given!r} is no part of a pack: write {PREFIX}NAME, then as wanted /style, /auxiliary or "
-            f"/held_back, /{PEOPLE} or /{BACKGROUNDS}, and how many or which, such as /5 or /6-20"
+            f"/held_out, /{PEOPLE} or /{BACKGROUNDS}, and how many or which, such as /5 or /6-20"
         )
-    paths = list_pictures(find_pack(asked["name"]).folder / (asked["folder"] or _STREAM_FOLDERS[stream]), option)
+    paths = list_pictures(find_pack(asked["name"]).part(asked["folder"] or _STREAM_FOLDERS[stream]), option)
     by_concept = people_and_backgrounds(given, paths)
     chosen = by_concept[asked["concept"]] if asked["concept"] else _in_turn(*by_concept.values())
     first, last = int(asked["first"] or 1), int(asked["last"] or len(chosen))

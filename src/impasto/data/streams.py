@@ -22,8 +22,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.core.device import to_device
 from impasto.core.rng import generator_at
-from impasto.core.transfer import sent
 from impasto.models.conditioning import Geometry
 
 STYLE, AUX = "style", "aux"
@@ -147,7 +147,7 @@ def _draw(examples: Sequence[Example], count: int, rng: torch.Generator) -> Part
     chosen = [examples[index] for index in order[:count]]
     mean = torch.stack([example.mean for example in chosen])
     std = torch.stack([example.std for example in chosen])
-    noise = sent(torch.randn(mean.shape, generator=rng), mean.device)
+    noise = to_device(torch.randn(mean.shape, generator=rng), mean.device)
     return Part(
         x_0=mean + std * noise,
         prompts=tuple(example.prompt for example in chosen),

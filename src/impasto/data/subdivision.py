@@ -92,7 +92,7 @@ def write_division(path: Path, divided: Sequence[Divided]) -> None:
     write_text(path, text.getvalue())
 
 
-def read_division(path: Path, files: Sequence[str], concepts: Sequence[str]) -> dict[str, list[str]]:
+def read_concepts_csv(path: Path, files: Sequence[str], concepts: Sequence[str]) -> dict[str, list[str]]:
     """Return the files of each concept, in the order of `files`; pictures of class "none" are left out.
 
     Args:

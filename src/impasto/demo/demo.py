@@ -14,11 +14,11 @@ from pydantic import Field
 from impasto.core.config import Config, validated
 from impasto.core.events import Event, Generated, Measured, Progress
 from impasto.core.files import staged, write_text
-from impasto.data.held_out import HeldBack, read_held_back
+from impasto.data.held_out import HeldBack, read_held_out
 from impasto.data.packs import Pack, find_pack
-from impasto.features.pocket import Features
+from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.methods._protocol import Method
 from impasto.metrics.kernel import kernel_distance, kernel_distance_change
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -60,7 +60,7 @@ class DemoOptions(Config):
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A held-back subject with what was drawn of it."""
+    """A held-out subject with what was drawn of it."""
 
     subject: HeldBack
     prompt: str
@@ -98,7 +98,7 @@ def demo(options: DemoOptions, *, stop: Callable[[], bool] = lambda: False) -> G
     style = load_style(train_options.out)
     if not style.card.is_complete:
         return
-    subjects = read_held_back(pack, demo_only=True)[: options.num_images]
+    subjects = read_held_out(pack, demo_only=True)[: options.num_images]
     before: list[Image.Image] = []
     after: list[Image.Image] = []
     base = open_base(BASE)
@@ -115,7 +115,7 @@ def demo(options: DemoOptions, *, stop: Callable[[], bool] = lambda: False) -> G
 
 def measured(drawn: Sequence[Drawn]) -> Iterator[Measured]:
     """Yield how far the pictures before and after are from the artist's own."""
-    features = Features()
+    features = PocketFeatures()
     real = features.extract([each.subject.picture for each in drawn])
     before = features.extract([each.before for each in drawn])
     after = features.extract([each.after for each in drawn])
@@ -142,11 +142,11 @@ def draw_subjects(
     into: list[Image.Image],
 ) -> Iterator[Event]:
     """Draw every subject with `words` after its caption, with or without the style; append the pictures to `into`."""
-    look = Look(20, options.guidance_scale, base.resolution, base.resolution, batch=8)
-    requests = [Request(f"{subject.caption}, {words}", options.seed + 1000) for subject in subjects]
+    params = SamplingParams(20, options.guidance_scale, base.resolution, base.resolution, batch=8)
+    requests = [ImageRequest(f"{subject.caption}, {words}", options.seed + 1000) for subject in subjects]
     what = "drawing before" if style is None else "drawing after"
     with attached(base, [] if style is None else [(style, 1.0)]):
-        for _, image in draw(base, requests, look):
+        for _, image in draw(base, requests, params):
             into.append(image)
             yield Progress(what, len(into), len(subjects))
 

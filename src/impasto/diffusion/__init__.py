@@ -1,1 +1,1 @@
-"""Layer 1: the theory, as pure functions of tensors."""
+"""The theory, as pure functions of tensors."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from impasto.core.transfer import sent
+from impasto.core.device import to_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class NoiseSchedule:
 
     def signal_and_noise(self, timesteps: Int[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
         """Return √ᾱ_t and √(1 - ᾱ_t), each of shape (batch, 1, 1, 1)."""
-        alpha_bar = sent(self.alpha_bar, timesteps.device)[timesteps].view(-1, 1, 1, 1)
+        alpha_bar = to_device(self.alpha_bar, timesteps.device)[timesteps].view(-1, 1, 1, 1)
         return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
 
     def add_noise(

@@ -19,7 +19,7 @@ from impasto.core.events import Progress
 from impasto.core.plugins import plugin_names
 from impasto.evaluation.prompts import Prompts
 from impasto.features._protocol import Extractor, Places, Reader
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 FEWEST = 10
 """Pictures of each set below which nothing is measured: errors could not be estimated either."""
@@ -53,7 +53,9 @@ class Judge:
     real_places: Float[Tensor, "real places channels"] | None
     training: Float[Tensor, "training dim"] | None
 
-    def sets(self, drawn: Float[Tensor, "drawn dim"], pictures: Sequence[Named], prompts: Prompts | None) -> Sets:
+    def sets(
+        self, drawn: Float[Tensor, "drawn dim"], pictures: Sequence[Named], prompts: Prompts | None
+    ) -> FeatureSets:
         """Return what metrics want to know of drawn pictures.
 
         Args:
@@ -66,7 +68,7 @@ class Judge:
         if prompts is not None and isinstance(self.extractor, Reader):
             words = _text(self.extractor, prompts.bare)
             styled = None if prompts.styled is None else _text(self.extractor, prompts.styled)
-        return Sets(
+        return FeatureSets(
             drawn=drawn,
             prompts=names if prompts is None else prompts.bare,
             real=self.real,
@@ -105,12 +107,12 @@ def judge_of(extractor: Extractor, real: Sequence[Named], training: Sequence[Nam
     )
 
 
-def measure_all(sets: Sets) -> list[Measurement]:
+def measure_all(sets: FeatureSets) -> list[Measurement]:
     """Return what every metric says, in the order of their files' names."""
     found: list[Measurement] = []
     for name in plugin_names("impasto.metrics"):
         module = import_module(f"impasto.metrics.{name}")
-        measure = cast(Callable[[Sets], Iterator[Measurement]] | None, getattr(module, "measure", None))
+        measure = cast(Callable[[FeatureSets], Iterator[Measurement]] | None, getattr(module, "measure", None))
         if measure is not None:
             found += measure(sets)
     return found

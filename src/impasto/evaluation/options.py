@@ -11,12 +11,12 @@ from impasto.models.source import POCKET
 
 
 class EvaluateOptions(Config):
-    """Measure drawn pictures: against real ones of the same hand, against their words, against what was learnt from."""
+    """Measure drawn pictures: against real ones by the same artist, their words, and what was learnt from."""
 
     images: Path
     """Folder of drawn pictures, PNG only."""
     reference: str
-    """Folder of real pictures of the style that no training saw, PNG only; or pack:NAME: its held-back ones."""
+    """Folder of real pictures of the style that no training saw, PNG only; or pack:NAME: its held-out ones."""
     training: str | None = None
     """Folder of the pictures that the style was learnt from, or pack:NAME: measures copying."""
     prompts: Path | None = None

@@ -1,1 +1,1 @@
-"""Layer 5: one file a feature extractor."""
+"""One file a feature extractor."""

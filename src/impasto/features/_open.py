@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 import torch
 
-from impasto.core.plugins import load_plugin
+from impasto.core.plugins import load_class
 from impasto.features._protocol import Extractor
 
 
@@ -25,7 +25,7 @@ def open_features(name: str, device: torch.device) -> Extractor:
         ResourceError: The checkpoint is missing or damaged.
     """
     plugin, _, checkpoint = name.partition(":")
-    features = cast(_Openable, load_plugin("impasto.features", plugin, "Features"))
+    features = cast(_Openable, load_class("impasto.features", plugin, "Features"))
     return features.open(checkpoint, device)
 
 

@@ -1,7 +1,7 @@
 """Words for pocket's subjects as its towers know them, for telling zero-shot what a picture shows.
 
 The towers learnt from whole captions, "a fox on a green background, twemoji style", and say little about "a fox" alone.
-So each subject stands for the mean over all hands of its captions on the ground that the picture has.
+So each subject stands for the mean over all artists of its captions on the background that the picture has.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from torch.nn.functional import normalize
 from impasto.features._pocket_words import POCKET
 from impasto.features._protocol import Scorer
 from impasto.metrics.content_leak import found_subjects
-from impasto.metrics.named_colour import ground_of
+from impasto.metrics.named_colour import background_of
 
 SUBJECTS = POCKET.words["subject"]
 
 
-def subject_features(scorer: Scorer, ground: str) -> Float[Tensor, "subjects dim"]:
-    """Return a unit-length feature for each of `SUBJECTS` on a ground, whatever the hand."""
+def subject_features(scorer: Scorer, background: str) -> Float[Tensor, "subjects dim"]:
+    """Return a unit-length feature for each of `SUBJECTS` on a background, whatever the artist."""
     captions = [
-        f"{with_article(subject)} on {with_article(ground)} background, {hand} style"
-        for hand in POCKET.words["style"]
+        f"{with_article(subject)} on {with_article(background)} background, {artist} style"
+        for artist in POCKET.words["style"]
         for subject in SUBJECTS
     ]
     by_hand = torch.stack(torch.split(scorer.text(captions), len(SUBJECTS)))
@@ -34,23 +34,26 @@ def subject_features(scorer: Scorer, ground: str) -> Float[Tensor, "subjects dim
 
 
 class SubjectJudge:
-    """Tells which of `SUBJECTS` pictures show; features of words are computed once for each ground."""
+    """Tells which of `SUBJECTS` pictures show; features of words are computed once for each background."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self._words: dict[str, Float[Tensor, "subjects dim"]] = {}
 
-    def words(self, ground: str) -> Float[Tensor, "subjects dim"]:
-        """Return `subject_features` on a ground."""
-        if ground not in self._words:
-            self._words[ground] = subject_features(self._scorer, ground)
-        return self._words[ground]
+    def words(self, background: str) -> Float[Tensor, "subjects dim"]:
+        """Return `subject_features` on a background."""
+        if background not in self._words:
+            self._words[background] = subject_features(self._scorer, background)
+        return self._words[background]
 
     def found(self, pictures: Sequence[Image.Image]) -> list[int]:
         """Return the place in `SUBJECTS` of what each picture shows."""
         features = self._scorer.extract(pictures)
-        grounds = [ground_of(picture) for picture in pictures]
-        rows = [found_subjects(row[None], self.words(ground)) for row, ground in zip(features, grounds, strict=True)]
+        backgrounds = [background_of(picture) for picture in pictures]
+        rows = [
+            found_subjects(row[None], self.words(background))
+            for row, background in zip(features, backgrounds, strict=True)
+        ]
         return [int(each) for each in torch.cat(rows)] if rows else []
 
 

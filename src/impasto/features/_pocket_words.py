@@ -88,4 +88,4 @@ POCKET = Wording(
         ),
     },
 )
-"""What pocket was taught: its seven hands, its fourteen grounds, and those of its subjects that it draws best."""
+"""What pocket was taught: its seven artists, its fourteen backgrounds, and those of its subjects that it draws best."""

@@ -13,9 +13,9 @@ CLIP = "openai/clip-vit-base-patch32"
 def open_scorer(name: str, device: torch.device) -> Scorer:
     """Return the scorer called `name`: "pocket", or a CLIP checkpoint."""
     if name == POCKET:
-        from impasto.features.pocket import Features as PocketFeatures
+        from impasto.features.pocket import PocketFeatures
 
         return PocketFeatures()
-    from impasto.features.clip import Features as ClipFeatures
+    from impasto.features.clip import CLIPFeatures
 
-    return ClipFeatures(name, device)
+    return CLIPFeatures(name, device)

@@ -22,7 +22,7 @@ from impasto.models.loading import quiet_loading
 _DEFAULT = "openai/clip-vit-base-patch32"
 
 
-class Features:
+class CLIPFeatures:
     """Extracts features of pictures and captions.
 
     Args:
@@ -51,7 +51,7 @@ class Features:
         self.token_limit = int(self._model.config.text_config.max_position_embeddings)
 
     @classmethod
-    def open(cls, checkpoint: str, device: torch.device) -> Features:
+    def open(cls, checkpoint: str, device: torch.device) -> CLIPFeatures:
         """Return the extractor of a checkpoint, by default CLIP ViT-B/32."""
         return cls(checkpoint or _DEFAULT, device)
 

@@ -38,7 +38,7 @@ _IN_LAYER = {
 }
 
 
-class Features:
+class CSDFeatures:
     """Extracts features of pictures.
 
     Args:
@@ -65,7 +65,7 @@ class Features:
         self._head, self._device = plain[_HEAD].to(device), device
 
     @classmethod
-    def open(cls, checkpoint: str, device: torch.device) -> Features:
+    def open(cls, checkpoint: str, device: torch.device) -> CSDFeatures:
         """Return the extractor with the weights in a .safetensors file."""
         return cls(read_weights(checkpoint, "csd", "csd:FILE.safetensors"), device)
 

@@ -25,7 +25,7 @@ _LARGEST_SIDE = 224
 _KINDS = ("vit", "dinov2", "dinov2_with_registers", "dinov3_vit")
 
 
-class Features:
+class DINOFeatures:
     """Extracts features of pictures.
 
     Args:
@@ -56,7 +56,7 @@ class Features:
         self._device = device
 
     @classmethod
-    def open(cls, checkpoint: str, device: torch.device) -> Features:
+    def open(cls, checkpoint: str, device: torch.device) -> DINOFeatures:
         """Return the extractor of a checkpoint, by default DINOv2 ViT-B/14."""
         return cls(checkpoint or _DEFAULT, device)
 

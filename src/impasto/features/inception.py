@@ -22,7 +22,7 @@ from impasto.features._weights import optional, read_weights
 _SIDE, _LAYER = 299, "2048"
 
 
-class Features:
+class InceptionFeatures:
     """Extracts features of pictures. They have no unit length.
 
     Args:
@@ -48,7 +48,7 @@ class Features:
         self._network, self._device = network.to(device), device
 
     @classmethod
-    def open(cls, checkpoint: str, device: torch.device) -> Features:
+    def open(cls, checkpoint: str, device: torch.device) -> InceptionFeatures:
         """Return the extractor with the weights in a .safetensors file."""
         return cls(read_weights(checkpoint, "inception", "inception:FILE.safetensors"), device)
 

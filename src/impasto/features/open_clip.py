@@ -35,7 +35,7 @@ class _Model(Protocol):
     def eval(self) -> _Model: ...
 
 
-class Features:
+class OpenCLIPFeatures:
     """Extracts features of pictures and captions.
 
     Args:
@@ -67,7 +67,7 @@ class Features:
         self.token_limit = int(self._tokenizer.context_length)
 
     @classmethod
-    def open(cls, checkpoint: str, device: torch.device) -> Features:
+    def open(cls, checkpoint: str, device: torch.device) -> OpenCLIPFeatures:
         """Return the extractor for "MODEL@FILE.safetensors"."""
         model, _, file = checkpoint.partition("@")
         return cls(model, read_weights(file, "open_clip", "open_clip:ViT-B-32@FILE.safetensors"), device)

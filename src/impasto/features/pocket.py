@@ -26,7 +26,7 @@ _STROKES = 2
 _MODEL = Path(str(files("impasto"))) / "pocket" / "model"
 
 
-class Features:
+class PocketFeatures:
     """Extracts features of pictures and captions.
 
     Attributes:
@@ -44,7 +44,7 @@ class Features:
             ).eval()
 
     @classmethod
-    def open(cls, checkpoint: str, device: torch.device) -> Features:
+    def open(cls, checkpoint: str, device: torch.device) -> PocketFeatures:
         """Return the extractor; it ships with the package and is small enough for the CPU."""
         if checkpoint:
             raise ConfigError(f"features pocket:{checkpoint}: pocket has one checkpoint, its own; write pocket")

@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.diffusion.branches import Branches, side_by_side
 from impasto.diffusion.step import Step
 from impasto.models.conditioning import Conditioning, Geometry, joined
-from impasto.models.forward_context import Pass, Residuals, Shown
+from impasto.models.forward_context import ForwardContext, Residuals, Shown
 from impasto.models.image_tokens import ImageTokens, joined_tokens
 from impasto.models.latent_diffusion import LatentDiffusion
 
@@ -22,7 +22,7 @@ Hook: TypeAlias = Callable[[Tensor, Tensor, Conditioning, Sequence[Geometry]], R
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class BranchInputs:
     """What the branches of a batch are told.
 
     Attributes:
@@ -47,10 +47,10 @@ class _Layout:
     shown: tuple[Shown, ...]
 
 
-class Forward:
+class BranchedDenoiser:
     """The network over named branches; what does not change from step to step is put together once."""
 
-    def __init__(self, base: LatentDiffusion, beside: Beside, geometry: Geometry, *, is_controlled: bool) -> None:
+    def __init__(self, base: LatentDiffusion, beside: BranchInputs, geometry: Geometry, *, is_controlled: bool) -> None:
         self._base, self._beside, self._geometry, self._is_controlled = base, beside, geometry, is_controlled
         self._layouts: dict[tuple[str, ...], _Layout] = {}
 
@@ -65,12 +65,12 @@ class Forward:
         if step.timestep.is_integer():
             timesteps = timesteps.long()
         geometry = [self._geometry] * len(x_t)
-        seen = None
+        context = None
         if self._is_controlled:
             hook = self._beside.hook
             residuals = None if hook is None else hook(x_t, timesteps, layout.words, geometry)
-            seen = Pass(step, layout.branches, layout.shown, residuals)
-        predicted = self._base.predict(x_t, timesteps, layout.words, geometry, seen)
+            context = ForwardContext(step, layout.branches, layout.shown, residuals)
+        predicted = self._base.predict(x_t, timesteps, layout.words, geometry, context)
         counts = [len(rows) for rows in layout.branches.rows.values()]
         return dict(zip(names, torch.split(predicted, counts), strict=True))
 

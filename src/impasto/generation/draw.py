@@ -14,10 +14,10 @@ from impasto.data.images import to_image, to_tensor
 from impasto.diffusion.branches import TEXT, UNCONDITIONAL
 from impasto.diffusion.sampling import Start, begin, denoise
 from impasto.generation.auxiliary_branches import Accompanied, Reference, inverted, recorded, teachers
-from impasto.generation.denoiser import Beside, Forward, Hook
+from impasto.generation.denoiser import BranchedDenoiser, BranchInputs, Hook
 from impasto.generation.previews import Preview, Previews
 from impasto.generation.prompts import Words
-from impasto.generation.requests import Guides, Look, Request
+from impasto.generation.requests import Guides, ImageRequest, SamplingParams
 from impasto.generation.validation import check_draw
 from impasto.models.conditioning import Conditioning, Geometry
 from impasto.models.control import Control
@@ -28,50 +28,50 @@ from impasto.models.samplers import new_scheduler
 
 def draw(
     base: LatentDiffusion,
-    requests: Sequence[Request],
-    look: Look,
+    requests: Sequence[ImageRequest],
+    params: SamplingParams,
     control: Control | None = None,
     *,
     reference: Reference | None = None,
     hook: Hook | None = None,
-) -> Iterator[tuple[Request, Image.Image]]:
+) -> Iterator[tuple[ImageRequest, Image.Image]]:
     """Yield (request, picture), in order.
 
     Args:
         base: Left as it was between any two pictures. What is attached to it stays until the last: words are encoded
             once.
         requests: What is wanted.
-        look: How.
+        params: How.
         control: See `Guides`, as for what follows.
         reference: An own one for controls that look at one.
         hook: A ControlNet.
 
     Raises:
-        ConfigError: Request, look and control do not go together; told before anything is drawn.
+        ConfigError: Requests, parameters and control do not go together; told before anything is drawn.
     """
-    for shown in draw_with_previews(base, requests, look, Guides(control, reference, hook)):
+    for shown in draw_with_previews(base, requests, params, Guides(control, reference, hook)):
         if not isinstance(shown, Preview):
             yield shown
 
 
 def draw_with_previews(
     base: LatentDiffusion,
-    requests: Sequence[Request],
-    look: Look,
+    requests: Sequence[ImageRequest],
+    params: SamplingParams,
     guides: Guides,
     previews: Previews | None = None,
-) -> Generator[tuple[Request, Image.Image] | Preview]:
+) -> Generator[tuple[ImageRequest, Image.Image] | Preview]:
     """Yield what `draw` yields and, before the pictures of a batch, previews of them.
 
     While a caller holds a preview, what the batch needs is installed in the base: close the generator when leaving
     early.
     """
     control, reference = guides.control, guides.reference
-    check_draw(base, requests, look, control, reference)
-    drawing = _Drawing(base, look, guides, previews)
+    check_draw(base, requests, params, control, reference)
+    drawing = _Drawing(base, params, guides, previews)
     shares_first = control is not None and control.needs_reference and reference is None
     leading = list(requests[:1]) if shares_first else []
-    width = max(look.batch - len(leading), 1)
+    width = max(params.batch - len(leading), 1)
     for first in range(len(leading), len(requests), width):
         chunk = [*leading, *requests[first : first + width]]
         pictures = yield from drawing.batch(chunk)
@@ -82,36 +82,38 @@ def draw_with_previews(
 class _Drawing:
     """How the batches of one call are drawn."""
 
-    def __init__(self, base: LatentDiffusion, look: Look, guides: Guides, previews: Previews | None) -> None:
-        self._base, self._look, self._previews = base, look, previews
+    def __init__(
+        self, base: LatentDiffusion, params: SamplingParams, guides: Guides, previews: Previews | None
+    ) -> None:
+        self._base, self._params, self._previews = base, params, previews
         self._control, self._reference, self._hook = guides.control, guides.reference, guides.hook
-        self._words = Words(base, look.negative_prompt)
-        self._geometry = Geometry.whole(look.height, look.width)
+        self._words = Words(base, params.negative_prompt)
+        self._geometry = Geometry.whole(params.height, params.width)
         self._inverted = None if self._reference is None else self._invert(self._reference)
 
     @torch.no_grad()
     def _invert(self, reference: Reference) -> Tensor:
-        base, look = self._base, self._look
-        scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
-        scheduler.set_timesteps(look.steps, device=base.device)
+        base, params = self._base, self._params
+        scheduler = new_scheduler(base.pipe.scheduler, params.sampler)
+        scheduler.set_timesteps(params.steps, device=base.device)
         words = self._words.prompt(reference.prompt)
         return inverted(base, reference.picture, words, scheduler.timesteps, self._geometry)
 
     @torch.no_grad()
-    def batch(self, requests: Sequence[Request]) -> Generator[Preview, None, list[Image.Image]]:
+    def batch(self, requests: Sequence[ImageRequest]) -> Generator[Preview, None, list[Image.Image]]:
         """Yield previews; returns the pictures of `requests`, drawn at once."""
-        base, look, guidance = self._base, self._look, self._look.guidance()
+        base, params, guidance = self._base, self._params, self._params.guidance()
         rngs = [generator(request.seed) for request in requests]
-        noise = noise_for(rngs, base.latent_shape(look.height, look.width)).to(base.device, base.dtype)
-        scheduler = new_scheduler(base.pipe.scheduler, look.sampler)
-        start = begin(scheduler, look.steps, noise, _start_latents(base, requests), look.strength)
+        noise = noise_for(rngs, base.latent_shape(params.height, params.width)).to(base.device, base.dtype)
+        scheduler = new_scheduler(base.pipe.scheduler, params.sampler)
+        start = begin(scheduler, params.steps, noise, _start_latents(base, requests), params.strength)
         words = self._words.branches(requests)
         beside = self._accompany(requests, start, rngs, words)
         images = {TEXT: [each.images for each in requests], UNCONDITIONAL: [each.negative_images for each in requests]}
-        told = Beside(words | dict(beside.words), images, beside.rows, self._hook)
+        told = BranchInputs(words | dict(beside.words), images, beside.rows, self._hook)
         has_images = any(each.images or each.negative_images for each in requests)
         is_controlled = self._control is not None or self._hook is not None or has_images
-        forward = Forward(base, told, self._geometry, is_controlled=is_controlled)
+        forward = BranchedDenoiser(base, told, self._geometry, is_controlled=is_controlled)
         latents = start.latents
         with controlled(base, self._control or Control()) if is_controlled else nullcontext():
             for denoised in denoise(scheduler, forward, start, guidance=guidance, rngs=rngs, companions=beside.runs):
@@ -122,12 +124,12 @@ class _Drawing:
 
     def _accompany(
         self,
-        requests: Sequence[Request],
+        requests: Sequence[ImageRequest],
         start: Start,
         rngs: Sequence[torch.Generator],
         words: Mapping[str, Conditioning],
     ) -> Accompanied:
-        guidance, control = self._look.guidance(), self._control
+        guidance, control = self._params.guidance(), self._control
         if control is not None and control.teacher:
             keys = [_but_for_style(request) for request in requests]
             return teachers(keys, start.latents, rngs, words, guidance, control.teacher)
@@ -138,11 +140,11 @@ class _Drawing:
         return Accompanied({}, {}, {})
 
 
-def _but_for_style(request: Request) -> Hashable:
+def _but_for_style(request: ImageRequest) -> Hashable:
     return request.prompt, request.seed, id(request.start), tuple(sorted(request.per_block.items()))
 
 
-def _start_latents(base: LatentDiffusion, requests: Sequence[Request]) -> Tensor | None:
+def _start_latents(base: LatentDiffusion, requests: Sequence[ImageRequest]) -> Tensor | None:
     starts = [request.start for request in requests if request.start is not None]
     if not starts:
         return None

@@ -14,10 +14,9 @@ from impasto.data.captions import styled_prompt
 from impasto.data.colour import match_colours
 from impasto.data.images import read_picture
 from impasto.generation.mix_options import MixOptions, check_parts
-from impasto.generation.requests import Request
-from impasto.generation.text_to_image import Job, draw_job, look_of, seeds_of
+from impasto.generation.requests import ImageRequest
+from impasto.generation.text_to_image import Job, Opened, draw_job, opened_for, sampling_params_of, seeds_of
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.open import open_base
 from impasto.models.roles import Roles, blocks_of
 from impasto.reporting.grids import in_a_row
 from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on
@@ -25,24 +24,25 @@ from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on
 CONTENT, STYLE = "content", "style"
 
 
-def mix(options: MixOptions) -> Generator[Event]:
+def mix(options: MixOptions, *, opened: Opened | None = None) -> Generator[Event]:
     """Yield a plan, then one `Generated` for every picture; with `strip`, the strip is the last."""
     check_parts(options)
     contents, styles = load_roles(options.content, CONTENT), load_roles(options.style, STYLE)
     finish = partial(match_colours, source=read_picture(options.colour_of).image) if options.colour_of else None
-    base = open_base(options.base, device=options.device, precision=options.precision)
-    look = look_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
+    opened = opened or opened_for(options)
+    base = opened.base
+    params = sampling_params_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
     notes = tuple(notes_on([*contents, *styles]))
     requests = requests_of(options, base, contents, styles)
     if options.strip is None:
         attached = scaled(fit_to(base, [*contents, *_own_colours(contents, options.keep_colour), *styles]), options)
-        yield from draw_job(Job(options, base, attached, look, notes, finish), requests)
+        yield from draw_job(Job(options, opened, attached, params, notes, finish), requests)
         return
     panels: list[Path] = []
     for index in range(options.strip):
         blend = blended(styles, index / (options.strip - 1))
         attached = scaled(fit_to(base, [*contents, *_own_colours(contents, options.keep_colour), *blend]), options)
-        for event in draw_job(Job(options, base, attached, look, notes, finish), requests[:1]):
+        for event in draw_job(Job(options, opened, attached, params, notes, finish), requests[:1]):
             if isinstance(event, Generated):
                 panels.append(event.path)
             if index == 0 or not isinstance(event, Planned):  # one plan is enough
@@ -58,7 +58,7 @@ def load_roles(given: Sequence[str], role: str) -> list[NamedStyle]:
 
 def requests_of(
     options: MixOptions, base: LatentDiffusion, contents: Sequence[NamedStyle], styles: Sequence[NamedStyle]
-) -> list[Request]:
+) -> list[ImageRequest]:
     """Return one request for every seed, with the content block's own words where that is asked for."""
     are_needed = not options.prompt or options.prompts_per_role
     content = " and ".join(dict.fromkeys(_content_words(named) for named in contents)) if are_needed else ""
@@ -73,7 +73,7 @@ def requests_of(
         roles: Roles = contents[0].style.card.roles or base.roles
         blocks = blocks_of(roles, [CONTENT], base.unet)[CONTENT]
         per_block = dict.fromkeys(blocks, content)
-    return [Request(prompt, seed, per_block=per_block) for seed in seeds_of(options)]
+    return [ImageRequest(prompt, seed, per_block=per_block) for seed in seeds_of(options)]
 
 
 def _prompt(head: str, words: str, styles: Sequence[NamedStyle]) -> str:

@@ -19,8 +19,8 @@ from impasto.data.images import read_picture
 from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_article
 from impasto.generation.canny_controlnet import Colours, Edges, follow, named_controlnet
 from impasto.generation.options import DrawOptions
-from impasto.generation.requests import Guides, Request
-from impasto.generation.text_to_image import Guided, Job, draw_job, look_of, seeds_of
+from impasto.generation.requests import Guides, ImageRequest
+from impasto.generation.text_to_image import Guided, Job, Opened, draw_job, sampling_params_of, seeds_of
 from impasto.generation.transfer_options import AUTO
 from impasto.image_prompts.reference_squares import fit_note, squares
 from impasto.models.open import open_base
@@ -64,11 +64,11 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
     followed = follow(edges, square, base, source, str(options.reference))
     rows = (("reference", str(options.reference)), *followed.rows)
     facts = {"reference": options.reference.name} | followed.facts
-    requests = [Request(prompt, seed) for seed in seeds_of(options)]
+    requests = [ImageRequest(prompt, seed) for seed in seeds_of(options)]
     guided = Guided(Guides(hook=followed.hook), rows, [facts] * len(requests))
     notes = tuple(note for note in (*picture.notes, fit_note(picture.image, "pad"), guess) if note)
-    look = look_of(options, base.resolution, base.resolution, 1.0)
-    yield from draw_job(Job(options, base, (), look, notes, guided=guided), requests)
+    params = sampling_params_of(options, base.resolution, base.resolution, 1.0)
+    yield from draw_job(Job(options, Opened(base), (), params, notes, guided=guided), requests)
 
 
 def _prompt(options: NegativeStyleOptions, source: Source, image: Image.Image) -> tuple[str, str]:
@@ -85,6 +85,6 @@ def _prompt(options: NegativeStyleOptions, source: Source, image: Image.Image) -
 
 def guessed(image: Image.Image) -> str:
     """Return words for what pocket's own towers see; see `subject_words` for how often they are right."""
-    from impasto.features.pocket import Features
+    from impasto.features.pocket import PocketFeatures
 
-    return with_article(SUBJECTS[SubjectJudge(Features()).found([image])[0]])
+    return with_article(SUBJECTS[SubjectJudge(PocketFeatures()).found([image])[0]])

@@ -22,7 +22,7 @@ from impasto.models.preview import LatentColours
 from impasto.reporting.grids import in_a_row
 
 if TYPE_CHECKING:
-    from impasto.generation.requests import Look, Request
+    from impasto.generation.requests import ImageRequest, SamplingParams
 
 _NAME = "preview.png"
 
@@ -37,7 +37,7 @@ class Preview:
         images: One of each request, a pixel for each latent.
     """
 
-    requests: tuple[Request, ...]
+    requests: tuple[ImageRequest, ...]
     step: Step
     images: tuple[Image.Image, ...]
 
@@ -54,7 +54,7 @@ class Previews:
     every: int
     colours: LatentColours
 
-    def of(self, base: LatentDiffusion, requests: Sequence[Request], denoised: Denoised) -> Iterator[Preview]:
+    def of(self, base: LatentDiffusion, requests: Sequence[ImageRequest], denoised: Denoised) -> Iterator[Preview]:
         """Yield the preview that is due after a step, or nothing."""
         done = denoised.step.index + 1
         if done % self.every == 0 and done < denoised.step.count:
@@ -74,9 +74,9 @@ class PreviewFile:
         self._is_taken = self._target in targets or self._target.exists()
         self._is_written = False
 
-    def check(self, every: int, look: Look) -> None:
+    def check(self, every: int, params: SamplingParams) -> None:
         """Raise `ConfigError` if previews every so many steps would never be made, or a file is there already."""
-        steps = int(look.steps * look.strength)
+        steps = int(params.steps * params.strength)
         if every >= steps:
             raise ConfigError(f"--preview-every {every} has no effect on {steps} steps: give at most {steps - 1}")
         if self._is_taken:

@@ -12,7 +12,7 @@ from impasto.models.conditioning import Conditioning, joined
 from impasto.models.latent_diffusion import LatentDiffusion
 
 if TYPE_CHECKING:
-    from impasto.generation.requests import Request
+    from impasto.generation.requests import ImageRequest
 
 KEPT = 64
 """Prompts that stay encoded on the device, the last that were asked for; those of SDXL take 20 MB in half precision."""
@@ -38,7 +38,7 @@ class Words:
         self.prompt = lru_cache(maxsize=KEPT)(encode)
         self.nothing = lru_cache(maxsize=1)(encode_nothing)
 
-    def branches(self, requests: Sequence[Request]) -> dict[str, Conditioning]:
+    def branches(self, requests: Sequence[ImageRequest]) -> dict[str, Conditioning]:
         """Return what each branch of a batch is told."""
         text = self._rows([request.prompt for request in requests])
         blocks = dict.fromkeys(block for request in requests for block in request.per_block)

@@ -19,7 +19,7 @@ from impasto.data.duplicates import THRESHOLD, distinct
 from impasto.data.images import read_picture
 from impasto.data.packs import PREFIX, pictures_of
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.open import open_base
 from impasto.models.source import POCKET
 
@@ -116,11 +116,11 @@ def _drawn(options: AuxOptions, found: list[tuple[Image.Image, str | None]]) -> 
     prompts = options.prompt or (_PORTRAITS_OF_POCKET if options.base == POCKET else _PORTRAITS)
     wanted = options.num or 20
     yield Planned((("base", options.base), *(("prompt", each) for each in prompts), ("pictures", str(wanted))))
-    look = Look(options.steps, options.guidance_scale, base.resolution, base.resolution)
-    requests = [Request(prompts[i % len(prompts)], options.seed + i) for i in range(_TRIES * wanted)]
+    params = SamplingParams(options.steps, options.guidance_scale, base.resolution, base.resolution)
+    requests = [ImageRequest(prompts[i % len(prompts)], options.seed + i) for i in range(_TRIES * wanted)]
     done = 0
-    for first in range(0, len(requests), look.batch):
-        for request, image in draw(base, requests[first : first + look.batch], look):
+    for first in range(0, len(requests), params.batch):
+        for request, image in draw(base, requests[first : first + params.batch], params):
             found.append((image, request.prompt))
             done += 1
         kept = distinct([image for image, _ in found], options.threshold)

@@ -16,7 +16,7 @@ from impasto.models.samplers import Sampler
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ImageRequest:
     """One picture that is wanted.
 
     Attributes:
@@ -38,7 +38,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SamplingParams:
     """How pictures are drawn.
 
     Attributes:
@@ -70,7 +70,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Guides:
-    """What decides a drawing beside words and look.
+    """What decides a drawing beside words and parameters.
 
     Attributes:
         control: Decides attention; without one, style pictures join the words as a weighted sum.

@@ -18,7 +18,7 @@ from impasto.data.images import fit_square, read_picture
 from impasto.generation.draw import draw_with_previews
 from impasto.generation.options import DrawOptions, GenerateOptions, StyledOptions, StylizeOptions
 from impasto.generation.previews import Preview, PreviewFile, Previews
-from impasto.generation.requests import Guides, Look, Request
+from impasto.generation.requests import Guides, ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.preview import latent_colours
@@ -26,27 +26,52 @@ from impasto.style.attach import attached
 from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on, with_style_words
 
 
-def generate(options: GenerateOptions) -> Generator[Event]:
-    """Yield a plan, then one `Generated` for every picture."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A base that is open already.
+
+    Attributes:
+        base: Loaded.
+        styles: What is attached to it for as long as it is used.
+    """
+
+    base: LatentDiffusion
+    styles: Sequence[NamedStyle] = ()
+
+
+def opened_for(options: DrawOptions) -> Opened:
+    """Return the base that the options name, loaded."""
+    return Opened(open_base(options.base, device=options.device, precision=options.precision))
+
+
+def generate(options: GenerateOptions, *, opened: Opened | None = None) -> Generator[Event]:
+    """Yield a plan, then one `Generated` for every picture.
+
+    Args:
+        options: What to draw.
+        opened: A base to draw with, in place of opening the one that the options name.
+    """
     styles = load_styles(options.style)
-    base = open_base(options.base, device=options.device, precision=options.precision)
-    look = look_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
-    job = Job(options, base, fit_to(base, styles), look, tuple(notes_on(styles)))
+    opened = opened or opened_for(options)
+    base = opened.base
+    params = sampling_params_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
+    job = Job(options, opened, fit_to(base, styles), params, tuple(notes_on(styles)))
     yield from draw_job(job, _requests(options, job.styles, options.prompt, None))
 
 
-def stylize(options: StylizeOptions) -> Generator[Event]:
-    """Yield a plan, then one `Generated` for every picture: SDEdit, arXiv:2108.01073."""
+def stylize(options: StylizeOptions, *, opened: Opened | None = None) -> Generator[Event]:
+    """Yield a plan, then one `Generated` for every picture: SDEdit, arXiv:2108.01073; see `generate` for `opened`."""
     styles = load_styles(options.style)
     picture = read_picture(options.picture)
-    base = open_base(options.base, device=options.device, precision=options.precision)
+    opened = opened or opened_for(options)
+    base = opened.base
     if int(options.steps * options.strength) < 1:
         raise ConfigError(
             f"--strength {options.strength} of {options.steps} steps is none: use at least {1 / options.steps:.2f}"
         )
     start, _ = fit_square(picture.image, base.resolution)
-    look = look_of(options, base.resolution, base.resolution, options.strength)
-    job = Job(options, base, fit_to(base, styles), look, (*picture.notes, *notes_on(styles)))
+    params = sampling_params_of(options, base.resolution, base.resolution, options.strength)
+    job = Job(options, opened, fit_to(base, styles), params, (*picture.notes, *notes_on(styles)))
     yield from draw_job(job, _requests(options, job.styles, [options.prompt], start))
 
 
@@ -71,26 +96,36 @@ class Job:
 
     Attributes:
         options: Of the command.
-        base: Loaded.
-        styles: What is attached, fitted to the base.
-        look: How pictures are drawn.
+        opened: The base, with what is attached to it already.
+        added: Styles that are attached for the job, fitted to the base.
+        params: How pictures are drawn.
         notes: What the plan tells the user.
         finish: Changes every picture before it is written, or None.
         guided: Control, reference and ControlNet.
     """
 
     options: DrawOptions
-    base: LatentDiffusion
-    styles: Sequence[NamedStyle]
-    look: Look
+    opened: Opened
+    added: Sequence[NamedStyle]
+    params: SamplingParams
     notes: tuple[str, ...] = ()
     finish: Callable[[Image.Image], Image.Image] | None = None
     guided: Guided = Guided()
 
+    @property
+    def base(self) -> LatentDiffusion:
+        """What draws."""
+        return self.opened.base
 
-def look_of(options: DrawOptions, height: int, width: int, strength: float) -> Look:
+    @property
+    def styles(self) -> Sequence[NamedStyle]:
+        """All styles that the pictures are drawn in."""
+        return [*self.opened.styles, *self.added]
+
+
+def sampling_params_of(options: DrawOptions, height: int, width: int, strength: float) -> SamplingParams:
     """Return how to draw, from options and what the command decides."""
-    return Look(
+    return SamplingParams(
         steps=options.steps,
         guidance_scale=options.guidance_scale,
         height=height,
@@ -109,34 +144,34 @@ def seeds_of(options: DrawOptions) -> range:
 
 def _requests(
     options: StyledOptions, styles: Sequence[NamedStyle], prompts: Sequence[str], start: Image.Image | None
-) -> list[Request]:
+) -> list[ImageRequest]:
     styled = (
         prompts
         if options.raw_prompt
         else [with_style_words(prompt, styles, decompose=options.decompose) for prompt in prompts]
     )
-    return [Request(prompt, seed, start) for prompt in styled for seed in seeds_of(options)]
+    return [ImageRequest(prompt, seed, start) for prompt in styled for seed in seeds_of(options)]
 
 
-def draw_job(job: Job, requests: Sequence[Request]) -> Generator[Event]:
+def draw_job(job: Job, requests: Sequence[ImageRequest]) -> Generator[Event]:
     """Yield the plan, then one `Generated` for every picture that was written, with `Previewed` before where asked."""
-    job.base.latent_shape(job.look.height, job.look.width)
+    job.base.latent_shape(job.params.height, job.params.width)
     targets, every = _targets(job.options.out, requests), job.options.preview_every
     preview_file = PreviewFile(targets)
     if every:
-        preview_file.check(every, job.look)
+        preview_file.check(every, job.params)
     yield _plan(job, requests)
     if job.options.dry_run:
         return
     previews = Previews(every, latent_colours(job.base)) if every else None
-    with attached(job.base, [(named.style, named.scale) for named in job.styles]), preview_file:
-        drawn = draw_with_previews(job.base, requests, job.look, job.guided.guides, previews)
+    with attached(job.base, [(named.style, named.scale) for named in job.added]), preview_file:
+        drawn = draw_with_previews(job.base, requests, job.params, job.guided.guides, previews)
         yield from _written(job, drawn, targets, preview_file)
 
 
 def _written(
     job: Job,
-    drawn: Generator[tuple[Request, Image.Image] | Preview],
+    drawn: Generator[tuple[ImageRequest, Image.Image] | Preview],
     targets: Sequence[Path],
     preview_file: PreviewFile,
 ) -> Generator[Event]:
@@ -157,7 +192,7 @@ def _written(
             yield Generated(target, request.prompt, request.seed)
 
 
-def _targets(out: Path, requests: Sequence[Request]) -> list[Path]:
+def _targets(out: Path, requests: Sequence[ImageRequest]) -> list[Path]:
     """Return a new file for every picture; nothing that exists is overwritten, save a single file named by the user."""
     if out.suffix.lower() == ".png":
         if len(requests) > 1:
@@ -170,8 +205,8 @@ def _targets(out: Path, requests: Sequence[Request]) -> list[Path]:
     return [out / f"{first + index:04d}-seed{request.seed}.png" for index, request in enumerate(requests)]
 
 
-def _plan(job: Job, requests: Sequence[Request]) -> Planned:
-    look = job.look
+def _plan(job: Job, requests: Sequence[ImageRequest]) -> Planned:
+    params = job.params
     prompts = list(dict.fromkeys(request.prompt for request in requests))
     rows = [("base", job.options.base)]
     rows += [("style", f"{named.label()} x {named.scale:g}") for named in job.styles]
@@ -180,27 +215,29 @@ def _plan(job: Job, requests: Sequence[Request]) -> Planned:
     if len(prompts) > 6:
         rows.append(("prompt", f"... and {len(prompts) - 6} more"))
     rows += [(f"in {block}", words) for block, words in requests[0].per_block.items()]
-    rows.append(("pictures", f"{len(requests)} of {look.width}x{look.height}, {look.steps} steps of {look.sampler}"))
-    if look.strength < 1:
-        rows.append(("strength", f"{look.strength:g}"))
+    rows.append(
+        ("pictures", f"{len(requests)} of {params.width}x{params.height}, {params.steps} steps of {params.sampler}")
+    )
+    if params.strength < 1:
+        rows.append(("strength", f"{params.strength:g}"))
     rows.append(("writes", str(job.options.out)))
     return Planned(tuple(rows), (*job.notes, *notes_on_precision(job.options.precision, job.base.device)))
 
 
-def _sidecar(job: Job, request: Request, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:
-    look = job.look
+def _sidecar(job: Job, request: ImageRequest, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:
+    params = job.params
     blocks = {"prompts_of_blocks": dict(request.per_block)} if request.per_block else {}
     return blocks | {
         "prompt": request.prompt,
-        "negative_prompt": look.negative_prompt,
+        "negative_prompt": params.negative_prompt,
         "seed": request.seed,
         "base": Path(job.options.base).name if Path(job.options.base).exists() else job.options.base,
         "styles": list(styles),
-        "steps": look.steps,
-        "guidance_scale": look.guidance_scale,
-        "sampler": look.sampler,
-        "height": look.height,
-        "width": look.width,
-        "strength": look.strength,
+        "steps": params.steps,
+        "guidance_scale": params.guidance_scale,
+        "sampler": params.sampler,
+        "height": params.height,
+        "width": params.width,
+        "strength": params.strength,
         "versions": library_versions(),
     }

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from PIL import Image, ImageOps
 
-from impasto.controls.style_studio import Control as StyleStudio
+from impasto.controls.style_studio import StyleStudio
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated
@@ -20,8 +20,8 @@ from impasto.data.edges import CANNY
 from impasto.data.images import Picture, read_picture
 from impasto.generation.auxiliary_branches import Reference
 from impasto.generation.canny_controlnet import Edges, follow, named_controlnet
-from impasto.generation.requests import Guides, Look, Request
-from impasto.generation.text_to_image import Guided, Job, draw_job, look_of, seeds_of
+from impasto.generation.requests import Guides, ImageRequest, SamplingParams
+from impasto.generation.text_to_image import Guided, Job, Opened, draw_job, opened_for, sampling_params_of, seeds_of
 from impasto.generation.transfer_options import (
     DEFAULT_CONDITIONING,
     DEFAULT_STRENGTH,
@@ -35,7 +35,6 @@ from impasto.generation.transfer_references import ReadReference, ReferenceStyle
 from impasto.image_prompts.image_prompt import ImagePromptAdapter
 from impasto.models.control import Control
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.open import open_base
 from impasto.models.source import find_base
 from impasto.reporting.grids import labelled_grid
 from impasto.style.attach import attached
@@ -44,12 +43,13 @@ from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on, 
 _CELL, _LABEL = 256, 14
 
 
-def transfer(options: TransferOptions, control: Control) -> Generator[Event]:
+def transfer(options: TransferOptions, control: Control, *, opened: Opened | None = None) -> Generator[Event]:
     """Yield a plan, then one `Generated` for every picture; for a folder of references, its sheet is the last.
 
     Args:
         options: What to draw, in whose style.
-        control: How the style joins the words; `Control()` of `base.control` is the plain weighted sum.
+        control: How the style joins the words; `Control()` of `models.control` is the plain weighted sum.
+        opened: A base to draw with, in place of opening the one that the options name.
 
     Raises:
         ConfigError: Options, adapter, encoder and base do not go together.
@@ -60,19 +60,20 @@ def transfer(options: TransferOptions, control: Control) -> Generator[Event]:
     check_shares(options, _adain(control), [each.weight for each in groups[0]])
     styles = load_styles(options.style)
     start = None if options.start is None else read_picture(options.start)
-    base = open_base(options.base, device=options.device, precision=options.precision)
-    look = _look(options, base)
+    opened = opened or opened_for(options)
+    base = opened.base
+    params = _params(options, base)
     fitted = fit_to(base, styles)
-    begin = None if start is None else _covering(start.image, look)
+    begin = None if start is None else _covering(start.image, params)
     if control.needs_reference:
-        job, requests = _aligned(options, control, base, (look, fitted), groups[0][0])
+        job, requests = _aligned(options, control, opened, (params, fitted), groups[0][0])
     else:
-        job, requests = _prompted(options, control, base, (look, fitted), groups)
+        job, requests = _prompted(options, control, opened, (params, fitted), groups)
     if options.structure is not None:
         job = _along(read_picture(options.structure), options, job)
     if start is not None and begin is not None:
         requests = [replace(request, start=begin) for request in requests]
-        job = replace(job, notes=(*job.notes, *_notes_on_start(start, look)))
+        job = replace(job, notes=(*job.notes, *_notes_on_start(start, params)))
     written: list[Path] = []
     for event in draw_job(job, requests):
         yield event
@@ -82,13 +83,13 @@ def transfer(options: TransferOptions, control: Control) -> Generator[Event]:
         yield Generated(_write_sheet(groups, options.prompt, written), requests[0].prompt, options.seed)
 
 
-def _look(options: TransferOptions, base: LatentDiffusion) -> Look:
+def _params(options: TransferOptions, base: LatentDiffusion) -> SamplingParams:
     strength = 1.0 if options.start is None else options.strength or DEFAULT_STRENGTH
     if int(options.steps * strength) < 1:
         raise ConfigError(
             f"--strength {strength} of {options.steps} steps is none: use at least {1 / options.steps:.2f}"
         )
-    made = look_of(options, options.height or base.resolution, options.width or base.resolution, strength)
+    made = sampling_params_of(options, options.height or base.resolution, options.width or base.resolution, strength)
     base.latent_shape(made.height, made.width)
     return replace(made, style_guidance_scale=options.style_guidance_scale)
 
@@ -98,13 +99,13 @@ def _adain(control: Control) -> float:
     return control.settings.strength if isinstance(control, StyleStudio) and control.settings.mix == "adain" else 0.0
 
 
-def _covering(image: Image.Image, look: Look) -> Image.Image:
+def _covering(image: Image.Image, params: SamplingParams) -> Image.Image:
     """Return the middle of the picture at the size that is drawn, unstretched."""
-    return ImageOps.fit(image, (look.width, look.height), Image.Resampling.LANCZOS)
+    return ImageOps.fit(image, (params.width, params.height), Image.Resampling.LANCZOS)
 
 
-def _cut_note(picture: Picture, look: Look) -> tuple[str, ...]:
-    is_cut = picture.image.width * look.height != picture.image.height * look.width
+def _cut_note(picture: Picture, params: SamplingParams) -> tuple[str, ...]:
+    is_cut = picture.image.width * params.height != picture.image.height * params.width
     return ("cut to its middle",) if is_cut else ()
 
 
@@ -113,50 +114,52 @@ def _along(picture: Picture, options: TransferOptions, job: Job) -> Job:
     source = find_base(options.base)
     scale = options.conditioning_scale or DEFAULT_CONDITIONING
     edges = Edges(named_controlnet(options.controlnet, options.base, source), scale, options.edges or CANNY)
-    followed = follow(edges, _covering(picture.image, job.look), job.base, source, str(picture.path))
+    followed = follow(edges, _covering(picture.image, job.params), job.base, source, str(picture.path))
     guided = Guided(
         replace(job.guided.guides, hook=followed.hook),
         (*job.guided.rows, ("structure", str(picture.path)), *followed.rows),
         [{**facts, "structure": picture.path.name, **followed.facts} for facts in job.guided.facts],
     )
-    notes = tuple(f"structure: {note}" for note in (*picture.notes, *_cut_note(picture, job.look)))
+    notes = tuple(f"structure: {note}" for note in (*picture.notes, *_cut_note(picture, job.params)))
     return replace(job, guided=guided, notes=(*job.notes, *notes))
 
 
-def _notes_on_start(start: Picture, look: Look) -> tuple[str, ...]:
-    return tuple(f"start: {note}" for note in (*start.notes, *_cut_note(start, look)))
+def _notes_on_start(start: Picture, params: SamplingParams) -> tuple[str, ...]:
+    return tuple(f"start: {note}" for note in (*start.notes, *_cut_note(start, params)))
 
 
-Drawn: TypeAlias = tuple[Look, list[NamedStyle]]
+Drawn: TypeAlias = tuple[SamplingParams, list[NamedStyle]]
 
 
 def _aligned(
-    options: TransferOptions, control: Control, base: LatentDiffusion, drawn: Drawn, reference: ReadReference
-) -> tuple[Job, list[Request]]:
+    options: TransferOptions, control: Control, opened: Opened, drawn: Drawn, reference: ReadReference
+) -> tuple[Job, list[ImageRequest]]:
     """Return what is drawn beside a reference that the pictures look at by themselves, without an adapter."""
-    look, styles = drawn
-    requests = [Request(prompt, seed) for prompt in _prompts(options, styles) for seed in seeds_of(options)]
+    params, styles = drawn
+    called = [*opened.styles, *styles]
+    requests = [ImageRequest(prompt, seed) for prompt in _prompts(options, called) for seed in seeds_of(options)]
     picture = reference.picture
-    notes = (*picture.notes, *_cut_note(picture, look))
+    notes = (*picture.notes, *_cut_note(picture, params))
     rows = (("reference", str(picture.path)), *_start_rows(options), *_control_rows(control))
     facts: dict[str, object] = {"references": [reference.identity()], "reference_prompt": options.reference_prompt}
     facts |= _control_facts(control) | _start_facts(options)
-    shown = Reference(_covering(picture.image, look), options.reference_prompt)
+    shown = Reference(_covering(picture.image, params), options.reference_prompt)
     guided = Guided(Guides(control, shown), rows, [facts] * len(requests))
-    told = (*(f"reference: {note}" for note in notes), *notes_on(styles))
-    return Job(options, base, styles, look, told, guided=guided), requests
+    told = (*(f"reference: {note}" for note in notes), *notes_on(called))
+    return Job(options, opened, styles, params, told, guided=guided), requests
 
 
 def _prompted(
     options: TransferOptions,
     control: Control,
-    base: LatentDiffusion,
+    opened: Opened,
     drawn: Drawn,
     groups: Sequence[Sequence[ReadReference]],
-) -> tuple[Job, list[Request]]:
+) -> tuple[Job, list[ImageRequest]]:
     """Return what is drawn with image prompts, each style at all prompts and seeds."""
-    look, styles = drawn
-    masks = read_masks(options, look.height, look.width)
+    params, styles = drawn
+    base, called = opened.base, [*opened.styles, *styles]
+    masks = read_masks(options, params.height, params.width)
     adapter, path = open_adapter(options, base)
     shown = [ReferenceStyle(base, adapter, group, masks, options) for group in groups]
     common = _control_facts(control) | _start_facts(options)
@@ -165,17 +168,17 @@ def _prompted(
     common |= {
         "without": options.without,
         "negative_style": Path(options.negative_style).name,
-        "style_guidance_scale": look.style_guidance_scale,
+        "style_guidance_scale": params.style_guidance_scale,
     }
     told = [common | {"references": [each.identity() for each in group]} for group in groups]
     requests, facts = [], []
     words_matter = adapter.contents.gates is not None  # and a style may have changed who reads them
     with attached(base, [(s.style, s.scale) for s in styles]) if words_matter else nullcontext():
-        for prompt in _prompts(options, styles):
+        for prompt in _prompts(options, called):
             for style, more in zip(shown, told, strict=True):
                 each = style.shown(prompt)
                 for seed in seeds_of(options):
-                    requests.append(Request(prompt, seed, images=each.images, negative_images=each.negative))
+                    requests.append(ImageRequest(prompt, seed, images=each.images, negative_images=each.negative))
                     facts.append(more)
     rows = (*_reference_rows(options, groups), *_adapter_rows(options, adapter, path))
     rows = (*rows, *_start_rows(options), *_control_rows(control))
@@ -184,7 +187,7 @@ def _prompted(
     if adapter.contents.gates is not None and control.name == "style_studio":
         notes.append("StyleCrafter was published with the teacher alone: --mix sum is closer to it")
     guided = Guided(Guides(control), rows, facts)
-    return Job(options, base, styles, look, (*notes, *notes_on(styles)), guided=guided), requests
+    return Job(options, opened, styles, params, (*notes, *notes_on(called)), guided=guided), requests
 
 
 def _prompts(options: TransferOptions, styles: Sequence[NamedStyle]) -> list[str]:

@@ -14,13 +14,13 @@ from impasto.models.controlled import check_image
 from impasto.models.latent_diffusion import LatentDiffusion
 
 if TYPE_CHECKING:
-    from impasto.generation.requests import Look, Request
+    from impasto.generation.requests import ImageRequest, SamplingParams
 
 
 def check_draw(
     base: LatentDiffusion,
-    requests: Sequence[Request],
-    look: Look,
+    requests: Sequence[ImageRequest],
+    params: SamplingParams,
     control: Control | None,
     reference: Reference | None,
 ) -> None:
@@ -30,10 +30,10 @@ def check_draw(
         control.check(base)
         _check_control(control, len(requests), has_images=has_images, has_reference=reference is not None)
     if reference is not None:
-        _check_reference(reference, control, look)
-    if look.style_guidance_scale is not None and not has_images:
+        _check_reference(reference, control, params)
+    if params.style_guidance_scale is not None and not has_images:
         raise ConfigError(
-            f"style_guidance_scale = {look.style_guidance_scale} has no effect: give a style picture, or leave it out"
+            f"style_guidance_scale = {params.style_guidance_scale} has no effect: give a style picture, or leave it out"
         )
     _check_images(base, requests)
 
@@ -45,17 +45,17 @@ def _check_control(control: Control, requests: int, *, has_images: bool, has_ref
         raise ConfigError("one picture has none to share its style with: give a reference, or several requests")
 
 
-def _check_reference(reference: Reference, control: Control | None, look: Look) -> None:
+def _check_reference(reference: Reference, control: Control | None, params: SamplingParams) -> None:
     if control is None or not control.needs_reference:
         raise ConfigError("the reference has no effect: draw with a control that looks at one, such as style_aligned")
-    if reference.picture.size != (look.width, look.height):
+    if reference.picture.size != (params.width, params.height):
         wide, high = reference.picture.size
         raise ConfigError(
-            f"the reference is {wide}x{high} and {look.width}x{look.height} is drawn: cut or resize it to that size"
+            f"the reference is {wide}x{high} and {params.width}x{params.height} is drawn: cut or resize it to that size"
         )
 
 
-def _check_images(base: LatentDiffusion, requests: Sequence[Request]) -> None:
+def _check_images(base: LatentDiffusion, requests: Sequence[ImageRequest]) -> None:
     images = [image for request in requests for image in (*request.images, *request.negative_images)]
     for image in {(id(each.projections), each.tokens.shape[-1]): each for each in images}.values():
         check_image(image, base)

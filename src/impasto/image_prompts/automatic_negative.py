@@ -30,8 +30,8 @@ def automatic_negative(image: ImageTokens, strength: float = AUTOMATIC) -> Image
     count = image.tokens.shape[1]
     tokens = torch.eye(count, dtype=image.tokens.dtype, device=image.tokens.device)[None]
     projections = {
-        site: (_written_out(to_k(image.tokens)[0], strength), _written_out(to_v(image.tokens)[0], strength))
-        for site, (to_k, to_v) in image.projections.items()
+        path: (_written_out(to_k(image.tokens)[0], strength), _written_out(to_v(image.tokens)[0], strength))
+        for path, (to_k, to_v) in image.projections.items()
     }
     return replace(image, tokens=tokens, projections=projections)
 

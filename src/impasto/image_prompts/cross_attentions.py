@@ -17,13 +17,13 @@ class CrossAttention:
 
     Attributes:
         number: Its number in adapter files.
-        site: Its path in the UNet.
+        path: Its path in the UNet.
         words: Width of the words' states.
         channels: Of its keys and values.
     """
 
     number: int
-    site: str
+    path: str
     words: int
     channels: int
 
@@ -32,8 +32,8 @@ def cross_attentions(unet: UNet2DConditionModel) -> tuple[CrossAttention, ...]:
     """Return the cross-attentions of a UNet, as adapter files number them."""
     found = []
     for number, processor in enumerate(unet.attn_processors):
-        site = processor.removesuffix(".processor")
-        layer = unet.get_submodule(site)
+        path = processor.removesuffix(".processor")
+        layer = unet.get_submodule(path)
         if layer.is_cross_attention:
-            found.append(CrossAttention(number, site, layer.cross_attention_dim, layer.inner_kv_dim))
+            found.append(CrossAttention(number, path, layer.cross_attention_dim, layer.inner_kv_dim))
     return tuple(found)

@@ -90,7 +90,7 @@ class StyleGates:
     """Norms and predictor as a file holds them.
 
     Attributes:
-        norms: By site, in the order in which the layers are numbered.
+        norms: By path of the attention layer, in the order in which the layers are numbered.
         predictor: Predicts s in that order.
     """
 
@@ -101,5 +101,5 @@ class StyleGates:
         """Return `plain` with the gates 1 + s for prompts; a single row of tokens serves all rows of words."""
         tokens = plain.tokens.expand(len(words), -1, -1)
         scales = 1 + self.predictor(words, tokens)
-        gates = {site: scales[:, layer, None, None] for layer, site in enumerate(self.norms)}
+        gates = {path: scales[:, layer, None, None] for layer, path in enumerate(self.norms)}
         return replace(plain, tokens=tokens, gating=Gating(self.norms, gates))

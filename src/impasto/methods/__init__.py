@@ -1,1 +1,1 @@
-"""Layer 5: one file a method. A new method is one new file here."""
+"""One file a method. A new method is one new file here."""

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from impasto.core.device import to_device
 from impasto.core.rng import generator, noise_for
-from impasto.core.transfer import sent
 from impasto.data.streams import AUX, Batch, kind_and_concept
 from impasto.diffusion.losses import squared_error, weighted_sum
 from impasto.diffusion.timesteps import DrawTimesteps, uniform
@@ -69,7 +69,7 @@ def denoise_batch(
     else:
         noise = torch.randn(x_0.shape, generator=rng)
         drawn = draw_timesteps(base.schedule, len(x_0), rng)
-    epsilon, timesteps = sent(noise, x_0.device), sent(drawn, x_0.device)
+    epsilon, timesteps = to_device(noise, x_0.device), to_device(drawn, x_0.device)
     x_t = base.schedule.add_noise(x_0, epsilon, timesteps)
     conditioning = joined([base.encode_prompts(part.prompts) for part in parts])
     geometry = [each for part in parts for each in part.geometry]

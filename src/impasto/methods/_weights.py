@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, model_validator
 
 from impasto.adapters.full_weights import FullWeights
-from impasto.adapters.learnable import Learnable, Together
+from impasto.adapters.learnable import CompositeLearnable, Learnable
 from impasto.adapters.low_rank import LowRank
 from impasto.adapters.new_tokens import NewTokens, NewWord
 from impasto.core import config
@@ -48,4 +48,4 @@ def learnable_weights(
         parts.append(LowRank(networks, names, settings.rank or DEFAULT_RANK, rng))
     if new_words:
         parts.append(NewTokens(base, new_words))
-    return Together(parts)
+    return CompositeLearnable(parts)

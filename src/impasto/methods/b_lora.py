@@ -28,6 +28,7 @@ from torch import Tensor
 from impasto.adapters.learnable import Learnable
 from impasto.adapters.low_rank import LowRank
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.errors import ConfigError
 from impasto.core.paper import Paper
 from impasto.data.streams import Batch
@@ -41,7 +42,7 @@ STREAM = "style"
 _PLACEHOLDER = "{v}"
 
 
-class Settings(config.Config):
+class BLoRASettings(config.Config):
     """What can be chosen about B-LoRA."""
 
     rank: int = Field(default=64, ge=1, le=4096)
@@ -60,18 +61,15 @@ class Settings(config.Config):
     """Which noise levels are shown: all alike, as in the paper, or the noisy ones more often."""
 
 
-class Method:
+class BLoRA(Configured[BLoRASettings]):
     """B-LoRA."""
 
     name: ClassVar[str] = "b_lora"
     paper: ClassVar[Paper] = Paper(
         "Implicit Style-Content Separation using B-LoRA", "2403.14572v2", "yardenfren1996/B-LoRA"
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = BLoRASettings
     num_pictures: ClassVar[tuple[int, int]] = (1, 1)
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def style_words(self) -> str:
         """Return the words that call the style block."""

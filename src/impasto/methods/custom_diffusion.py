@@ -22,9 +22,10 @@ from pydantic import Field, StringConstraints, model_validator
 from torch import Tensor
 
 from impasto.adapters.full_weights import FullWeights
-from impasto.adapters.learnable import Learnable, Together
+from impasto.adapters.learnable import CompositeLearnable, Learnable
 from impasto.adapters.new_tokens import NewTokens, NewWord
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch, stream_of
 from impasto.methods._denoising import style_and_prior
@@ -35,7 +36,7 @@ from impasto.models.model import BaseModel
 _KEYS_AND_VALUES = (".attn2.to_k.weight", ".attn2.to_v.weight")
 
 
-class Settings(config.Config):
+class CustomDiffusionSettings(config.Config):
     """What can be chosen about Custom Diffusion."""
 
     concepts: tuple[Annotated[str, StringConstraints(pattern=r"^[\w-]+$")], ...] = ()
@@ -58,18 +59,15 @@ class Settings(config.Config):
         return self
 
 
-class Method(StyleAlone):
+class CustomDiffusion(StyleAlone, Configured[CustomDiffusionSettings]):
     """Custom Diffusion."""
 
     name: ClassVar[str] = "custom_diffusion"
     paper: ClassVar[Paper] = Paper(
         "Multi-Concept Customization of Text-to-Image Diffusion", "2212.04488v2", "adobe-research/custom-diffusion"
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = CustomDiffusionSettings
     num_pictures: ClassVar[tuple[int, int]] = (4, 20)
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def _words(self) -> dict[str, str]:
         """Return "V* style" of each concept; the only one has no name."""
@@ -99,7 +97,7 @@ class Method(StyleAlone):
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:  # noqa: ARG002 - nothing is drawn
         """Return W^k and W^v of every cross-attention, and the rows of every V*."""
         words = [NewWord(word, like=self.settings.init_word) for word in self.settings.modifier_tokens]
-        return Together([FullWeights(base.networks(), ["unet"], _KEYS_AND_VALUES), NewTokens(base, words)])
+        return CompositeLearnable([FullWeights(base.networks(), ["unet"], _KEYS_AND_VALUES), NewTokens(base, words)])
 
     def loss(
         self, base: BaseModel, batch: Batch, rng: torch.Generator

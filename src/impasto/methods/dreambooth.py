@@ -24,6 +24,7 @@ from torch import Tensor
 
 from impasto.adapters.learnable import Learnable
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch
 from impasto.methods._denoising import style_and_prior
@@ -35,7 +36,7 @@ from impasto.models.model import BaseModel
 _IDENTIFIER = "{v}"
 
 
-class Settings(WeightSettings):
+class DreamBoothSettings(WeightSettings):
     """What can be chosen about DreamBooth."""
 
     identifier: str = Field(default="zwx", pattern=r"^\S+$")
@@ -48,7 +49,7 @@ class Settings(WeightSettings):
     """λ: weight of the prior's loss."""
 
 
-class Method(StyleAlone):
+class DreamBooth(StyleAlone, Configured[DreamBoothSettings]):
     """DreamBooth."""
 
     name: ClassVar[str] = "dreambooth"
@@ -56,11 +57,8 @@ class Method(StyleAlone):
         "DreamBooth: Fine Tuning Text-to-Image Diffusion Models for Subject-Driven Generation",
         "2208.12242v2",
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = DreamBoothSettings
     num_pictures: ClassVar[tuple[int, int]] = (3, 20)
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def style_words(self) -> str:
         """Return the instance prompt, "[V] style" unless another was chosen."""

@@ -22,6 +22,7 @@ from torch import Tensor
 from impasto.adapters.learnable import Learnable
 from impasto.adapters.low_rank import LowRank
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.data.streams import STYLE, Batch
 from impasto.methods._denoising import denoise_batch
@@ -30,7 +31,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.model import BaseModel
 
 
-class Settings(config.Config):
+class LoRASettings(config.Config):
     """What can be chosen about LoRA."""
 
     rank: int = Field(default=16, ge=1, le=4096)
@@ -43,7 +44,7 @@ class Settings(config.Config):
     """[V]: a rare string that names the style in prompts."""
 
 
-class Method(StyleAlone):
+class LoRA(StyleAlone, Configured[LoRASettings]):
     """LoRA."""
 
     name: ClassVar[str] = "lora"
@@ -52,11 +53,8 @@ class Method(StyleAlone):
         "2106.09685v2",
         "microsoft/LoRA",
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = LoRASettings
     num_pictures: ClassVar[tuple[int, int]] = (5, 20)
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def style_words(self) -> str:
         """Return "[V] style"."""

@@ -25,6 +25,7 @@ from torch import Tensor
 from impasto.adapters.learnable import Learnable
 from impasto.adapters.new_tokens import NewWord
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch, stream_of
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE
@@ -35,7 +36,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.model import BaseModel
 
 
-class Settings(WeightSettings):
+class MultiStyleForgeSettings(WeightSettings):
     """What can be chosen about Multi-StyleForge."""
 
     concepts: tuple[Annotated[str, StringConstraints(pattern=r"^[\w-]+$")], ...] = Field(
@@ -61,7 +62,7 @@ class Settings(WeightSettings):
         return self
 
 
-class Method(StyleAlone):
+class MultiStyleForge(StyleAlone, Configured[MultiStyleForgeSettings]):
     """Multi-StyleForge."""
 
     name: ClassVar[str] = "multi_styleforge"
@@ -70,11 +71,8 @@ class Method(StyleAlone):
         "2404.05256v2",
         "matrix215/Multi-StyleBoost",
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = MultiStyleForgeSettings
     num_pictures: ClassVar[tuple[int, int]] = (15, 20)
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def _words(self) -> dict[str, str]:
         """Return "[V] style" of each concept."""

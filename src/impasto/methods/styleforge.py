@@ -25,6 +25,7 @@ from torch import Tensor
 from impasto.adapters.learnable import Learnable
 from impasto.adapters.new_tokens import NewWord
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.data.streams import AUX, STYLE, Batch
 from impasto.methods._denoising import style_and_prior
@@ -34,7 +35,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.model import BaseModel
 
 
-class Settings(WeightSettings):
+class StyleForgeSettings(WeightSettings):
     """What can be chosen about StyleForge."""
 
     identifier: str = Field(default="zwx", pattern=r"^\S+$")
@@ -45,7 +46,7 @@ class Settings(WeightSettings):
     """λ: weight of the auxiliary pictures' loss."""
 
 
-class Method(StyleAlone):
+class StyleForge(StyleAlone, Configured[StyleForgeSettings]):
     """StyleForge."""
 
     name: ClassVar[str] = "styleforge"
@@ -54,11 +55,8 @@ class Method(StyleAlone):
         "2404.05256v2",
         "ION-dgu/StyleBoost",
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = StyleForgeSettings
     num_pictures: ClassVar[tuple[int, int]] = (15, 20)
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def style_words(self) -> str:
         """Return "[V] style"."""

@@ -23,6 +23,7 @@ from torch import Tensor
 from impasto.adapters.learnable import Learnable
 from impasto.adapters.new_tokens import NewTokens, NewWord
 from impasto.core import config
+from impasto.core.configured import Configured
 from impasto.core.paper import Paper
 from impasto.data.streams import STYLE, Batch
 from impasto.methods._denoising import denoise_batch
@@ -34,7 +35,7 @@ _WORD = "{v}"
 _IN_STYLE = "in the style of {v}"
 
 
-class Settings(config.Config):
+class TextualInversionSettings(config.Config):
     """What can be chosen about Textual Inversion."""
 
     placeholder: str = Field(default="<zwx>", pattern=r"^\S+$")
@@ -47,7 +48,7 @@ class Settings(config.Config):
     """What style pictures are shown with; {v} stands for the new word."""
 
 
-class Method(StyleAlone):
+class TextualInversion(StyleAlone, Configured[TextualInversionSettings]):
     """Textual Inversion."""
 
     name: ClassVar[str] = "textual_inversion"
@@ -56,11 +57,8 @@ class Method(StyleAlone):
         "2208.01618v1",
         "rinongal/textual_inversion",
     )
-    Config: ClassVar[type[config.Config]] = Settings
+    Config: ClassVar[type[config.Config]] = TextualInversionSettings
     num_pictures: ClassVar[tuple[int, int]] = (3, 20)
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def style_words(self) -> str:
         """Return "in the style of S*" where the training prompt says so, else the whole training prompt."""

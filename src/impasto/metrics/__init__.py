@@ -1,1 +1,1 @@
-"""Layer 5: one file a metric, pure functions of features."""
+"""One file a metric, pure functions of features."""

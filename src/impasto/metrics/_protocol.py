@@ -12,7 +12,7 @@ Better: TypeAlias = Literal["lower", "higher", "neither"]
 
 
 @dataclass(frozen=True, slots=True)
-class Sets:
+class FeatureSets:
     """Features of all pictures and words of one evaluation. A metric whose part is None yields nothing.
 
     Attributes:

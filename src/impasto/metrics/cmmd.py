@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.metrics._mmd import biased_mmd, unbiased_mmd
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 SIGMA, SCALE = 10.0, 1000.0
 
@@ -54,7 +54,7 @@ def cmmd(x: Float[Tensor, "m dim"], y: Float[Tensor, "n dim"]) -> Cmmd:
     return Cmmd(SCALE * value, SCALE * error, SCALE * biased_mmd(*kernels))
 
 
-def measure(sets: Sets) -> Iterator[Measurement]:
+def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the distance to the reference; nothing for features that have no unit length."""
     if sets.real is None or not sets.has_unit_length:
         return

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from torch.nn.functional import cosine_similarity
 
 from impasto.metrics._errors import grouped_mean
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 
-def measure(sets: Sets) -> Iterator[Measurement]:
+def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the mean cosine over pairs; its error is over the reference's pictures."""
     if sets.real is None or not sets.pairs:
         return

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.metrics._cosines import cosines
 from impasto.metrics._errors import grouped_mean, jackknife_variance
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 
 def diversity(features: Float[Tensor, "n dim"]) -> tuple[float, float]:
@@ -32,7 +32,7 @@ def diversity(features: Float[Tensor, "n dim"]) -> tuple[float, float]:
     return float(total / (count * (count - 1))), float(jackknife_variance(left_out).sqrt())
 
 
-def measure(sets: Sets) -> Iterator[Measurement]:
+def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the diversity of drawn pictures and reference, and within prompts that were drawn more than once."""
     if len(sets.drawn) >= 3:
         yield Measurement("diversity", *diversity(sets.drawn), (len(sets.drawn),), "higher")

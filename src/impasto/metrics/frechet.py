@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.metrics._errors import jackknife_variance
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 _GROUPS = 10
 
@@ -66,7 +66,7 @@ def too_few(counts: tuple[int, int], dimension: int) -> str:
     )
 
 
-def measure(sets: Sets) -> Iterator[Measurement]:
+def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the distance to the reference."""
     if sets.real is None:
         return

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.metrics._errors import jackknife_variance
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 _GROUPS = 10
 
@@ -51,7 +51,7 @@ def gram_distance(
     return distance
 
 
-def measure(sets: Sets) -> Iterator[Measurement]:
+def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the distance to the reference, for features that know places; error: jackknife over ten groups."""
     if sets.drawn_places is None or sets.real_places is None:
         return

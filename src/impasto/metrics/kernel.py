@@ -16,7 +16,7 @@ from torch import Tensor
 from impasto.core.rng import generator
 from impasto.metrics._errors import jackknife_variance
 from impasto.metrics._mmd import off_diagonal, row_sums, unbiased_mmd
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 _SUBSETS, _LARGEST_SUBSET = 100, 1000
 """As torch-fidelity draws them; small sets are halved instead, or all subsets would be the same."""
@@ -106,7 +106,7 @@ def kernel_distance_of_subsets(
     return SubsetDistance(float(found.mean()), float(found.std(correction=0)), subsets, size)
 
 
-def measure(sets: Sets) -> Iterator[Measurement]:
+def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the distance to the reference, of all pictures and, for large sets, as it is usually published."""
     if sets.real is None:
         return

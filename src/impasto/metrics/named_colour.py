@@ -1,4 +1,4 @@
-"""Named-colour obedience: is the ground of a picture the colour that the words name?"""
+"""Named-colour obedience: is the background of a picture the colour that the words name?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 Colours = Mapping[str, tuple[int, int, int]]
 
-GROUNDS: Colours = {
+BACKGROUND_COLOURS: Colours = {
     "white": (255, 255, 255),
     "black": (24, 24, 27),
     "gray": (150, 152, 158),
@@ -26,35 +26,35 @@ GROUNDS: Colours = {
     "brown": (121, 85, 61),
     "beige": (240, 225, 195),
 }
-"""Plain grounds that pocket knows by name, RGB."""
+"""Plain backgrounds that pocket knows by name, RGB."""
 
 _BORDER = 4
 """Pixels of the border that are looked at, above and at both sides."""
 
 
 def border_colour(picture: Image.Image) -> NDArray[np.float64]:
-    """Return the median colour of the border, RGB: that of the ground, wherever the subject stands."""
+    """Return the median colour of the border, RGB: that of the background, wherever the subject stands."""
     pixels = np.asarray(picture.convert("RGB"), dtype=np.float64)
     sides = (pixels[:_BORDER], pixels[:, :_BORDER], pixels[:, -_BORDER:])
     median: NDArray[np.float64] = np.median(np.concatenate([each.reshape(-1, 3) for each in sides]), axis=0)
     return median
 
 
-def ground_of(picture: Image.Image, colours: Colours = GROUNDS) -> str:
+def background_of(picture: Image.Image, colours: Colours = BACKGROUND_COLOURS) -> str:
     """Return the name whose colour is nearest to that of the border."""
     middle = border_colour(picture)
     return min(colours, key=lambda name: float(((np.array(colours[name]) - middle) ** 2).sum()))
 
 
 def named_colour_obeyed(
-    pictures: Sequence[Image.Image], named: Sequence[str], colours: Colours = GROUNDS
+    pictures: Sequence[Image.Image], named: Sequence[str], colours: Colours = BACKGROUND_COLOURS
 ) -> NDArray[np.bool_]:
-    """Return for each picture whether its ground is the one that was named.
+    """Return for each picture whether its background is the one that was named.
 
     Args:
         pictures: What was drawn.
         named: What each was asked for; a key of `colours`.
-        colours: What a ground may be taken for.
+        colours: What a background may be taken for.
 
     Raises:
         ValueError: A name is not among the colours.
@@ -62,4 +62,4 @@ def named_colour_obeyed(
     unknown = sorted(set(named) - set(colours))
     if unknown:
         raise ValueError(f"colour {unknown[0]!r} is unknown: known are {', '.join(colours)}")
-    return np.array([ground_of(picture, colours) == name for picture, name in zip(pictures, named, strict=True)])
+    return np.array([background_of(picture, colours) == name for picture, name in zip(pictures, named, strict=True)])

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from impasto.metrics._cosines import cosines
 from impasto.metrics._errors import grouped_mean, two_sample_mean
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 
 def nearest(
@@ -34,10 +34,10 @@ def nearer_than(drawn: Float[Tensor, " drawn"], unseen: Float[Tensor, " unseen"]
     return (torch.sign(difference) + 1) / 2
 
 
-def measure(sets: Sets) -> Iterator[Measurement]:
+def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the mean cosine to the nearest training picture, and how often it is nearer than an unseen real picture.
 
-    The share is ½ when drawn pictures are as near as unseen ones of the same hand, and 1 when every one is nearer.
+    The share is ½ when drawn pictures are as near as unseen ones of the same artist, and 1 when every one is nearer.
     """
     if sets.training is None:
         return

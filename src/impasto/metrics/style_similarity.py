@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from impasto.metrics._cosines import cosines
 from impasto.metrics._errors import two_sample_mean
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 
-def measure(sets: Sets) -> Iterator[Measurement]:
+def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the mean cosine to the reference; its error is over drawn pictures and over the reference."""
     if sets.real is None:
         return

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from impasto.metrics._errors import grouped_mean
-from impasto.metrics._protocol import Measurement, Sets
+from impasto.metrics._protocol import FeatureSets, Measurement
 
 
 def text_alignment(
@@ -26,7 +26,7 @@ def text_alignment(
     return 100 * cosine_similarity(pictures.double(), words.double(), dim=1)
 
 
-def measure(sets: Sets) -> Iterator[Measurement]:
+def measure(sets: FeatureSets) -> Iterator[Measurement]:
     """Yield the mean against the bare prompts and against those with style words; errors are over prompts.
 
     The mean, not each value, is cut at 0, as torchmetrics does.

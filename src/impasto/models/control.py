@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from impasto.diffusion.branches import Counterpart
-from impasto.models.forward_context import Attended, Pass
-from impasto.models.sites import Site
+from impasto.models.attention_layers import AttentionLayer
+from impasto.models.forward_context import Attended, ForwardContext
 
 if TYPE_CHECKING:
     from impasto.models.latent_diffusion import LatentDiffusion
@@ -41,18 +41,18 @@ class Control:
     def check(self, base: LatentDiffusion) -> None:
         """Raise `ConfigError` when this base lacks what the control needs."""
 
-    def counterpart(self, site: Site, seen: Pass) -> Counterpart | None:  # noqa: ARG002 - others look at them
+    def counterpart(self, layer: AttentionLayer, context: ForwardContext) -> Counterpart | None:  # noqa: ARG002 - others look at them
         """Return whose query and key each row uses; None for its own. Values always stay a row's own."""
         return None
 
-    def touches(self, site: Site, seen: Pass) -> bool:  # noqa: ARG002
+    def touches(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002
         """Return whether `attend` is to be asked."""
         return False
 
     def attend(
         self,
-        site: Site,  # noqa: ARG002
-        seen: Pass,  # noqa: ARG002
+        layer: AttentionLayer,  # noqa: ARG002
+        context: ForwardContext,  # noqa: ARG002
         q: Float[Tensor, "rows heads tokens dim"],
         k: Float[Tensor, "rows heads keys dim"],
         v: Float[Tensor, "rows heads keys dim"],
@@ -60,14 +60,14 @@ class Control:
         """Return the attention, by default softmax(QKᵀ/√d) V; no map is materialised."""
         return scaled_dot_product_attention(q, k, v)
 
-    def shows(self, site: Site, seen: Pass) -> bool:  # noqa: ARG002
+    def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002
         """Return whether style pictures are attended to here."""
         return True
 
     def combine(
         self,
-        site: Site,  # noqa: ARG002
-        seen: Pass,  # noqa: ARG002
+        layer: AttentionLayer,  # noqa: ARG002
+        context: ForwardContext,  # noqa: ARG002
         text: Float[Tensor, "rows tokens channels"],
         styles: Sequence[Attended],
     ) -> Float[Tensor, "rows tokens channels"]:

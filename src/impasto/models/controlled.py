@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from impasto.core.errors import ConfigError
+from impasto.models.attention_layers import AttentionLayer, attention_layers_of
 from impasto.models.control import Control
-from impasto.models.forward_context import Attended, Pass, Shown
+from impasto.models.forward_context import Attended, ForwardContext, Shown
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.regions import at_places
-from impasto.models.sites import Site, sites_of
 
 _KNOWN = (AttnProcessor, AttnProcessor2_0)
 
@@ -32,57 +32,59 @@ def controlled(base: LatentDiffusion, control: Control) -> Iterator[LatentDiffus
 
     Args:
         base: Its processors are put back afterwards, also after an exception.
-        control: Asked at every attention layer of a pass that comes with a `Pass`; other passes are stock.
+        control: Asked at every attention layer of a pass that comes with a `ForwardContext`; other passes are stock.
 
     Raises:
         ConfigError: The base lacks what the control needs, or its processors are not the stock ones.
     """
     control.check(base)
-    layers = {site: base.unet.get_submodule(name) for name, site in sites_of(base.unet, base.roles).items()}
-    for site, layer in layers.items():
-        _refuse_foreign(site, layer)
+    modules = {
+        layer: base.unet.get_submodule(name) for name, layer in attention_layers_of(base.unet, base.roles).items()
+    }
+    for layer, module in modules.items():
+        _refuse_foreign(layer, module)
     with ExitStack() as stack:
-        for site, layer in layers.items():
-            stock = layer.processor
-            stack.callback(layer.set_processor, stock)
-            layer.set_processor(_Processor(stock, site, control))
+        for layer, module in modules.items():
+            stock = module.processor
+            stack.callback(module.set_processor, stock)
+            module.set_processor(_Processor(stock, layer, control))
         yield base
 
 
 def check_image(image: ImageTokens, base: LatentDiffusion) -> None:
     """Raise `ConfigError` when `image` was made by an adapter for another network."""
-    sites = sites_of(base.unet, base.roles)
+    layers = attention_layers_of(base.unet, base.roles)
     for name, (to_k, _) in image.projections.items():
-        if name not in sites or sites[name].kind != "cross":
+        if name not in layers or layers[name].kind != "cross":
             raise ConfigError(
                 f"the image prompt has weights for {name}, which is no cross-attention of this base: "
                 "use an adapter that was made for its family"
             )
-        layer = base.unet.get_submodule(name)
-        if to_k.out_features != layer.to_k.out_features or to_k.in_features != image.tokens.shape[-1]:
+        module = base.unet.get_submodule(name)
+        if to_k.out_features != module.to_k.out_features or to_k.in_features != image.tokens.shape[-1]:
             raise ConfigError(
                 f"the image prompt does not fit {name}: its keys are {to_k.in_features} -> {to_k.out_features}, the "
-                f"picture's tokens have {image.tokens.shape[-1]} channels and the layer {layer.to_k.out_features}: "
+                f"picture's tokens have {image.tokens.shape[-1]} channels and the layer {module.to_k.out_features}: "
                 "use an adapter that was made for this base"
             )
 
 
-def _refuse_foreign(site: Site, layer: Attention) -> None:
-    if type(layer.processor) is _Processor:
+def _refuse_foreign(layer: AttentionLayer, module: Attention) -> None:
+    if type(module.processor) is _Processor:
         raise ConfigError("a control is already installed on this base: leave its `with` before the next one")
-    if not isinstance(layer.processor, _KNOWN):
-        kind = type(layer.processor).__name__
+    if not isinstance(module.processor, _KNOWN):
+        kind = type(module.processor).__name__
         raise ConfigError(
-            f"attention {site.name} has the processor {kind}, which a control cannot stand in for: unload it first, "
+            f"attention {layer.name} has the processor {kind}, which a control cannot stand in for: unload it first, "
             "for instance with pipe.unload_ip_adapter(), or pipe.unet.set_default_attn_processor()"
         )
 
 
 class _Processor:
-    """Stands in for a stock processor at one site."""
+    """Stands in for a stock processor at one layer."""
 
-    def __init__(self, stock: AttnProcessor2_0 | AttnProcessor, site: Site, control: Control) -> None:
-        self._stock, self._site, self._control = stock, site, control
+    def __init__(self, stock: AttnProcessor2_0 | AttnProcessor, layer: AttentionLayer, control: Control) -> None:
+        self._stock, self._layer, self._control = stock, layer, control
 
     def __call__(
         self,
@@ -91,59 +93,61 @@ class _Processor:
         encoder_hidden_states: Float[Tensor, "rows words width"] | None = None,
         attention_mask: Tensor | None = None,
         temb: Tensor | None = None,
-        seen: Pass | None = None,
+        context: ForwardContext | None = None,
     ) -> Tensor:
-        """Return what the layer adds; `seen` arrives by way of `cross_attention_kwargs`."""
-        if seen is not None and attention_mask is None:
-            shown = self._shown(seen)
-            if shown or self._is_touched(seen):
-                return self._attend(attn, hidden_states, encoder_hidden_states, seen, shown)
+        """Return what the layer adds; `context` arrives by way of `cross_attention_kwargs`."""
+        if context is not None and attention_mask is None:
+            shown = self._shown(context)
+            if shown or self._is_touched(context):
+                return self._attend(attn, hidden_states, encoder_hidden_states, context, shown)
         stock: Tensor = self._stock(attn, hidden_states, encoder_hidden_states, attention_mask, temb)
         return stock
 
-    def _is_touched(self, seen: Pass) -> bool:
-        has_counterpart = self._control.counterpart(self._site, seen) is not None
-        return has_counterpart or self._control.touches(self._site, seen)
+    def _is_touched(self, context: ForwardContext) -> bool:
+        has_counterpart = self._control.counterpart(self._layer, context) is not None
+        return has_counterpart or self._control.touches(self._layer, context)
 
-    def _shown(self, seen: Pass) -> list[Shown]:
-        if self._site.kind != "cross" or not self._control.shows(self._site, seen):
+    def _shown(self, context: ForwardContext) -> list[Shown]:
+        if self._layer.kind != "cross" or not self._control.shows(self._layer, context):
             return []
         found = []
-        for each in seen.shown:
-            images = tuple(image for image in each.images if self._site.name in image.projections and image.scale != 0)
+        for each in context.shown:
+            images = tuple(image for image in each.images if self._layer.name in image.projections and image.scale != 0)
             if images:
                 found.append(Shown(each.rows, images))
         return found
 
-    def _attend(self, attn: Attention, hidden: Tensor, words: Tensor | None, seen: Pass, shown: list[Shown]) -> Tensor:
-        control, site = self._control, self._site
-        context = hidden if words is None else words
-        counterpart = control.counterpart(site, seen)
+    def _attend(
+        self, attn: Attention, hidden: Tensor, words: Tensor | None, context: ForwardContext, shown: list[Shown]
+    ) -> Tensor:
+        control, layer = self._control, self._layer
+        source = hidden if words is None else words
+        counterpart = control.counterpart(layer, context)
         if counterpart is None:
-            q, k = attn.to_q(hidden), attn.to_k(context)
+            q, k = attn.to_q(hidden), attn.to_k(source)
         else:  # only the rows that lend need a query and a key
             q = attn.to_q(hidden[counterpart.lenders])[counterpart.index]
-            k = attn.to_k(context[counterpart.lenders])[counterpart.index]
-        query, key, value = (_split(attn, each) for each in (q, k, attn.to_v(context)))
+            k = attn.to_k(source[counterpart.lenders])[counterpart.index]
+        query, key, value = (_split(attn, each) for each in (q, k, attn.to_v(source)))
         attended = (
-            control.attend(site, seen, query, key, value)
-            if control.touches(site, seen)
+            control.attend(layer, context, query, key, value)
+            if control.touches(layer, context)
             else scaled_dot_product_attention(query, key, value)
         )
         text = _merge(attended).to(query.dtype)
         for each in shown:
             asking, answered = _rows_of(query, each), _rows_of(text, each)
             styles = [self._to_image(attn, asking, image) for image in each.images]
-            text = _with_rows(text, each, control.combine(site, seen, answered, styles))
+            text = _with_rows(text, each, control.combine(layer, context, answered, styles))
         out: Tensor = attn.to_out[1](attn.to_out[0](text))
         return out / float(attn.rescale_output_factor)
 
     def _to_image(self, attn: Attention, query: Tensor, image: ImageTokens) -> Attended:
-        to_k, to_v = image.projections[self._site.name]
+        to_k, to_v = image.projections[self._layer.name]
         key, value = _split(attn, to_k(image.tokens)), _split(attn, to_v(image.tokens))
         output = _merge(scaled_dot_product_attention(query, key, value)).to(query.dtype)
         if image.gating is not None:
-            output = image.gating(self._site.name, output)
+            output = image.gating(self._layer.name, output)
         mask = None if image.mask is None else at_places(image.mask, output.shape[1], output.dtype)
         return Attended(output, image.scale, mask)
 

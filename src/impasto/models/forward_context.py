@@ -39,7 +39,7 @@ class Residuals:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class ForwardContext:
     """One forward pass: where the loop is, which row is which, and what is shown beside words.
 
     Attributes:

@@ -15,16 +15,16 @@ class Gating:
     """What StyleCrafter does to the attention S to a picture before it joins the words: gates · norms(S).
 
     Attributes:
-        norms: By the name of the site.
-        gates: By the name of the site, one for each row.
+        norms: By the path of the attention layer.
+        gates: By the path of the attention layer, one for each row.
     """
 
     norms: Mapping[str, nn.LayerNorm]
     gates: Mapping[str, Float[Tensor, "rows 1 1"]]
 
-    def __call__(self, site: str, attended: Float[Tensor, "rows tokens channels"]) -> Tensor:
-        """Return what joins the words at `site`."""
-        gated: Tensor = self.gates[site] * self.norms[site](attended)
+    def __call__(self, path: str, attended: Float[Tensor, "rows tokens channels"]) -> Tensor:
+        """Return what joins the words at `path`."""
+        gated: Tensor = self.gates[path] * self.norms[path](attended)
         return gated
 
 
@@ -34,7 +34,8 @@ class ImageTokens:
 
     Attributes:
         tokens: What the image prompt shows, one row per row of a branch.
-        projections: The adapter's (to_k, to_v) by the name of the site. Sites that are not named see no picture.
+        projections: The adapter's (to_k, to_v) by the path of the attention layer. Layers without a name in it
+            see no picture.
         scale: Weight beside the words; with cross-modal AdaIN the share of this picture among several.
         mask: Where it is shown, 0 to 1, at the size of the picture that is drawn; None for everywhere.
         gating: What is done to the attention to it, or None.
@@ -74,5 +75,5 @@ def joined_tokens(parts: Sequence[ImageTokens]) -> ImageTokens:
 
 
 def _joined_gating(parts: Sequence[Gating]) -> Gating:
-    gates = {site: torch.cat([part.gates[site] for part in parts]) for site in parts[0].gates}
+    gates = {path: torch.cat([part.gates[path] for part in parts]) for path in parts[0].gates}
     return Gating(parts[0].norms, gates)

@@ -17,7 +17,7 @@ from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
 from impasto.models.conditioning import Conditioning, Geometry
 from impasto.models.fingerprint import Fingerprint, fingerprint_of
-from impasto.models.forward_context import Pass
+from impasto.models.forward_context import ForwardContext
 from impasto.models.roles import Roles
 
 _TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
@@ -168,19 +168,19 @@ class LatentDiffusion(ABC):
         timesteps: Int[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
-        seen: Pass | None = None,
+        context: ForwardContext | None = None,
     ) -> Float[Tensor, "batch c h w"]:
-        """Return the UNet's prediction; `seen` tells an installed control which row is which."""
+        """Return the UNet's prediction; `context` tells an installed control which row is which."""
 
 
-def keywords_of(seen: Pass | None) -> dict[str, object]:
+def keywords_of(context: ForwardContext | None) -> dict[str, object]:
     """Return what the UNet's forward pass is told beside words and sizes; nothing when nobody looks."""
-    if seen is None:
+    if context is None:
         return {}
-    keywords: dict[str, object] = {"cross_attention_kwargs": {"seen": seen}}
-    if seen.residuals is not None:
-        keywords["down_block_additional_residuals"] = seen.residuals.down
-        keywords["mid_block_additional_residual"] = seen.residuals.mid
+    keywords: dict[str, object] = {"cross_attention_kwargs": {"context": context}}
+    if context.residuals is not None:
+        keywords["down_block_additional_residuals"] = context.residuals.down
+        keywords["mid_block_additional_residual"] = context.residuals.mid
     return keywords
 
 

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 import torch
+from diffusers import DiffusionPipeline
 
 from impasto.core.errors import ConfigError, ResourceError
-from impasto.core.plugins import load_plugin
+from impasto.core.files import is_folder
+from impasto.core.plugins import load_class
 from impasto.core.precision import SLOW_IN_BFLOAT16, is_slow_in_bfloat16
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.loading import load_pipeline
 from impasto.models.roles import read_roles
-from impasto.models.source import find_base
+from impasto.models.source import POCKET, family_of_pipeline, find_base
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -66,8 +68,23 @@ def open_base(name: str, *, device: str = "auto", precision: Precision = "auto")
         precision: See `choose_dtype`.
     """
     source = find_base(name)
-    family = cast(type[LatentDiffusion], load_plugin("impasto.models.families", source.family, "Family"))
+    family = cast(type[LatentDiffusion], load_class("impasto.models.families", source.family))
     chosen = choose_device(device)
     pipe = load_pipeline(family.pipeline_class, source, device=chosen, dtype=choose_dtype(precision, chosen))
     roles = None if source.is_single_file else read_roles(Path(source.location))
     return family(pipe, source.recipe, roles)
+
+
+def wrap_pipeline(pipe: DiffusionPipeline, recipe: str | None = None) -> LatentDiffusion:
+    """Return a diffusers pipeline as a base; raises `ConfigError` that lists the supported classes.
+
+    Args:
+        pipe: Its networks are frozen and put into inference mode.
+        recipe: Which measured settings fit; by default "pocket" for pocket, else those of the family.
+    """
+    name = family_of_pipeline(type(pipe).__name__, "given")
+    family = cast(type[LatentDiffusion], load_class("impasto.models.families", name))
+    folder = Path(str(getattr(pipe, "name_or_path", None) or ""))
+    is_pocket = str(folder) == find_base(POCKET).location
+    roles = read_roles(folder) if is_folder(folder) else None
+    return family(pipe, recipe or (POCKET if is_pocket else name), roles)

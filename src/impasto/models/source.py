@@ -68,7 +68,19 @@ def _family_of_index(index: Path, where: str) -> str:
         facts = json.loads(index.read_text("utf-8"))
     except ValueError as error:
         raise ConfigError(f"base {where} is damaged (its model_index.json is not JSON): download it again") from error
-    pipeline = str(facts.get("_class_name", "")) if isinstance(facts, dict) else ""
+    return family_of_pipeline(str(facts.get("_class_name", "")) if isinstance(facts, dict) else "", where)
+
+
+def family_of_pipeline(pipeline: str, where: str) -> str:
+    """Return the family that a pipeline's class belongs to.
+
+    Args:
+        pipeline: Name of the class.
+        where: What the base is called in messages.
+
+    Raises:
+        ConfigError: Its class is not supported.
+    """
     if pipeline not in _FAMILY_OF_PIPELINE:
         supported = ", ".join(_FAMILY_OF_PIPELINE)
         raise ConfigError(f"base {where} is a {pipeline or 'model without _class_name'}: supported are {supported}")

@@ -28,7 +28,7 @@ from impasto.features._pocket_words import Pair
 from impasto.features._protocol import Scorer
 from impasto.features._scorers import open_scorer
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.block_prompts import attention_blocks
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
@@ -89,14 +89,14 @@ def probe(options: ProbeOptions, scorer: Scorer | None = None) -> Generator[Even
     yield _report(job, settings, scores)
 
 
-def block_requests(pair: Pair, blocks: Sequence[str], seed: int) -> list[Request]:
+def block_requests(pair: Pair, blocks: Sequence[str], seed: int) -> list[ImageRequest]:
     """Return what is drawn for one pair, all from one noise: p, p̂, then p with p̂ shown to each block in turn.
 
     A row differs from that of p in the states that its one block attends to; the pooled embedding and the
     unconditional branch are those of p.
     """
-    injected = [Request(pair.original, seed, per_block={block: pair.injected}) for block in blocks]
-    return [Request(pair.original, seed), Request(pair.injected, seed), *injected]
+    injected = [ImageRequest(pair.original, seed, per_block={block: pair.injected}) for block in blocks]
+    return [ImageRequest(pair.original, seed), ImageRequest(pair.injected, seed), *injected]
 
 
 def _settings(job: _Job) -> Settings:
@@ -164,8 +164,8 @@ def _draw_pairs(job: _Job, family: str, numbers: Sequence[int]) -> list[list[Ima
     ]
     batches = -(-len(requests) // options.batch)
     batch = -(-len(requests) // batches)  # as even as possible: 9 pictures by 8 at most are 5 and 4
-    look = Look(options.steps, options.guidance_scale, side, side, batch=batch)
-    pictures = [picture for _, picture in draw(job.base, requests, look)]
+    params = SamplingParams(options.steps, options.guidance_scale, side, side, batch=batch)
+    pictures = [picture for _, picture in draw(job.base, requests, params)]
     return [pictures[first : first + job.variants] for first in range(0, len(pictures), job.variants)]
 
 

@@ -7,13 +7,13 @@ from typing import cast
 
 from impasto.controls._protocol import Control
 from impasto.core.config import Config
-from impasto.core.plugins import load_plugin
+from impasto.core.plugins import load_class
 from impasto.models import control
 
 
 def find_control(name: str) -> type[Control]:
     """Return the class of the control called `name`; raises `PluginError` that lists the known ones."""
-    return cast(type[Control], load_plugin("impasto.controls", name, "Control"))
+    return cast(type[Control], load_class("impasto.controls", name))
 
 
 def make_control(control_class: type[Control], settings: Config) -> control.Control:

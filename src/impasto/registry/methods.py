@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import cast
 
 from impasto.core.config import Config
-from impasto.core.plugins import load_plugin
+from impasto.core.plugins import load_class
 from impasto.methods._protocol import Method
 
 
 def find_method(name: str) -> type[Method]:
     """Return the class of the method called `name`; raises `PluginError` that lists the known ones."""
-    return cast(type[Method], load_plugin("impasto.methods", name, "Method"))
+    return cast(type[Method], load_class("impasto.methods", name))
 
 
 def make_method(method_class: type[Method], settings: Config) -> Method:

@@ -1,1 +1,1 @@
-"""Layer 4: the saved artefact, one safetensors file with a card."""
+"""The saved artefact, one safetensors file with a card."""

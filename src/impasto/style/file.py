@@ -39,6 +39,38 @@ class Style:
     card: Card
     tensors: dict[str, Tensor]
 
+    def save(self, path: str | Path) -> None:
+        """Write the style file; a failure leaves what was there."""
+        save_style(Path(path), self)
+
+    @staticmethod
+    def load(path: str | Path) -> Style:
+        """Return the style in a file, of impasto or a LoRA of another tool; see `load_style` for what is refused."""
+        return load_style(Path(path))
+
+    @property
+    def content(self) -> RoleOfStyle:
+        """What was learnt of the picture's content, for methods that learn it apart (B-LoRA)."""
+        return RoleOfStyle(self, "content")
+
+    @property
+    def style(self) -> RoleOfStyle:
+        """What was learnt of the style, without the content."""
+        return RoleOfStyle(self, "style")
+
+
+@dataclass(frozen=True, slots=True)
+class RoleOfStyle:
+    """One role of a style.
+
+    Attributes:
+        style: The whole.
+        role: "content" or "style".
+    """
+
+    style: Style
+    role: str
+
 
 @dataclass(frozen=True, slots=True)
 class LowRankFile:

@@ -43,8 +43,8 @@ class NamedStyle:
         return f"{self.path}{'' if self.role is None else '@' + self.role}"
 
     def identity(self) -> dict[str, str | float | None]:
-        """Return what a picture's sidecar remembers of the style."""
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """Return what a picture's sidecar remembers of the style; one that is in no file has no digest."""
+        digest = hashlib.sha256(self.path.read_bytes()).hexdigest() if is_file(self.path) else None
         return {
             "file": self.path.name,
             "sha256": digest,

@@ -13,8 +13,8 @@ from impasto.training.options import TrainOptions
 
 
 @contextmanager
-def arranged(options: TrainOptions, base: LatentDiffusion, side: int) -> Iterator[Compiled]:
-    """Arrange `base` for training at `side` pixels, for the length of the block; yields what may be compiled."""
+def training_mode(options: TrainOptions, base: LatentDiffusion, side: int) -> Iterator[Compiled]:
+    """Prepare `base` for training at `side` pixels, for the length of the block; yields what may be compiled."""
     with ExitStack() as stack:
         arithmetic = choose_dtype(options.precision, base.device)
         if should_write_out(base.device, arithmetic, _longest_sequence(base, side)):

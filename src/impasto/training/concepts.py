@@ -10,7 +10,7 @@ from impasto.core.errors import ConfigError, DataError
 from impasto.data.images import list_pictures
 from impasto.data.packs import PREFIX, people_and_backgrounds, pictures_of
 from impasto.data.streams import stream_of
-from impasto.data.subdivision import BACKGROUNDS, PEOPLE, read_division
+from impasto.data.subdivision import BACKGROUNDS, PEOPLE, read_concepts_csv
 from impasto.features._scorers import CLIP
 from impasto.models.source import POCKET
 from impasto.training.subdivide import divide_pictures
@@ -26,13 +26,13 @@ class Asked:
         kind: "style" or "aux".
         given: A folder, a file or pack:NAME.
         option: The option that named it.
-        division: A CSV that says what each picture shows, or None.
+        csv: A CSV that says what each picture shows, or None.
     """
 
     kind: str
     given: str
     option: str
-    division: Path | None = None
+    csv: Path | None = None
 
     def label(self) -> str:
         """Return how a plan calls the folder."""
@@ -58,8 +58,8 @@ def picture_paths(asked: Asked, concepts: Sequence[str], base: str) -> Found:
         ConfigError: The CSV has no effect.
     """
     if not concepts:
-        if asked.division is not None:
-            raise ConfigError(f"--division {asked.division} has no effect: this method does not divide the style")
+        if asked.csv is not None:
+            raise ConfigError(f"--concepts-csv {asked.csv} has no effect: this method does not divide the style")
         return Found({asked.kind: _pictures(asked)})
     divided, notes = _divided(asked, concepts, POCKET if base == POCKET else CLIP)
     for concept in concepts:
@@ -71,11 +71,11 @@ def picture_paths(asked: Asked, concepts: Sequence[str], base: str) -> Found:
 def _divided(asked: Asked, concepts: Sequence[str], scorer: str) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
     folder = Path(asked.given).expanduser()
     if any((folder / concept).is_dir() for concept in concepts):
-        if asked.division is not None:
-            raise ConfigError(f"--division {asked.division} and the subfolders of {folder} contradict each other")
+        if asked.csv is not None:
+            raise ConfigError(f"--concepts-csv {asked.csv} and the subfolders of {folder} contradict each other")
         return _by_folders(asked, folder, concepts), ()
-    if asked.division is not None:
-        return _by_csv(_pictures(asked), asked.division, concepts), ()
+    if asked.csv is not None:
+        return _by_csv(_pictures(asked), asked.csv, concepts), ()
     if asked.given.startswith(PREFIX) and set(concepts) <= {PEOPLE, BACKGROUNDS}:
         return people_and_backgrounds(asked.given, _pictures(asked)), ()
     return _by_encoder(asked, concepts, scorer)
@@ -92,9 +92,9 @@ def _by_folders(asked: Asked, folder: Path, concepts: Sequence[str]) -> dict[str
     return {concept: list_pictures(folder / concept, asked.option) for concept in concepts}
 
 
-def _by_csv(paths: Sequence[Path], division: Path, concepts: Sequence[str]) -> dict[str, list[Path]]:
+def _by_csv(paths: Sequence[Path], csv: Path, concepts: Sequence[str]) -> dict[str, list[Path]]:
     by_name = {path.name: path for path in paths}
-    files = read_division(division, list(by_name), concepts)
+    files = read_concepts_csv(csv, list(by_name), concepts)
     return {concept: [by_name[name] for name in names] for concept, names in files.items()}
 
 
@@ -115,5 +115,5 @@ def _empty(asked: Asked, folder: Path, concept: str) -> DataError:
     if asked.kind == "aux":
         ways += ", or let the base draw them: --aux generate"
     else:
-        ways += f", or divide by hand: impasto subdivide {asked.given} --out FILE.csv, then --division FILE.csv"
+        ways += f", or divide by hand: impasto subdivide {asked.given} --out FILE.csv, then --concepts-csv FILE.csv"
     return DataError(f"{asked.option} {asked.given} holds no picture of {concept}: {ways}")

@@ -3,8 +3,8 @@
 | file | the run |
 |---|---|
 | `draw` | draws samples after this step, and removes the file |
-| `pause` | writes a bundle and waits until the file is gone, or there is one called `resume`; both are removed |
-| `stop` | writes a bundle, saves the style so far and ends, as with Ctrl+C |
+| `pause` | writes a checkpoint and waits until the file is gone, or there is one called `resume`; both are removed |
+| `stop` | writes a checkpoint, saves the style so far and ends, as with Ctrl+C |
 
 Only that a file is there counts, never what is in it.
 """

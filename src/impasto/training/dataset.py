@@ -44,7 +44,7 @@ def gather(options: TrainOptions, method: Method) -> Gathered:
         is_dual = "prior_weight" in type(method.settings).model_fields
         why = "--prior-weight 0: leave them out, or raise it" if is_dual else f"{method.name}: leave them out"
         raise ConfigError(f"auxiliary pictures have no effect with {why}")
-    folders = [Asked(STYLE, options.style_images, "--style-images", options.division)]
+    folders = [Asked(STYLE, options.style_images, "--style-images", options.concepts_csv)]
     if has_aux and options.aux_images is not None:
         folders.append(Asked(AUX, options.aux_images, "--aux-images"))
     pictures: dict[str, tuple[Picture, ...]] = {}

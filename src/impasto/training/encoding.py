@@ -13,7 +13,7 @@ from impasto.data.encode import Cuts, encode_examples
 from impasto.data.images import Picture, read_picture
 from impasto.data.streams import Example
 from impasto.generation.draw import draw
-from impasto.generation.requests import Look, Request
+from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.model import BaseModel
@@ -26,11 +26,11 @@ from impasto.training.plan import side_of
 _SAMPLE_LOOK_STEPS = 20
 
 
-def sample_look(options: TrainOptions, base: LatentDiffusion) -> Look:
+def sample_look(options: TrainOptions, base: LatentDiffusion) -> SamplingParams:
     """Return how samples and auxiliary pictures are drawn."""
     side = side_of(options, base)
     kind = POCKET if options.base == POCKET else base.family
-    return Look(_SAMPLE_LOOK_STEPS, guidance_for(kind), side, side)
+    return SamplingParams(_SAMPLE_LOOK_STEPS, guidance_for(kind), side, side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def draw_aux(
 ) -> Iterator[Event]:
     """Draw the auxiliary pictures of a stream and put them into `into`."""
     words, count = method.prompts()[drawn.stream], options.aux_count()
-    requests = [Request(words, options.seed + drawn.place * count + index) for index in range(count)]
+    requests = [ImageRequest(words, options.seed + drawn.place * count + index) for index in range(count)]
     paths = aux_paths(options, drawn.folder)
     for index, (path, (_, image)) in enumerate(
         zip(paths, draw(base, requests, sample_look(options, base)), strict=True)

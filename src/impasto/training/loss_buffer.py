@@ -41,7 +41,7 @@ class Reading:
     seconds: float
 
 
-class Readings:
+class LossBuffer:
     """What was not read yet.
 
     Args:

@@ -20,7 +20,7 @@ LossOf = Callable[[Batch, int], tuple[Tensor, Mapping[str, Tensor]]]
 
 
 @dataclass
-class Passes:
+class MicroBatches:
     """Runs batches through the network and leaves the gradients at the parameters.
 
     Attributes:

@@ -25,13 +25,13 @@ class TrainOptions(Config):
     """Folder of about 20 auxiliary pictures, or pack:NAME as above."""
     aux: Literal["folder", "generate", "none"] = "folder"
     """Where auxiliary pictures come from: a folder, drawn by the base itself (as DreamBooth does), or nowhere."""
-    division: Path | None = None
+    concepts_csv: Path | None = None
     """CSV of impasto subdivide, corrected where needed: which style picture shows which concept."""
     num_aux: int | None = Field(default=None, ge=1)
     """How many to draw with --aux generate; 20 unless given."""
     steps: int = Field(default=500, ge=1)
     """Optimiser steps."""
-    pairs: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=1, ge=1)
     """Pictures of each stream in a batch."""
     accumulate: int = Field(default=1, ge=1)
     """Batches whose gradients make one step; several processes take as many each."""
@@ -43,7 +43,7 @@ class TrainOptions(Config):
     """adamw, or adamw-8bit (bitsandbytes, CUDA): a quarter of the memory for moments, slightly other numbers."""
     ema: float | None = Field(default=None, gt=0, lt=1)
     """Save and sample a moving average of what is learnt, with this decay, e.g. 0.99."""
-    rate_schedule: Literal["constant", "cosine"] = "constant"
+    lr_schedule: Literal["constant", "cosine"] = "constant"
     """Keep the learning rate, or let it fall to nothing."""
     max_grad_norm: float = Field(default=1.0, ge=0)
     """Clip gradients to this norm; 0 leaves them."""

@@ -9,7 +9,7 @@ from impasto.adapters.learnable import Learnable
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Planned
 from impasto.core.files import is_file, is_folder
-from impasto.core.spoken import spoken_time
+from impasto.core.formatting import format_duration
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_dtype, computing_in
@@ -83,12 +83,12 @@ def plan_of(
         shown = f"{{caption}}, {words}" if options.shows_captions(name) and not is_drawn else words
         rows.append((f"{name} pictures", f'{count} from {gathered.source[name]}, shown with "{shown}"'))
     rows += [
-        ("steps", f"{options.steps} x {_spoken_batch(options)} of each stream, {side_of(options, base)} px"),
-        ("learning rate", f"{options.learning_rate:g} {options.rate_schedule}"),
+        ("steps", f"{options.steps} x {_format_batch(options)} of each stream, {side_of(options, base)} px"),
+        ("learning rate", f"{options.learning_rate:g} {options.lr_schedule}"),
         *((("attached", f"{', '.join(options.attach)}, unchanged"),) if options.attach else ()),
         ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
         ("memory", cost.memory),
-        ("time", spoken_time(cost.seconds)),
+        ("time", format_duration(cost.seconds)),
         ("writes", str(options.out)),
     ]
     return Planned(tuple(rows), gathered.notes)
@@ -101,13 +101,13 @@ def side_of(options: TrainOptions, base: LatentDiffusion) -> int:
     return side
 
 
-def _spoken_batch(options: TrainOptions) -> str:
-    return str(options.pairs) if options.accumulate == 1 else f"{options.accumulate} x {options.pairs}"
+def _format_batch(options: TrainOptions) -> str:
+    return str(options.batch_size) if options.accumulate == 1 else f"{options.accumulate} x {options.batch_size}"
 
 
 def expected_seconds(options: TrainOptions, base: LatentDiffusion, streams: int, at_once: int) -> float:
     """Return the expected duration: one forward pass is timed, a step takes a few of them."""
-    passes = options.accumulate * options.pairs / at_once
+    passes = options.accumulate * options.batch_size / at_once
     a_step = PASSES_OF_A_STEP + options.gradient_checkpointing
     with computing_in(choose_dtype(options.precision, base.device), base.device):
         a_pass = seconds_of_pass(base, at_once * streams, side_of(options, base))

@@ -1,4 +1,4 @@
-"""The run folder: `run.json`, `events.jsonl`, bundles, sample pictures and the loss plot. One run at a time."""
+"""The run folder: `run.json`, `events.jsonl`, checkpoints, sample pictures and the loss plot. One run at a time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from types import TracebackType
 
 from PIL import Image
 
-from impasto.core.bundles import clear_leftovers
+from impasto.core.checkpoints import clear_leftovers
 from impasto.core.errors import ConfigError, ResourceError, RunError
 from impasto.core.events import Event
 from impasto.core.files import clear_staged, staged, write_text
+from impasto.core.former_names import former_or_present
 from impasto.core.lock import FolderLock
 from impasto.core.redaction import Private
 from impasto.core.versions import library_versions
@@ -62,9 +63,9 @@ class RunFolder:
             self._lock.release()
 
     @property
-    def bundles(self) -> Path:
-        """Where its bundles are."""
-        return self.folder / "bundles"
+    def checkpoints(self) -> Path:
+        """Where its checkpoints are."""
+        return former_or_present(self.folder / "checkpoints")
 
     @property
     def saved_facts(self) -> Mapping[str, object]:
@@ -81,7 +82,7 @@ class RunFolder:
     def _claim(self) -> None:
         if self._lock is None:
             self._lock = FolderLock(self.folder)
-        clear_leftovers(self.bundles)
+        clear_leftovers(self.checkpoints)
         for name in (_FACTS, _PLOT):
             clear_staged(self.folder / name)
 

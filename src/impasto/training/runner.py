@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from impasto.core.bundles import write_bundle
+from impasto.core.checkpoints import write_checkpoint
 from impasto.core.errors import ResourceError, RunError, TrainingDiverged
 from impasto.core.events import Checkpointed, Event, Noted, Sampled, Saved
 from impasto.core.files import clear_staged
@@ -15,14 +15,14 @@ from impasto.data.captions import called_prompt, words_lead
 from impasto.data.images import Picture
 from impasto.data.streams import Example
 from impasto.generation.draw import draw
-from impasto.generation.requests import Request
+from impasto.generation.requests import ImageRequest
 from impasto.methods._protocol import Method
+from impasto.models.cached_encoders import CachedEncoders
 from impasto.models.compiling import Compiled
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.remembered import Remembered
-from impasto.models.resting import Resting
+from impasto.models.offloading import OffloadedModules
 from impasto.style.file import Style, save_style
-from impasto.training.acceleration import arranged
+from impasto.training.acceleration import training_mode
 from impasto.training.card import card_of
 from impasto.training.checkpoints.fingerprint import base_facts
 from impasto.training.checkpoints.resume import Left, table_of
@@ -31,7 +31,7 @@ from impasto.training.crops import cuts_of
 from impasto.training.dataset import Gathered, concept_words, picture_hashes
 from impasto.training.distributed import Processes
 from impasto.training.encoding import Drawn, draw_aux, drawn_before, drawn_streams, encode_streams, sample_look
-from impasto.training.microbatches import Passes
+from impasto.training.microbatches import MicroBatches
 from impasto.training.options import TrainOptions
 from impasto.training.plan import Cost, side_of
 from impasto.training.resources.measured import corrected
@@ -80,8 +80,8 @@ class Run:
         keeps_prompts = not self.state.learnable.learns_text()
         if keeps_prompts:
             frozen += [module for name, module in self.base.networks().items() if name.startswith("text_encoder")]
-        self._resting = Resting(frozen, self.base.device)
-        self._encoders = Remembered(self.base, self.store, self._resting, keeps_prompts=keeps_prompts)
+        self._offloaded = OffloadedModules(frozen, self.base.device)
+        self._encoders = CachedEncoders(self.base, self.store, self._offloaded, keeps_prompts=keeps_prompts)
 
     @property
     def is_complete(self) -> bool:
@@ -92,12 +92,14 @@ class Run:
         """Yield what happens; the last event is `Saved`."""
         streams: dict[str, list[Example]] = {}
         yield from self._prepare(streams)
-        if self.left is not None and self.left.bundle is not None:
-            bundle = self.left.bundle
-            self.state.restore(bundle.step, bundle.tensors(), table_of(bundle.facts.get("state"), bundle.folder))
+        if self.left is not None and self.left.checkpoint is not None:
+            checkpoint = self.left.checkpoint
+            self.state.restore(
+                checkpoint.step, checkpoint.tensors(), table_of(checkpoint.facts.get("state"), checkpoint.folder)
+            )
         else:
             yield from self._sample(0, is_asked=False)
-        with self._resting.asleep():
+        with self._offloaded.on_cpu():
             yield from self._steps(streams, steering)
         if not self.is_complete or self.options.checkpoint_every:
             yield self._checkpoint()
@@ -111,7 +113,7 @@ class Run:
         if self.left is not None:
             clear_staged(self.options.out)
             self.folder.go_on(self.left.step, self.left.log_bytes)
-            yield Noted(f"goes on after step {self.left.step}" if self.left.bundle else "begins at step 1 again")
+            yield Noted(f"goes on after step {self.left.step}" if self.left.checkpoint else "begins at step 1 again")
         self._pictures = dict(self.gathered.pictures)
         for drawn in self._drawn_streams():
             yield from self._auxiliary(drawn)
@@ -126,7 +128,7 @@ class Run:
         return drawn_streams(self.gathered, self.folder.folder)
 
     def _auxiliary(self, drawn: Drawn) -> Iterator[Event]:
-        saved = self.left.aux if self.left is not None and self.left.bundle is not None else None
+        saved = self.left.aux if self.left is not None and self.left.checkpoint is not None else None
         hashes = saved.get(drawn.stream) if isinstance(saved, dict) else None
         found = drawn_before(self.options, drawn, hashes) if hashes is not None else None
         if found is not None:
@@ -140,8 +142,8 @@ class Run:
             )
 
     def _steps(self, streams: Mapping[str, list[Example]], steering: Steering) -> Iterator[Event]:
-        with arranged(self.options, self.base, side_of(self.options, self.base)) as blocks:
-            passes = Passes(self.cost.at_once)
+        with training_mode(self.options, self.base, side_of(self.options, self.base)) as blocks:
+            passes = MicroBatches(self.cost.at_once)
             device = self.base.device
             learner = Learner(self.options, self.method, self._encoders, device, self.processes, passes, blocks)
             try:
@@ -195,13 +197,13 @@ class Run:
             return
         words = self.method.style_words()
         lead = words_lead(concept_words(self.method), captions=self.options.captions)
-        requests = [Request(called_prompt(prompt, words, lead=lead), _SAMPLE_SEED) for prompt in prompts]
-        with self._resting.awake(), self.state.shown():
+        requests = [ImageRequest(called_prompt(prompt, words, lead=lead), _SAMPLE_SEED) for prompt in prompts]
+        with self._offloaded.on_device(), self.state.shown():
             drawn = [image for _, image in draw(self.base, requests, sample_look(self.options, self.base))]
         yield Sampled(step, self.folder.save_samples(step, drawn))
 
     def _checkpoint(self) -> Checkpointed:
-        """Write a bundle."""
+        """Write a checkpoint."""
         facts = {
             "identity": dict(self.identity),
             "base": base_facts(self.base),
@@ -209,15 +211,15 @@ class Run:
             "log_bytes": self.folder.log_bytes(),
             "state": self.state.facts(),
         }
-        path = write_bundle(self.folder.bundles, self.state.step, self.state.tensors(), facts)
+        path = write_checkpoint(self.folder.checkpoints, self.state.step, self.state.tensors(), facts)
         return Checkpointed(self.state.step, path)
 
     def _checkpoint_if_possible(self) -> Event:
-        """Write a bundle; where the disk does not allow it, the one before stays and the run goes on."""
+        """Write a checkpoint; where the disk does not allow it, the one before stays and the run goes on."""
         try:
             return self._checkpoint()
         except ResourceError as error:
-            return Noted(f"no bundle of step {self.state.step}: {error}")
+            return Noted(f"no checkpoint of step {self.state.step}: {error}")
 
     def _diverged(self, error: Diverged) -> TrainingDiverged:
         parts = [part for batch in error.batches for part in batch.values()]

@@ -77,7 +77,7 @@ class TrainState:
         }
 
     def size(self) -> int:
-        """Return how many bytes a bundle will take, before there are any moments: weights, two moments, an average."""
+        """Return how many bytes a checkpoint will take, before there are moments: weights, two moments, an average."""
         copies = 3 if self.average is None else 4
         return copies * sum(each.numel() * each.element_size() for each in self.learnable.parameters())
 
@@ -95,7 +95,7 @@ class TrainState:
             self.losses = tensors[_LOSSES].tolist()
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
             raise RunError(
-                f"the bundle of step {step} does not fit this run ({' '.join(str(error).split())[:120]}): "
+                f"the checkpoint of step {step} does not fit this run ({' '.join(str(error).split())[:120]}): "
                 "begin it anew with another --run-dir"
             ) from error
         self.step = step

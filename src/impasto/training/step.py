@@ -18,8 +18,8 @@ from impasto.models.compiling import Compiled, why_not_compiled
 from impasto.models.model import BaseModel
 from impasto.models.open import choose_dtype, computing_in
 from impasto.training.distributed import Processes
-from impasto.training.loss_buffer import EVERY_ON_DEVICE, Readings
-from impasto.training.microbatches import Passes
+from impasto.training.loss_buffer import EVERY_ON_DEVICE, LossBuffer
+from impasto.training.microbatches import MicroBatches
 from impasto.training.optimizers import leaves_out_steps
 from impasto.training.options import TrainOptions
 from impasto.training.state import TrainState
@@ -56,7 +56,7 @@ class Learner:
     base: BaseModel
     device: torch.device
     processes: Processes
-    passes: Passes
+    passes: MicroBatches
     blocks: Compiled
 
 
@@ -73,7 +73,7 @@ class Stepper:
         self._learner, self._streams, self._state = learner, streams, state
         self._is_told = leaves_out_steps(state.optimizer)
         waits = learner.device.type != "cpu" and self._is_told
-        self._readings = Readings(learner.device, EVERY_ON_DEVICE if waits else 1)
+        self._buffer = LossBuffer(learner.device, EVERY_ON_DEVICE if waits else 1)
         self._rng_of_methods = generator(0)
 
     @property
@@ -84,7 +84,7 @@ class Stepper:
     def take(self) -> list[TrainStep]:
         """Take one step; returns the steps whose numbers are known now, perhaps none. Raises `Diverged`."""
         learner, state = self._learner, self._state
-        self._readings.begin()
+        self._buffer.begin()
         parameters, step = state.learnable.parameters(), state.step + 1
         for group in state.optimizer.param_groups:
             group["lr"] = learner.options.learning_rate * rate_factor(learner.options, step)
@@ -92,28 +92,28 @@ class Stepper:
         values = learner.processes.average(parameters, self._gradients(batches, parameters))
         norm = torch.nn.utils.clip_grad_norm_(parameters, learner.options.max_grad_norm or math.inf)
         if self._is_told:
-            self._readings.judge(state.optimizer, values[""], norm)
+            self._buffer.judge(state.optimizer, values[""], norm)
         if self._is_told or bool(torch.isfinite(values[""]) & torch.isfinite(norm)):
             state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
         state.step = step
         if state.average is not None:
             state.average.update()
-        self._readings.add(step, values, norm, batches)
-        return self.read() if self._readings.is_due else []
+        self._buffer.add(step, values, norm, batches)
+        return self.read() if self._buffer.is_due else []
 
     def read(self) -> list[TrainStep]:
         """Return the steps whose numbers were not known yet; raises `Diverged`."""
         found = []
-        for reading in self._readings.read():
-            if not reading.is_finite:
-                self._state.step = reading.step - 1  # later steps were left out
-                raise Diverged(reading.batches)
-            values = dict(reading.values)
+        for entry in self._buffer.read():
+            if not entry.is_finite:
+                self._state.step = entry.step - 1  # later steps were left out
+                raise Diverged(entry.batches)
+            values = dict(entry.values)
             loss = values.pop("")
             self._state.losses.append(loss)
             parts = tuple(values.items())
-            found.append(TrainStep(reading.step, self._learner.options.steps, loss, parts, reading.seconds))
+            found.append(TrainStep(entry.step, self._learner.options.steps, loss, parts, entry.seconds))
         return found
 
     def _draw(self) -> tuple[Batch, ...]:
@@ -121,7 +121,8 @@ class Stepper:
         options, processes = self._learner.options, self._learner.processes
         streams = of_step(self._streams, self._state.step + 1, options.seed)
         drawn = [
-            draw_batch(streams, options.pairs, self._state.rng) for _ in range(options.accumulate * processes.count)
+            draw_batch(streams, options.batch_size, self._state.rng)
+            for _ in range(options.accumulate * processes.count)
         ]
         first = processes.rank * options.accumulate
         return tuple(drawn[first : first + options.accumulate])
@@ -151,6 +152,6 @@ class Stepper:
 
 def rate_factor(options: TrainOptions, step: int) -> float:
     """Return what the learning rate is multiplied by in `step`, which counts from 1."""
-    if options.rate_schedule == "constant":
+    if options.lr_schedule == "constant":
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * (step - 1) / options.steps))

@@ -29,7 +29,7 @@ class SubdivideOptions(Config):
     """Divide pictures into people and backgrounds, or other concepts, for train multi-styleforge.
 
     The CSV has a line for each picture, least sure first: correct the class, or write none to leave a picture out, and
-    give it to train with --division. The sheet of all pictures by class is written beside it.
+    give it to train with --concepts-csv. The sheet of all pictures by class is written beside it.
     """
 
     source: str

@@ -16,12 +16,13 @@ import torch
 
 from impasto.adapters.average import Average
 from impasto.adapters.learnable import Learnable, learning
-from impasto.core.bundles import remove_bundles
-from impasto.core.errors import ResourceError
+from impasto.core.checkpoints import remove_checkpoints
+from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Corrected, Event
 from impasto.core.rng import generator
 from impasto.core.store import TensorStore, store_folder
 from impasto.methods._protocol import Method
+from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.style.attach import attached
 from impasto.style.references import fit_to, load_styles
@@ -41,22 +42,35 @@ from impasto.training.runner import Run
 from impasto.training.state import TrainState
 
 
-def train(options: TrainOptions, method: Method, *, stop: Callable[[], bool] = lambda: False) -> Generator[Event]:
+def train(
+    options: TrainOptions,
+    method: Method,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    base: LatentDiffusion | None = None,
+) -> Generator[Event]:
     """Yield what happens while a style is learnt; the last event is `Saved`.
 
     Args:
         options: Shared options.
         method: What is learnt and minimised.
         stop: Asked between steps; when it says yes, what was learnt so far is saved and the run ends.
+        base: A base that is open already, in place of opening the one that the options name.
 
     Raises:
         ImpastoError: Whatever the user can mend; see `core/errors.py`.
     """
     with together(options) as (processes, options):
-        yield from _train(options, method, processes, stop)
+        yield from _train(options, method, processes, stop, base)
 
 
-def _train(options: TrainOptions, method: Method, processes: Processes, stop: Callable[[], bool]) -> Generator[Event]:
+def _train(
+    options: TrainOptions,
+    method: Method,
+    processes: Processes,
+    stop: Callable[[], bool],
+    base: LatentDiffusion | None,
+) -> Generator[Event]:
     check_options(options)
     gathered = gather(options, method)
     styles = load_styles(options.attach)
@@ -64,10 +78,9 @@ def _train(options: TrainOptions, method: Method, processes: Processes, stop: Ca
     identity = identity_of(options, method, gathered)
     with RunFolder(options.run_folder(), resume=options.resume, private=_paths_in(options)) as folder:
         left = find_left(folder, options, identity) if options.resume else None
-        precision = "fp32" if method.kind() == "full" else options.precision
-        base = open_base(options.base, device=options.device, precision=precision)
+        base = _opened(options, method) if base is None else _able_to_learn(base, method)
         base.fingerprint()  # taken and kept while the base is untouched
-        notes = refuse_other_base(left.base, base, folder.folder) if left else []
+        notes = [*left.notes, *refuse_other_base(left.base, base, folder.folder)] if left else []
         notes += notes_on_precision(options.precision, base.device)
         kept = [(named.style, named.scale) for named in fit_to(base, styles)]
         with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
@@ -87,6 +100,20 @@ def _train(options: TrainOptions, method: Method, processes: Processes, stop: Ca
             folder.begin(settings, dict(plan.rows), known)
             run = Run(options, method, base, store, state, folder, gathered, identity, cost, left, processes)
             yield from _logged(run, stop)
+
+
+def _opened(options: TrainOptions, method: Method) -> LatentDiffusion:
+    precision = "fp32" if method.kind() == "full" else options.precision
+    return open_base(options.base, device=options.device, precision=precision)
+
+
+def _able_to_learn(base: LatentDiffusion, method: Method) -> LatentDiffusion:
+    if method.kind() == "full" and base.dtype is not torch.float32:
+        raise ConfigError(
+            f"{method.name} trains the weights themselves, and this base holds them as {base.dtype}: open it with "
+            "precision fp32, or train low rank (learn = lora)"
+        )
+    return base
 
 
 def _new_state(options: TrainOptions, learnable: Learnable, device: torch.device) -> TrainState:
@@ -117,7 +144,7 @@ def _logged(run: Run, stop: Callable[[], bool]) -> Generator[Event]:
                 folder.finish(outcome, run.state.losses)
     folder.finish(outcome, run.state.losses)
     if run.is_complete and not run.options.checkpoint_every:
-        remove_bundles(folder.bundles)
+        remove_checkpoints(folder.checkpoints)
 
 
 def _paths_in(options: TrainOptions) -> list[str]:
@@ -129,5 +156,8 @@ def _rows_on(left: Left | None) -> list[tuple[str, str]]:
     if left is None:
         return []
     return [
-        ("goes on", f"after step {left.step}" if left.bundle else "at step 1: it was ended before its first bundle")
+        (
+            "goes on",
+            f"after step {left.step}" if left.checkpoint else "at step 1: it was ended before its first checkpoint",
+        )
     ]

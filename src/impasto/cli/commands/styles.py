@@ -11,6 +11,7 @@ import tyro
 from impasto.cli.arguments import parse
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
+from impasto.core.former_names import with_present_names
 
 
 class Options(Config):
@@ -46,7 +47,8 @@ def _show(path: Path, *, as_json: bool) -> None:
         print(json.dumps(card.model_dump(mode="json"), indent=2))
         return
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in card.model_dump(mode="json").items():
+    config, note = with_present_names(card.config)
+    for name, value in (card.model_dump(mode="json") | {"config": config}).items():
         text = (
             ", ".join(f"{k} {v}" for k, v in value.items() if name != "pictures") if isinstance(value, dict) else value
         )
@@ -54,6 +56,8 @@ def _show(path: Path, *, as_json: bool) -> None:
             text = ", ".join(f"{len(hashes)} {stream}" for stream, hashes in value.items())
         table.add_row(f"[bold]{escape(name)}", escape(str(text)))
     Console().print(table)
+    if note:
+        Console().print(note, highlight=False, markup=False, soft_wrap=True)
 
 
 def _list(folder: Path) -> None:

@@ -27,6 +27,6 @@ def run(arguments: list[str]) -> int:
     console = Console()
     with closing(subdivide(options)) as stream:
         show(console, stream)
-    training = f"impasto train multi-styleforge --style-images {options.source} --division {options.out} --out FILE"
+    training = f"impasto train multi-styleforge --style-images {options.source} --concepts-csv {options.out} --out FILE"
     console.print(f"correct it, then  {training}", highlight=False, markup=False, soft_wrap=True)
     return 0

@@ -60,12 +60,12 @@ def _train(options: TrainOptions, method: Method) -> int:
     from impasto.training.train import train
 
     console = Console(quiet=not is_first_process())
-    bundles: list[Path] = []
+    checkpoints: list[Path] = []
     try:
         with StopOnInterrupt() as stop, closing(train(options, method, stop=stop)) as stream:
-            show(console, _noting_bundles(stream, bundles))
+            show(console, _noting_checkpoints(stream, checkpoints))
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(*map(_left_by, bundles[-1:])) from error
+        raise KeyboardInterrupt(*map(_left_by, checkpoints[-1:])) from error
     if options.dry_run:
         return 0
     for drawing in _ways_to_draw(options, method):
@@ -88,15 +88,15 @@ def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
     return [mixing, f'impasto mix {base}--style {options.out} --subject "A fox"']
 
 
-def _noting_bundles(stream: Iterator[Event], bundles: list[Path]) -> Iterator[Event]:
+def _noting_checkpoints(stream: Iterator[Event], checkpoints: list[Path]) -> Iterator[Event]:
     from impasto.core.events import Checkpointed
 
     for event in stream:
         if isinstance(event, Checkpointed):
-            bundles.append(event.path)
+            checkpoints.append(event.path)
         yield event
 
 
-def _left_by(bundle: Path) -> str:
-    where = f"--resume --run-dir {bundle.parents[1]}"
-    return f"interrupted; to go on from {bundle.name}, give the same command with {where}"
+def _left_by(checkpoint: Path) -> str:
+    where = f"--resume --run-dir {checkpoint.parents[1]}"
+    return f"interrupted; to go on from {checkpoint.name}, give the same command with {where}"

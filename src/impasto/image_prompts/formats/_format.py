@@ -29,7 +29,7 @@ class Contents:
         features: What it reads.
         feature_width: Width of the features.
         null: What the unconditional branch is shown.
-        projections: Keys and values for the tokens, by site.
+        projections: Keys and values for the tokens, by the path of the attention layer.
         gates: What StyleCrafter has besides, or None.
         notes: What of the file was left out.
     """

@@ -38,7 +38,7 @@ IP_ADAPTER = LayerNames("ip_adapter.", "to_k_ip", "to_v_ip")
 def read_projections(
     file: AdapterFile, names: LayerNames, layers: Sequence[CrossAttention]
 ) -> dict[str, tuple[nn.Linear, nn.Linear]]:
-    """Return (to_k, to_v) by site, for all the given layers.
+    """Return (to_k, to_v) by the path of the attention layer, for all the given layers.
 
     Raises:
         ConfigError: One is missing or has another shape.
@@ -48,7 +48,7 @@ def read_projections(
         make = partial(nn.Linear, layer.words, layer.channels, bias=False)
         return filled(make, file, f"{names.group}{layer.number}.{part}.")
 
-    return {layer.site: (linear(layer, names.key), linear(layer, names.value)) for layer in layers}
+    return {layer.path: (linear(layer, names.key), linear(layer, names.value)) for layer in layers}
 
 
 def refuse_other_base(file: AdapterFile, names: LayerNames, layers: Sequence[CrossAttention]) -> None:

@@ -35,7 +35,7 @@ def _matches(names: Collection[str]) -> bool:
 def _read(file: AdapterFile, unet: UNet2DConditionModel) -> Contents:
     layers = cross_attentions(unet)
     file.refuse_others((_STYLE, IP_ADAPTER.group, _CONV_IN, *_LEFT_OUT))
-    styled = [layer for layer in layers if layer.site.startswith("up_blocks.")]
+    styled = [layer for layer in layers if layer.path.startswith("up_blocks.")]
     has_middle = _has(file, f"{IP_ADAPTER.group}{layers[-1].number}.")
     refuse_other_base(file, IP_ADAPTER, layers if has_middle else styled)
     unused = [f"{IP_ADAPTER.group}{layer.number}." for layer in layers if layer not in styled]

@@ -78,7 +78,7 @@ def _predictor(file: AdapterFile, layers: Sequence[CrossAttention]) -> ScalePred
 
 
 def _norms(file: AdapterFile, layers: Sequence[CrossAttention]) -> dict[str, nn.LayerNorm]:
-    return {layer.site: filled(partial(nn.LayerNorm, layer.channels), file, _norm(layer)) for layer in layers}
+    return {layer.path: filled(partial(nn.LayerNorm, layer.channels), file, _norm(layer)) for layer in layers}
 
 
 def _norm(layer: CrossAttention) -> str:

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from impasto.models.block_prompts import block_prompts
 from impasto.models.conditioning import Conditioning, Geometry
-from impasto.models.forward_context import Pass
+from impasto.models.forward_context import ForwardContext
 from impasto.models.latent_diffusion import LatentDiffusion, keywords_of
 from impasto.models.roles import Roles
 
 
-class Family(LatentDiffusion):
+class SD15(LatentDiffusion):
     """An SD 1.x base."""
 
     family: ClassVar[str] = "sd15"
@@ -39,7 +39,7 @@ class Family(LatentDiffusion):
         timesteps: Int[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],  # noqa: ARG002 - SD 1.x is not told sizes
-        seen: Pass | None = None,
+        context: ForwardContext | None = None,
     ) -> Float[Tensor, "batch c h w"]:
         """Return the UNet's prediction."""
         with block_prompts(self.unet, conditioning.per_block):
@@ -47,6 +47,6 @@ class Family(LatentDiffusion):
                 x_t.to(self.dtype),
                 timesteps,
                 encoder_hidden_states=conditioning.states,
-                **keywords_of(seen),
+                **keywords_of(context),
             ).sample
         return predicted

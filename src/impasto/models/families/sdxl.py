@@ -13,15 +13,15 @@ from diffusers import DiffusionPipeline, StableDiffusionXLPipeline
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from impasto.core.transfer import sent
+from impasto.core.device import to_device
 from impasto.models.block_prompts import block_prompts
 from impasto.models.conditioning import Conditioning, Geometry
-from impasto.models.forward_context import Pass
+from impasto.models.forward_context import ForwardContext
 from impasto.models.latent_diffusion import LatentDiffusion, keywords_of
 from impasto.models.roles import SDXL_ROLES, Roles
 
 
-class Family(LatentDiffusion):
+class SDXL(LatentDiffusion):
     """An SDXL base."""
 
     family: ClassVar[str] = "sdxl"
@@ -47,17 +47,17 @@ class Family(LatentDiffusion):
         timesteps: Int[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
-        seen: Pass | None = None,
+        context: ForwardContext | None = None,
     ) -> Float[Tensor, "batch c h w"]:
         """Return the UNet's prediction."""
         numbers = torch.tensor([each.time_ids() for each in geometry], dtype=conditioning.states.dtype)
-        time_ids = sent(numbers, x_t.device)
+        time_ids = to_device(numbers, x_t.device)
         with block_prompts(self.unet, conditioning.per_block):
             predicted: Tensor = self.unet(
                 x_t.to(self.dtype),
                 timesteps,
                 encoder_hidden_states=conditioning.states,
                 added_cond_kwargs={"text_embeds": conditioning.pooled, "time_ids": time_ids},
-                **keywords_of(seen),
+                **keywords_of(context),
             ).sample
         return predicted

@@ -71,7 +71,7 @@ def refuse_other_run(saved: Mapping[str, object], present: Mapping[str, object],
     for field in [*present, *(name for name in saved if name not in present)]:
         before, now = saved.get(field), present.get(field)
         if field == "steps":
-            _refuse_steps(before, now, done, str(present.get("rate_schedule")), folder)
+            _refuse_steps(before, now, done, str(present.get("lr_schedule")), folder)
         elif before != now:
             raise RunError(
                 f"--resume: {field} was {_shown(before, now)} in {folder} and is {_shown(now, before)} now: "
@@ -82,7 +82,7 @@ def refuse_other_run(saved: Mapping[str, object], present: Mapping[str, object],
 def _refuse_steps(before: object, now: object, done: int, schedule: str, folder: Path) -> None:
     if before != now and schedule != "constant":
         raise RunError(
-            f"--resume: steps was {before} in {folder} and is {now} now: with --rate-schedule {schedule} every rate "
+            f"--resume: steps was {before} in {folder} and is {now} now: with --lr-schedule {schedule} every rate "
             f"depends on it, so give {before}, or begin anew with another --run-dir"
         )
     if isinstance(now, int) and now < done:

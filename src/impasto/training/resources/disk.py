@@ -11,13 +11,16 @@ from impasto.training.options import TrainOptions
 from impasto.training.state import TrainState
 
 _SPARE = 64 * 2**20  # samples, log, plot
-_BUNDLES = 2  # the one before stays until the new one is in place
+_CHECKPOINTS = 2  # the one before stays until the new one is in place
 
 
 def refuse_low_disk(options: TrainOptions, method: Method, state: TrainState, folder: Path) -> None:
-    """Raise `ResourceError` unless style file and bundles fit on their disks."""
+    """Raise `ResourceError` unless style file and checkpoints fit on their disks."""
     style = _style_bytes(method, state)
-    needs = [(options.out, "the style file", style), (folder, "samples and bundles", _BUNDLES * state.size() + _SPARE)]
+    needs = [
+        (options.out, "the style file", style),
+        (folder, "samples and checkpoints", _CHECKPOINTS * state.size() + _SPARE),
+    ]
     free: dict[int, int] = {}
     for path, what, size in needs:
         nearest = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.is_dir())

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from impasto.adapters.learnable import Learnable
 from impasto.core.errors import ResourceError
+from impasto.core.formatting import format_bytes
 from impasto.core.precision import SLOW_IN_BFLOAT16
-from impasto.core.spoken import spoken_bytes
 from impasto.models.conditioning import Geometry
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import computing_in
@@ -137,7 +137,7 @@ def fitting(costs: Costs, asked: Setting, limit: int, *, may_halve: bool, may_us
             return setting
         least = min(least or needed, needed)
     raise ResourceError(
-        f"--max-memory {spoken_bytes(limit)} does not suffice: this run needs about {spoken_bytes(least)} at the "
+        f"--max-memory {format_bytes(limit)} does not suffice: this run needs about {format_bytes(least)} at the "
         "least; give more, a smaller --resolution, or a method that learns less"
     )
 
@@ -178,9 +178,9 @@ def costs_of(
     ids = {id(parameter) for parameter in learnable.parameters()}
     learnt = sum(parameter.numel() for parameter in learnable.parameters())
     working = {name: network for name, network in base.networks().items() if learns_text or name == "unet"}
-    resting = [network for name, network in base.networks().items() if name not in working]
+    offloaded = [network for name, network in base.networks().items() if name not in working]
     stays = base.device.type == "cpu"  # elsewhere, frozen encoders leave the device while steps are taken
-    present = [*working.values(), *(resting if stays else [])]
+    present = [*working.values(), *(offloaded if stays else [])]
     frozen = sum(each.numel() for network in present for each in network.parameters() if id(each) not in ids)
     others = sum(each.numel() * each.element_size() for each in base.vae.parameters()) if stays else 0
     once, per_row = _kept(base, side, arithmetic, learns_text=learns_text)

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 
 from impasto.adapters.learnable import Learnable
+from impasto.core.formatting import format_bytes
 from impasto.core.precision import is_slow_in_bfloat16
-from impasto.core.spoken import spoken_bytes
 from impasto.data.streams import of_step
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -60,14 +60,14 @@ def fit_memory(
     """
     arithmetic = choose_dtype(options.precision, base.device)
     streams = _streams_in_a_step(method, gathered)
-    shape = (streams, options.pairs, options.accumulate)
+    shape = (streams, options.batch_size, options.accumulate)
     costs = costs_of(base, learnable, side_of(options, base), shape, arithmetic)
     copies = copies_of_learnt(method.kind(), base.device, averages=options.ema is not None)
     costs = replace(costs, copies=copies)
-    asked = Setting(options.pairs, options.gradient_checkpointing, options.optimizer, base.dtype.itemsize)
+    asked = Setting(options.batch_size, options.gradient_checkpointing, options.optimizer, base.dtype.itemsize)
     if options.max_memory is None:
         expected = expected_bytes(costs, asked)
-        return Fitted(options, options.pairs, expected, f"about {spoken_bytes(expected)}")
+        return Fitted(options, options.batch_size, expected, f"about {format_bytes(expected)}")
     return _fitted(options, method, base, learnable, (costs, asked))
 
 
@@ -104,5 +104,5 @@ def _fitted(
     }
     expected = expected_bytes(costs, chosen)
     chosen_words = differences(asked, chosen, is_slow=is_slow_in_bfloat16(base.device))
-    words = f"about {spoken_bytes(expected)} of {options.max_memory}: {chosen_words}"
+    words = f"about {format_bytes(expected)} of {options.max_memory}: {chosen_words}"
     return Fitted(options.model_copy(update=changes), chosen.at_once, expected, words)

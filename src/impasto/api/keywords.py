@@ -1,0 +1,105 @@
+"""Keywords of the Python face: options of the same names on the command line, where their help says what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from impasto.api.desk import Picture
+    from impasto.models.control import Control
+
+
+class SamplingKeywords(TypedDict, total=False):
+    """How pictures are drawn; see `DrawOptions`."""
+
+    negative_prompt: str | None
+    steps: int
+    guidance_scale: float
+    sampler: Literal["dpm++", "ddim", "euler", "lcm", "lightning", "hyper", "base"]
+    seed: int
+    batch: int
+
+
+class PromptKeywords(SamplingKeywords, total=False):
+    """What else drawing takes that adds a style's words to prompts; see `StyledOptions`."""
+
+    raw_prompt: bool
+    decompose: bool
+
+
+class GenerateKeywords(PromptKeywords, total=False):
+    """See `GenerateOptions`."""
+
+    num_images: int
+    height: int
+    width: int
+
+
+class MixKeywords(SamplingKeywords, total=False):
+    """See `MixOptions`."""
+
+    subject: str
+    words: str
+    prompt: str
+    prompts_per_role: bool
+    keep_colour: float
+    colour_of: Path
+    reference_scale: bool
+    height: int
+    width: int
+
+
+class TransferKeywords(GenerateKeywords, total=False):
+    """See `TransferOptions`."""
+
+    adapter: str
+    encoder: str
+    adapter_scale: float
+    fit: Literal["pad", "tile"]
+    join: Literal["mean", "concat"]
+    without: str
+    negative_style: str
+    style_guidance_scale: float
+    reference_prompt: str
+    control: Control | None
+    start: Picture
+    strength: float
+    structure: Picture
+    mask: tuple[Picture, ...]
+    controlnet: str
+    conditioning_scale: float
+    edges: tuple[int, int]
+
+
+class TrainKeywords(TypedDict, total=False):
+    """See `TrainOptions`."""
+
+    concepts_csv: Path
+    num_aux: int
+    steps: int
+    batch_size: int
+    accumulate: int
+    learning_rate: float
+    weight_decay: float
+    optimizer: Literal["adamw", "adamw-8bit"]
+    ema: float
+    lr_schedule: Literal["constant", "cosine"]
+    max_grad_norm: float
+    resolution: int
+    buckets: bool
+    attach: tuple[str, ...]
+    captions: bool
+    aux_captions: bool
+    flips: bool
+    seed: int
+    sample_every: int
+    sample_prompts: tuple[str, ...]
+    precision: Literal["auto", "fp32", "bf16"]
+    compile: bool
+    gradient_checkpointing: bool
+    max_memory: str
+    run_dir: Path
+    cache: str
+    checkpoint_every: int
+    resume: bool
