@@ -12,6 +12,9 @@ from pretraining.judge_classes import Classes, classes_of, is_held_out
 from pretraining.judge_network import JudgeNetwork, disturbed, to_unit
 from tests import tiny
 
+from impasto.data.images import read_picture, to_tensor
+from impasto.workflows.packs import find_pack
+
 OUTLINED = {"outline_colour": "red", "outline_width": "bold"}
 ROWS = [
     {"subject": "owl", "artist": "noto", "background": "red", "style": {}, "words": ""},
@@ -119,6 +122,18 @@ def test_the_published_judge_judges_where_none_was_trained(tmp_path: Path, monke
     assert loaded.classes == judge.classes
     for name, mine in loaded.judge_pictures(pictures).items():
         torch.testing.assert_close(mine, judge.judge_pictures(pictures)[name], atol=1e-2, rtol=1e-2)
+
+
+@pytest.mark.skipif(not judge_stage.PUBLISHED.exists(), reason="no judge of these attributes is published yet")
+def test_the_judge_that_is_published_knows_real_drawings() -> None:
+    judge, folder = load_judge(), find_pack("openmoji").folder / "auxiliary"  # by an artist that it knows, Twemoji
+    paths = [path for path in sorted(folder.glob("*.png")) if path.stem in judge.classes.of["subject"]]
+    pictures = torch.stack([to_tensor(read_picture(path).image) for path in paths])
+    rows = [{"subject": path.stem, "artist": "twemoji", "style": {}} for path in paths]
+    shares = judge.verdict(pictures, rows).shares()
+    assert len(paths) >= 15
+    assert shares["subject_top_5"] >= 0.9
+    assert shares["artist"] >= 0.7
 
 
 def test_disturbed_pictures_keep_their_shape_and_are_not_mirrored() -> None:
