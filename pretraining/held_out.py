@@ -32,7 +32,7 @@ def held_out_drawings() -> dict[str, Tensor]:
     return found
 
 
-class HeldOut:
+class HeldBack:
     """The held-out drawings and their latents, encoded once: the encoder is frozen.
 
     Args:

@@ -13,7 +13,7 @@ from pretraining.judge_network import JudgeNetwork, disturbed, to_unit
 from tests import tiny
 
 from impasto.data.images import read_picture, to_tensor
-from impasto.workflows.packs import find_pack
+from impasto.data.packs import find_pack
 
 OUTLINED = {"outline_colour": "red", "outline_width": "bold"}
 ROWS = [
