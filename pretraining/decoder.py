@@ -26,7 +26,7 @@ from pretraining.autoencoder import WHOLE_FROM, WIDTHS, random_crops, width_of
 from pretraining.checkpoint import STAGES, load_stage, write_weights
 from pretraining.denoiser import average, make_optimizer
 from pretraining.held_out import HeldBack, held_out_drawings
-from pretraining.latents import load_latents
+from pretraining.latents import load_latents, load_normalised
 from pretraining.options import stage_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
@@ -57,7 +57,7 @@ def load_autoencoder(vae: AutoencoderKL | None = None) -> AutoencoderKL:
     Args:
         vae: The first stage's, with normalised latents; read where None.
     """
-    vae = vae or load_latents()[0]
+    vae = vae or load_normalised()
     if is_saved_wider(vae):
         vae = widened(vae, torch.Generator().manual_seed(0))
     load_stage(STAGE, {"ema": decoding_part(vae)}, None)

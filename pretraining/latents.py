@@ -94,6 +94,19 @@ def normalised_marker() -> Path:
     return STAGES / STAGE / "normalised"
 
 
+def read_autoencoder() -> AutoencoderKL:
+    """Return the trained autoencoder as its stage saved it."""
+    state = load_file(STAGES / STAGE / "vae.safetensors")
+    model = make_autoencoder(width_of(state)).eval().requires_grad_(False)
+    model.load_state_dict(state)
+    return model
+
+
+def load_normalised() -> AutoencoderKL:
+    """Return the autoencoder with normalised latents; a restored one needs no data set for that."""
+    return read_autoencoder() if normalised_marker().exists() else load_latents()[0]
+
+
 def load_latents() -> tuple[AutoencoderKL, Tensor]:
     """Return the normalised autoencoder and the latents of the whole data set, float16, (count, channels, 16, 16).
 
@@ -102,9 +115,7 @@ def load_latents() -> tuple[AutoencoderKL, Tensor]:
     knows these latents.
     """
     weights, cached = STAGES / STAGE / "vae.safetensors", STAGES / "latents.safetensors"
-    state = load_file(weights)
-    model = make_autoencoder(width_of(state)).eval().requires_grad_(False)
-    model.load_state_dict(state)
+    model = read_autoencoder()
     is_normalised = normalised_marker().exists()
     of = hashlib.sha256(read_digest().encode() + weights.read_bytes() + b"by effect" * (not is_normalised)).hexdigest()
     if not cached.exists() or _made_of(cached) != of:
