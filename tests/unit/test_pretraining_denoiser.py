@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,6 +51,23 @@ def test_slices_are_what_hooks_show_the_blocks() -> None:
     same = unet(x_t, level, torch.cat([others] * 3, dim=1), added_cond_kwargs=added).sample
     torch.testing.assert_close(same, plain, rtol=0, atol=1e-5)
     assert float((found - same).abs().max()) > 1e-3
+
+
+@torch.no_grad()
+def test_shuffled_captions_need_no_second_graph() -> None:
+    unet, graphs = small_denoiser(), []
+    read_slices(unet, CPU, tokens=7)
+
+    def count(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., object]:
+        graphs.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(unet, backend=count, fullgraph=True, dynamic=False)
+    x_t, level, others = random(2, 16, 16, 16), torch.tensor([1, 900]), random(2, 7, 256)
+    added = {"text_embeds": random(2, 128, seed=4), "time_ids": size_conditions(2, CPU)}
+    for told in ([others] * 3, [random(2, 7, 256, seed=1), random(2, 7, 256, seed=2), others]):
+        compiled(x_t, level, torch.cat(told, dim=1), added_cond_kwargs=added)
+    assert len(graphs) == 1
 
 
 def test_every_slice_is_read_by_the_denoiser() -> None:
