@@ -82,8 +82,8 @@ def sheet(cells: Sequence[Sequence[tuple[str, Image.Image]]]) -> Image.Image:
 
 
 def save_sheet(cells: Sequence[Sequence[tuple[str, Image.Image]]], path: Path) -> None:
-    """Write a sheet as PNG with 256 colours, which is enough to read it."""
-    sheet(cells).quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    """Write a sheet as PNG in all its colours: with 256 of them shades become steps, which a reader takes for blots."""
+    sheet(cells).save(path, optimize=True)
 
 
 def write_pictures(shown: Sequence[Shown], folder: Path) -> dict[str, dict[str, str]]:
