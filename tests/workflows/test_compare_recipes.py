@@ -9,8 +9,8 @@ import pytest
 
 from impasto.cli.main import main
 from impasto.comparison.config import CompareOptions
-from impasto.comparison.plan import Plan, plan_of
-from small_comparisons import read_recipe
+from impasto.comparison.plan import Plan, plan_comparison
+from small_comparisons import read_config
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 ABLATIONS = sorted((BENCHMARKS / "ablations").glob("*.toml"))
@@ -27,7 +27,7 @@ COUNTS = {
 @cache
 def planned(name: str) -> Plan:
     path = BENCHMARKS / "ablations" / f"{name}.toml"
-    return plan_of(read_recipe(path), CompareOptions(recipe=path, out=Path("nowhere"), device="cpu"))
+    return plan_comparison(read_config(path), CompareOptions(recipe=path, out=Path("nowhere"), device="cpu"))
 
 
 def rows(name: str, style: str = "openmoji") -> dict[str, Mapping[str, object]]:

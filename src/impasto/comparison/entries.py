@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from impasto.comparison.config import BASE_ROW, Recipe, StyleSource
+from impasto.comparison.config import BASE_ROW, ComparisonConfig, StyleSource
 from impasto.comparison.trial import key_of, read_subjects
 from impasto.core.config import validated
 from impasto.core.digest import digest_of_file
@@ -28,7 +28,7 @@ _OURS = frozenset({"out", "run_dir", "seed", "device", "style_images", "dry_run"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Entry:
     """A method on a style.
 
     Attributes:
@@ -57,17 +57,17 @@ class Row:
         """Return how messages call it."""
         return f"{self.name} on {self.style.name}"
 
-    def with_steps(self, steps: int) -> Row:
+    def with_steps(self, steps: int) -> Entry:
         """Return the row as if the recipe stated `steps`."""
         training = {**self.settled["training"], "steps": steps}
         return replace(self, values={**self.values, "steps": steps}, settled={**self.settled, "training": training})
 
     def facts(self) -> dict[str, object]:
-        """Return all that a cell's numbers depend on, but for seed, drawing and versions."""
+        """Return all that a trial's numbers depend on, but for seed, drawing and versions."""
         return {"method": self.method, "settled": self.settled, **self.hashes}
 
 
-def rows_of(recipe: Recipe, style: StyleSource, base_kind: str) -> list[Row]:
+def entries_of(recipe: ComparisonConfig, style: StyleSource, base_kind: str) -> list[Entry]:
     """Return all methods of a recipe on a style, checked.
 
     Args:
@@ -87,14 +87,14 @@ def rows_of(recipe: Recipe, style: StyleSource, base_kind: str) -> list[Row]:
     return [_row(recipe, name, style, base_kind) for name in recipe.methods]
 
 
-def _row(recipe: Recipe, name: str, style: StyleSource, base_kind: str) -> Row:
+def _row(recipe: ComparisonConfig, name: str, style: StyleSource, base_kind: str) -> Entry:
     values = dict(recipe.methods[name])
     method = str(values.pop("method", name))
     if method == BASE_ROW:
         words = str(values.pop("style_words", ""))
         if values:
             raise ConfigError(f"methods.{name}: the base learns nothing, so {next(iter(values))!r} has no effect")
-        return Row(name, BASE_ROW, style, {}, style.style_images, words, _hashes(style, style.style_images), {})
+        return Entry(name, BASE_ROW, style, {}, style.style_images, words, _hashes(style, style.style_images), {})
     clash = sorted(_OURS & set(values))
     if clash:
         raise ConfigError(f"methods.{name}: {clash[0]!r} is set by the comparison itself: leave it out")
@@ -103,7 +103,7 @@ def _row(recipe: Recipe, name: str, style: StyleSource, base_kind: str) -> Row:
     training = _part_of(style.style_images, parts[STYLE], f"methods.{name}: style_part")
     quiet: dict[str, object] = {"base": recipe.base, "style_images": training, "sample_every": 0}
     stated = recipe_for(find_method(method).name, base_kind, values.get("learn")) | quiet | values
-    row = Row(name, method, style, stated, training, "", _hashes(style, training), {}, decompose)
+    row = Entry(name, method, style, stated, training, "", _hashes(style, training), {}, decompose)
     return _learning(row, parts[AUX])
 
 
@@ -113,7 +113,7 @@ def _flag(given: object, option: str) -> bool:
     return given
 
 
-def _learning(row: Row, aux_part: object) -> Row:
+def _learning(row: Entry, aux_part: object) -> Entry:
     """Return a row that learns with its auxiliary pictures, after checking all as `impasto train` does."""
     where, values = f"methods.{row.name}", dict(row.values)
     method_class = find_method(row.method)

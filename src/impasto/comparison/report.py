@@ -15,11 +15,11 @@ from pathlib import Path
 from PIL import Image
 
 from impasto.comparison.aggregate import LEGEND, SHOWN, Number, Result, best, by_row, numbers, read_results
-from impasto.comparison.config import Recipe
+from impasto.comparison.config import ComparisonConfig
 from impasto.comparison.markdown import markdown
 from impasto.comparison.scale_sweep import strength_curves, strengths_of
-from impasto.comparison.step_search import DISTANCE, Found, search_curves, search_lines
-from impasto.comparison.trial import Cell
+from impasto.comparison.step_search import DISTANCE, SearchResult, search_curves, search_lines
+from impasto.comparison.trial import Trial
 from impasto.core.files import write_text
 from impasto.core.versions import library_versions
 from impasto.data.images import read_picture
@@ -35,46 +35,46 @@ class Status:
     """How far a comparison is.
 
     Attributes:
-        cells: All whose steps are known.
+        trials: All whose steps are known.
         count: How many there will be when the steps of all rows are.
         found: What the search found so far, by row; empty without one.
-        failed: Why cells failed, by their label.
+        failed: Why trials failed, by their label.
     """
 
-    cells: Sequence[Cell]
+    trials: Sequence[Trial]
     count: int
-    found: Sequence[Found]
+    found: Sequence[SearchResult]
     failed: Mapping[str, str]
 
-    def told(self) -> str:
+    def formatted(self) -> str:
         """Return what is missing, or nothing when all is done."""
-        missing = [cell.label() for cell in self.cells if not cell.file.is_file()]
-        done = len(self.cells) - len(missing)
+        missing = [trial.label() for trial in self.trials if not trial.file.is_file()]
+        done = len(self.trials) - len(missing)
         if done == self.count:
             return ""
         missing += [f"all of {each.row}, whose steps are not known yet" for each in self.found if not each.is_over]
-        told = f"{done} of {self.count} cells are done; missing: {', '.join(missing[:6])}"
-        told += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
-        return told + "".join(f"; {label} failed: {why}" for label, why in list(self.failed.items())[:3])
+        text = f"{done} of {self.count} trials are done; missing: {', '.join(missing[:6])}"
+        text += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+        return text + "".join(f"; {label} failed: {why}" for label, why in list(self.failed.items())[:3])
 
 
-def write_report(recipe: Recipe, out: Path, standing: Status) -> None:
-    """Write the three files from the cells that are done.
+def write_report(recipe: ComparisonConfig, out: Path, status: Status) -> None:
+    """Write the three files from the trials that are done.
 
     Args:
         recipe: Of the comparison.
         out: Its folder.
-        standing: How far it is.
+        status: How far it is.
     """
-    results, state = read_results(standing.cells), standing.told()
-    steps = [] if recipe.search is None else search_lines(standing.found, recipe.search.style.name)
+    results, state = read_results(status.trials), status.formatted()
+    steps = [] if recipe.search is None else search_lines(status.found, recipe.search.style.name)
     write_text(out / "table.md", markdown(results, [style.name for style in recipe.styles], state, steps))
-    facts = json.dumps(_facts(results, recipe, standing), indent=1, ensure_ascii=False)
+    facts = json.dumps(_facts(results, recipe, status), indent=1, ensure_ascii=False)
     write_text(out / "report.json", f"{facts}\n")
-    write_text(out / "report.html", _page(results, recipe, standing))
+    write_text(out / "report.html", _page(results, recipe, status))
 
 
-def _facts(results: Sequence[Result], recipe: Recipe, standing: Status) -> dict[str, object]:
+def _facts(results: Sequence[Result], recipe: ComparisonConfig, status: Status) -> dict[str, object]:
     rows = {style.name: by_row(results, style.name) for style in recipe.styles}
     strengths = {
         style: {
@@ -84,22 +84,22 @@ def _facts(results: Sequence[Result], recipe: Recipe, standing: Status) -> dict[
         for style, of_style in rows.items()
     }
     return {
-        "partial": standing.told() or None,
+        "partial": status.formatted() or None,
         "recipe": recipe.model_dump(mode="json"),
         "table": {
             style: {row: _plain(numbers(each)) for row, each in of_style.items()} for style, of_style in rows.items()
         },
         "strengths": strengths,
-        "search": {each.row: _search_facts(each) for each in standing.found},
-        "cells": {
-            cell.label(): {"key": cell.key, "done": cell.file.is_file(), "seconds": _seconds(results, cell)}
-            for cell in standing.cells
+        "search": {each.row: _search_facts(each) for each in status.found},
+        "trials": {
+            trial.label(): {"key": trial.key, "done": trial.file.is_file(), "seconds": _seconds(results, trial)}
+            for trial in status.trials
         },
         "versions": library_versions(),
     }
 
 
-def _search_facts(found: Found) -> dict[str, object]:
+def _search_facts(found: SearchResult) -> dict[str, object]:
     distances = _plain({str(steps): number for steps, number in found.distances.items()})
     return {"steps": found.best if found.is_over else None, DISTANCE: distances}
 
@@ -112,8 +112,8 @@ def _plain(found: Mapping[str, Number]) -> dict[str, object]:
     }
 
 
-def _seconds(results: Sequence[Result], cell: Cell) -> float | None:
-    return next((result.seconds for result in results if result.cell == cell), None)
+def _seconds(results: Sequence[Result], trial: Trial) -> float | None:
+    return next((result.seconds for result in results if result.trial == trial), None)
 
 
 _STYLE_SHEET = """
@@ -134,8 +134,8 @@ footer, small, details { color: #8a7d70 } pre { white-space: pre-wrap }
 """
 
 
-def _page(results: Sequence[Result], recipe: Recipe, standing: Status) -> str:
-    state = standing.told()
+def _page(results: Sequence[Result], recipe: ComparisonConfig, status: Status) -> str:
+    state = status.formatted()
     banner = f'<p class="partial"><b>Partial.</b> {html.escape(state)}.</p>' if state else ""
     sections = "\n".join(_section(results, recipe, index) for index in range(len(recipe.styles)))
     versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
@@ -148,19 +148,19 @@ def _page(results: Sequence[Result], recipe: Recipe, standing: Status) -> str:
 {banner}
 <p>{html.escape(LEGEND)}</p>
 {sections}
-{_search_section(recipe, standing.found)}
+{_search_section(recipe, status.found)}
 <footer><details><summary>Recipe</summary><pre>{html.escape(json.dumps(recipe.model_dump(mode="json"), indent=1))}</pre>
 </details><p>{html.escape(versions)}</p></footer>
 </html>
 """
 
 
-def _search_section(recipe: Recipe, found: Sequence[Found]) -> str:
+def _search_section(recipe: ComparisonConfig, found: Sequence[SearchResult]) -> str:
     if recipe.search is None:
         return ""
     rows = "".join(
-        f"<tr><td>{html.escape(each.row)}</td><td>{each.steps_told()}</td>"
-        f"<td>{each.distances[each.best].told() if each.distances else ''}</td></tr>"
+        f"<tr><td>{html.escape(each.row)}</td><td>{each.formatted_steps()}</td>"
+        f"<td>{each.distances[each.best].formatted() if each.distances else ''}</td></tr>"
         for each in found
     )
     return f"""<h2>Steps <small>chosen on {html.escape(recipe.search.style.name)}, which is not compared</small></h2>
@@ -168,12 +168,12 @@ def _search_section(recipe: Recipe, found: Sequence[Found]) -> str:
 {search_curves(found)}"""
 
 
-def _section(results: Sequence[Result], recipe: Recipe, index: int) -> str:
+def _section(results: Sequence[Result], recipe: ComparisonConfig, index: int) -> str:
     style = recipe.styles[index]
     rows = by_row(results, style.name)
     if not rows:
-        return f"<h2>{html.escape(style.name)}</h2><p>No cell is done yet.</p>"
-    seed = min(result.cell.seed for each in rows.values() for result in each)
+        return f"<h2>{html.escape(style.name)}</h2><p>No trial is done yet.</p>"
+    seed = min(result.trial.seed for each in rows.values() for result in each)
     first = {row: each[0] for row, each in rows.items()}
     lines = {row: smoothed(result.losses) for row, result in first.items()}
     losses = curves(lines, across="step", up="loss, smoothed")
@@ -193,8 +193,8 @@ def _table(rows: Mapping[str, Mapping[str, Number]]) -> str:
     leaders = {name: best(rows, name) for name in names}
     body = []
     for row, each in rows.items():
-        told = "".join(_table_cell(each.get(name), is_best=leaders[name] == row) for name in names)
-        body.append(f"<tr><td>{html.escape(row)}</td>{told}<td>{max(n.seeds for n in each.values())}</td></tr>")
+        text = "".join(_table_cell(each.get(name), is_best=leaders[name] == row) for name in names)
+        body.append(f"<tr><td>{html.escape(row)}</td>{text}<td>{max(n.seeds for n in each.values())}</td></tr>")
     return f"<table><tr><th>method</th>{head}<th>seeds</th></tr>{''.join(body)}</table>"
 
 
@@ -202,7 +202,7 @@ def _table_cell(number: Number | None, *, is_best: bool) -> str:
     if number is None:
         return "<td></td>"
     mark = f' <span title="{html.escape(number.warning)}">!</span>' if number.warning else ""
-    return f"<td>{f'<b>{number.told()}</b>' if is_best else number.told()}{mark}</td>"
+    return f"<td>{f'<b>{number.formatted()}</b>' if is_best else number.formatted()}{mark}</td>"
 
 
 def _sheet(first: Mapping[str, Result], reference: str, columns: int) -> str:
@@ -215,7 +215,7 @@ def _sheet(first: Mapping[str, Result], reference: str, columns: int) -> str:
     real = {picture.path.stem: picture.image for picture in pictures}
     rows = [_sheet_row("real", [real.get(name) for name in chosen])]
     for row, result in first.items():
-        files = [result.cell.folder / f"{name}.png" for name in chosen]
+        files = [result.trial.folder / f"{name}.png" for name in chosen]
         rows.append(_sheet_row(row, [read_picture(file).image if file.is_file() else None for file in files]))
     return f'<table class="sheet"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
 
@@ -228,8 +228,8 @@ def _spread(names: Sequence[str], count: int) -> list[str]:
 
 
 def _sheet_row(label: str, pictures: Sequence[Image.Image | None]) -> str:
-    cells = "".join(f"<td>{'' if picture is None else _inline(picture)}</td>" for picture in pictures)
-    return f"<tr><td>{html.escape(label)}</td>{cells}</tr>"
+    trials = "".join(f"<td>{'' if picture is None else _inline(picture)}</td>" for picture in pictures)
+    return f"<tr><td>{html.escape(label)}</td>{trials}</tr>"
 
 
 def _inline(picture: Image.Image) -> str:
