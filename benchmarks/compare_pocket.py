@@ -52,7 +52,7 @@ def name_of(recipe: Path) -> str:
 
 def run(recipe: Path, out: Path, workers: int) -> None:
     """Run what is not done of the comparison; what was done is kept when it is stopped."""
-    with closing(compare(CompareOptions(recipe=recipe, out=out, workers=workers))) as events:
+    with closing(compare(CompareOptions(comparison=recipe, out=out, workers=workers))) as events:
         for event in events:
             if isinstance(event, Progress):
                 print(event.what, event.done, "of", event.total, flush=True)

@@ -91,7 +91,7 @@ def test_a_second_run_does_nothing_and_another_option_does(
 ) -> None:
     def trials(**changes: object) -> list[Trial]:
         path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures, **changes)
-        options = CompareOptions(recipe=path, out=finished / "out", device="cpu")
+        options = CompareOptions(comparison=path, out=finished / "out", device="cpu")
         with closing(compare(options)) as events:  # the plan alone
             plan = next(events)
         assert isinstance(plan, Planned)
@@ -109,7 +109,7 @@ def test_an_interrupted_comparison_leaves_a_partial_report_and_goes_on(
     finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures)
-    options = CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")
+    options = CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")
     with closing(compare(options)) as events:
         for event in events:
             if isinstance(event, Progress) and event.done == 1:
@@ -137,7 +137,7 @@ def test_a_cell_that_fails_is_told_and_the_others_are_kept(
     with pytest.raises(
         ResourceError, match=r"1 trial.s. failed, such as wild on blocks, seed 0 .the loss stopped"
     ) as caught:
-        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+        list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))
     assert "\n" not in str(caught.value)
     table = (tmp_path / "out" / "table.md").read_text("utf-8")
     assert "1 of 2 trials are done; missing: wild on blocks, seed 0; wild on blocks, seed 0 failed: the loss" in table
@@ -151,7 +151,7 @@ def test_processes_give_the_results_of_a_serial_run(
     finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path
 ) -> None:
     path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures)
-    list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu", workers=2)))
+    list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu", workers=2)))
     assert numbers(tmp_path / "out") == numbers(finished / "out")
     for file in (finished / "out" / "trials").glob("*/*.png"):
         assert (tmp_path / "out" / "trials" / file.parent.name / file.name).read_bytes() == file.read_bytes()
@@ -190,7 +190,7 @@ def test_captions_of_auxiliary_pictures_are_part_of_a_cell(tiny_folders: dict[st
     def keys() -> list[str]:
         return [
             trial.key
-            for trial in plan_comparison(read_config(path), CompareOptions(recipe=path, out=tmp_path)).trials({})
+            for trial in plan_comparison(read_config(path), CompareOptions(comparison=path, out=tmp_path)).trials({})
         ]
 
     methods = {"with": LORA | {"aux_captions": True}, "without": LORA | {"captions": True}}
@@ -221,7 +221,9 @@ def test_rows_may_show_parts_of_a_pack(tiny_folders: dict[str, Path], pictures: 
     )
     trials = {
         trial.row: trial
-        for trial in plan_comparison(read_config(path), CompareOptions(recipe=path, out=tmp_path / "out")).trials({})
+        for trial in plan_comparison(read_config(path), CompareOptions(comparison=path, out=tmp_path / "out")).trials(
+            {}
+        )
     }
     assert trials["people"].training == trials["people"].values["style_images"] == "pack:openmoji/people"
     assert trials["five, some Aux"].values["style_images"] == "pack:openmoji/5"
@@ -236,7 +238,7 @@ def test_words_may_stand_in_each_clause(tiny_folders: dict[str, Path], pictures:
     methods = {"before": multi, "in clauses": multi | {"decompose": True}}
     changes = {"methods": methods, "styles": ["pack:openmoji"], "seeds": [0], "num_prompts": 12, "strengths": []}
     path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures, **changes)
-    options = CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")
+    options = CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")
     list(compare(options))
     before, apart = (
         json.loads(trial.file.read_text()) for trial in plan_comparison(read_config(path), options).trials({})
@@ -305,7 +307,7 @@ def test_wrong_recipes_are_told_before_anything_runs(
     changes, told = WRONG[case]
     path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures, **changes)
     with pytest.raises(ImpastoError, match=told) as caught:
-        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+        list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 

@@ -62,7 +62,7 @@ def run(recipe: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         pretended(distance)(trial)
 
     monkeypatch.setattr(workflow, "run_trial", noted)
-    list(compare(CompareOptions(recipe=recipe, out=out, device="cpu")))
+    list(compare(CompareOptions(comparison=recipe, out=out, device="cpu")))
     return begun
 
 
@@ -104,7 +104,7 @@ def test_the_search_is_in_all_reports(recipe: Path, tmp_path: Path, monkeypatch:
 
 def test_a_search_goes_on_where_it_was_stopped(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workflow, "run_trial", pretended(distance))
-    with closing(compare(CompareOptions(recipe=recipe, out=tmp_path / "out", device="cpu"))) as events:
+    with closing(compare(CompareOptions(comparison=recipe, out=tmp_path / "out", device="cpu"))) as events:
         for event in events:
             if isinstance(event, Progress) and event.done == 3:
                 break  # as Ctrl+C would
@@ -117,7 +117,7 @@ def test_a_search_goes_on_where_it_was_stopped(recipe: Path, tmp_path: Path, mon
 
 
 def test_the_plan_shows_the_search(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = CompareOptions(recipe=recipe, out=tmp_path / "out", device="cpu", dry_run=True)
+    options = CompareOptions(comparison=recipe, out=tmp_path / "out", device="cpu", dry_run=True)
 
     def rows() -> dict[str, str]:
         (plan,) = compare(options)
@@ -136,7 +136,7 @@ def test_expected_time_counts_what_is_left(
     tmp_path: Path, tiny_folders: dict[str, Path], styles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path, tiny_folders, styles, methods={"base": {}, "low": SEARCHED}, strengths=[0.5, 1.0])
-    plan = plan_comparison(read_config(path), CompareOptions(recipe=path, out=tmp_path / "out", device="cpu"))
+    plan = plan_comparison(read_config(path), CompareOptions(comparison=path, out=tmp_path / "out", device="cpu"))
     drawing = 10 * 2 * 2  # prompts, steps, guidance
     trials = 2 * drawing + 2 * (3.5 * 10 * 2 + 2 * drawing)  # style and Aux in each of ten steps, two strengths
     points = sum(3.5 * steps * 2 + drawing for steps in (2, 4, 6, 8, 10))
@@ -155,7 +155,7 @@ def test_a_method_whose_training_fails_does_not_stop_the_others(
 
     monkeypatch.setattr(workflow, "run_trial", failing)
     with pytest.raises(ResourceError, match=r"1 trial.s. failed, such as low on other, seed 0, 4 steps .one line"):
-        list(compare(CompareOptions(recipe=recipe, out=tmp_path / "out", device="cpu")))
+        list(compare(CompareOptions(comparison=recipe, out=tmp_path / "out", device="cpu")))
     table = (tmp_path / "out" / "table.md").read_text("utf-8")
     assert "6 of 8 trials are done; missing: all of low, whose steps are not known yet; low on other" in table
     assert "| lower | 10 |" in table
@@ -165,7 +165,7 @@ def test_a_found_cell_is_the_cell_of_a_row_that_states_its_steps(
     tmp_path: Path, tiny_folders: dict[str, Path], styles: Path
 ) -> None:
     def trials(path: Path, **steps: int) -> list[Trial]:
-        return plan_comparison(read_config(path), CompareOptions(recipe=path, out=tmp_path)).trials(steps)
+        return plan_comparison(read_config(path), CompareOptions(comparison=path, out=tmp_path)).trials(steps)
 
     searched = trials(written(tmp_path, tiny_folders, styles, methods={"low": SEARCHED}), low=7)
     stated = trials(
@@ -176,7 +176,7 @@ def test_a_found_cell_is_the_cell_of_a_row_that_states_its_steps(
     assert [trial.key for trial in searched] == [trial.key for trial in stated]
     assert searched[0].values["steps"] == 7
     with_strengths = written(tmp_path, tiny_folders, styles, methods={"low": SEARCHED}, strengths=[0.5])
-    plan = plan_comparison(read_config(with_strengths), CompareOptions(recipe=with_strengths, out=tmp_path))
+    plan = plan_comparison(read_config(with_strengths), CompareOptions(comparison=with_strengths, out=tmp_path))
     assert not any(trial.strengths for point in plan.points(plan.searched[0]) for trial in point)
 
 
@@ -195,7 +195,7 @@ def test_several_seeds_give_a_mean(
 ) -> None:
     path = written(tmp_path, tiny_folders, styles, search={"seeds": [3, 4]}, methods={"low": SEARCHED})
     monkeypatch.setattr(workflow, "run_trial", pretended(lambda trial: trial.seed + distance(trial)))
-    list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+    list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))
     found = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))["search"]["low"]
     assert found["KID"]["2"]["mean"] == 6.5
     assert found["KID"]["2"]["seeds"] == 2
@@ -217,11 +217,11 @@ def test_wrong_searches_are_told_before_anything_runs(
     changes = {key: source("another", styles / "compared") if key == "style" else each for key, each in search.items()}
     path = written(tmp_path, tiny_folders, styles, search=changes)
     with pytest.raises(ImpastoError, match=told) as caught:
-        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+        list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))
     assert "\n" not in str(caught.value)
 
 
 def test_a_search_for_nothing_is_refused(tmp_path: Path, tiny_folders: dict[str, Path], styles: Path) -> None:
     path = written(tmp_path, tiny_folders, styles, methods={"base": {}, "stated": LORA})
     with pytest.raises(ConfigError, match="search has no effect: every method states its steps or learns nothing"):
-        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+        list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))

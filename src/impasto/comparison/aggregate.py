@@ -138,7 +138,7 @@ def half_interval(values: Sequence[float]) -> float:
 
 
 def by_row(results: Sequence[Result], style: str) -> dict[str, list[Result]]:
-    """Return the results on one style by method, in the order of the recipe."""
+    """Return the results on one style by method, in the order of the configuration."""
     rows: dict[str, list[Result]] = {}
     for result in results:
         if result.trial.style == style:

@@ -1,6 +1,6 @@
 """Compare methods on styles: a generator of events. Every finished trial is a file, and the report is written anew.
 
-recipe -> rows (methods x styles) -> with a search: trials on another style, round by round, until the steps are known
+config -> rows (methods x styles) -> with a search: trials on another style, round by round, until the steps are known
 -> trials (rows x seeds), each with the hash of all that its numbers depend on
 trials that have their file are done; the others run, serially or several at once
 after every trial: table.md, report.json, report.html; partial until all are done
@@ -26,17 +26,17 @@ def compare(options: CompareOptions) -> Generator[Event]:
     """Yield a plan, progress, and the report's files; trials that are done already are not run again.
 
     Raises:
-        ConfigError: The recipe has an unknown name, a wrong value or an option without effect.
+        ConfigError: The configuration has an unknown name, a wrong value or an option without effect.
         ResourceError: Trials failed; the report holds the others and is marked partial.
     """
-    recipe = validated(ComparisonConfig, read_toml(options.recipe), source=str(options.recipe))
-    plan = plan_comparison(recipe, options)
+    config = validated(ComparisonConfig, read_toml(options.comparison), source=str(options.comparison))
+    plan = plan_comparison(config, options)
     failed: dict[str, str] = {}
     found = search_state(plan)
     yield _planned(plan, _status(plan, found, failed))
     if options.dry_run:
         return
-    write_report(recipe, options.out, _status(plan, found, failed))
+    write_report(config, options.out, _status(plan, found, failed))
     yield from _search(plan, failed)
     yield from _fill(plan, failed)
     for name in ("table.md", "report.json", "report.html"):
@@ -62,13 +62,13 @@ def _search(plan: Plan, failed: dict[str, str]) -> Iterator[Event]:
                 failed[f"{trial.label()}, {trial.values['steps']} steps"] = message
                 given_up.add(trial.row)
             found = search_state(plan)
-            write_report(plan.recipe, plan.options.out, _status(plan, found, failed))
+            write_report(plan.config, plan.options.out, _status(plan, found, failed))
             yield Progress("search, at most", *_measured(plan, found))
 
 
 def _measured(plan: Plan, found: Sequence[SearchResult]) -> tuple[int, int]:
     """Return how many measurements are done or no longer wanted, and how many there may be at most."""
-    most = len(plan.recipe.search.steps()) if plan.recipe.search else 0
+    most = len(plan.config.search.steps()) if plan.config.search else 0
     return sum(most if each.is_over else len(each.distances) for each in found), most * len(found)
 
 
@@ -83,7 +83,7 @@ def _fill(plan: Plan, failed: dict[str, str]) -> Iterator[Event]:
         if message:
             failed[trial.label()] = message
         count += not message
-        write_report(plan.recipe, plan.options.out, _status(plan, found, failed))
+        write_report(plan.config, plan.options.out, _status(plan, found, failed))
         yield Progress("trials", count, plan.count())
 
 
@@ -100,28 +100,28 @@ def _run(options: CompareOptions, trials: list[Trial]) -> Iterator[tuple[Trial, 
 
 
 def _planned(plan: Plan, status: Status) -> Planned:
-    recipe, options = plan.recipe, plan.options
+    config, options = plan.config, plan.options
     done = sum(trial.file.is_file() for trial in status.trials)
     rows = (
-        ("base", recipe.base),
-        ("methods", ", ".join(recipe.methods)),
-        ("styles", ", ".join(style.name for style in recipe.styles)),
-        ("seeds", ", ".join(map(str, recipe.seeds))),
-        *_search_rows(recipe, status.found),
+        ("base", config.base),
+        ("methods", ", ".join(config.methods)),
+        ("styles", ", ".join(style.name for style in config.styles)),
+        ("seeds", ", ".join(map(str, config.seeds))),
+        *_search_rows(config, status.found),
         ("trials", f"{plan.count()}, of which {done} are done"),
-        ("pictures", f"{recipe.num_prompts or 'all'} prompts in each, {recipe.steps} steps of {recipe.sampler}"),
-        *((("strengths", ", ".join(f"{each:g}" for each in recipe.strengths)),) if recipe.strengths else ()),
-        ("features", recipe.features),
-        ("at once", f"{options.workers} ({options.executor}), {recipe.threads} thread(s) each"),
+        ("pictures", f"{config.num_prompts or 'all'} prompts in each, {config.steps} steps of {config.sampler}"),
+        *((("strengths", ", ".join(f"{each:g}" for each in config.strengths)),) if config.strengths else ()),
+        ("features", config.features),
+        ("at once", f"{options.workers} ({options.executor}), {config.threads} thread(s) each"),
         *((("time", format_time_left(plan, status.found, plan.pace)),) if plan.pace else ()),
         ("writes", str(options.out)),
     )
-    notes = () if len(recipe.seeds) >= 3 else (f"{len(recipe.seeds)} seed(s): intervals need three",)
+    notes = () if len(config.seeds) >= 3 else (f"{len(config.seeds)} seed(s): intervals need three",)
     return Planned(rows, notes)
 
 
-def _search_rows(recipe: ComparisonConfig, found: Sequence[SearchResult]) -> tuple[tuple[str, str], ...]:
-    search = recipe.search
+def _search_rows(config: ComparisonConfig, found: Sequence[SearchResult]) -> tuple[tuple[str, str], ...]:
+    search = config.search
     if search is None:
         return ()
     how = f"every {search.every} up to {search.max_steps} steps, until {search.patience} in a row bring no improvement"

@@ -25,7 +25,7 @@ def usual_guidance(base: str) -> float:
 class CompareOptions(Config):
     """Compare methods on styles: train, draw and measure every trial of a table, and report it."""
 
-    recipe: Path
+    comparison: Path
     """TOML file with methods, styles and seeds; see docs/compare.md."""
     out: Path = Path("comparison")
     """Folder for trials and report; a comparison that was stopped goes on there."""

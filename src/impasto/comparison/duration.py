@@ -23,24 +23,24 @@ def format_time_left(plan: Plan, found: Sequence[SearchResult], pace: float) -> 
         found: What is known of steps; of the others the longest training is expected.
         pace: Seconds of a forward pass for one picture.
     """
-    longest = plan.recipe.search.max_steps if plan.recipe.search else 0
+    longest = plan.config.search.max_steps if plan.config.search else 0
     steps = {each.row: each.best if each.is_over else longest for each in found}
     rows = {(row.name, row.style.name): row for row in plan.rows}
     trials = [(rows[trial.row, trial.style], trial) for trial in plan.trials(steps)]
     for row, each in zip(plan.searched, found, strict=True):
         left = () if each.is_over else plan.points(row)
         trials += [(row, trial) for point in left for trial in point]
-    passes = sum(_passes(plan.recipe, row, trial) for row, trial in trials if not trial.file.is_file())
+    passes = sum(_passes(plan.config, row, trial) for row, trial in trials if not trial.file.is_file())
     text = format_duration(passes * pace / plan.options.workers)
     return text if all(each.is_over for each in found) else text.replace("about", "at most")
 
 
-def _passes(recipe: ComparisonConfig, row: Entry, trial: Trial) -> float:
+def _passes(config: ComparisonConfig, row: Entry, trial: Trial) -> float:
     """Return how many forward passes of one picture a trial costs."""
     drawings = 1 + sum(scale != 1 for scale in trial.strengths)
-    prompts = recipe.num_prompts or len(pictures_of(trial.reference, "reference", "reference"))
-    branches = 2 if recipe.guidance_scale > 1 else 1
-    return PASSES_OF_A_STEP * _pictures_shown(row, trial) + drawings * prompts * recipe.steps * branches
+    prompts = config.num_prompts or len(pictures_of(trial.reference, "reference", "reference"))
+    branches = 2 if config.guidance_scale > 1 else 1
+    return PASSES_OF_A_STEP * _pictures_shown(row, trial) + drawings * prompts * config.steps * branches
 
 
 def _pictures_shown(row: Entry, trial: Trial) -> int:

@@ -58,7 +58,7 @@ class Entry:
         return f"{self.name} on {self.style.name}"
 
     def with_steps(self, steps: int) -> Entry:
-        """Return the row as if the recipe stated `steps`."""
+        """Return the row as if the configuration stated `steps`."""
         training = {**self.settled["training"], "steps": steps}
         return replace(self, values={**self.values, "steps": steps}, settled={**self.settled, "training": training})
 
@@ -67,11 +67,11 @@ class Entry:
         return {"method": self.method, "settled": self.settled, **self.hashes}
 
 
-def entries_of(recipe: ComparisonConfig, style: StyleSource, base_kind: str) -> list[Entry]:
-    """Return all methods of a recipe on a style, checked.
+def entries_of(config: ComparisonConfig, style: StyleSource, base_kind: str) -> list[Entry]:
+    """Return all methods of a configuration on a style, checked.
 
     Args:
-        recipe: Of the comparison.
+        config: Of the comparison.
         style: One of its styles, or that of its search.
         base_kind: Whose shipped recipes apply.
 
@@ -79,16 +79,16 @@ def entries_of(recipe: ComparisonConfig, style: StyleSource, base_kind: str) -> 
         ConfigError: An option is unknown, wrong or without effect, or a row learns from the reference.
         DataError: A picture or a caption is missing or damaged.
     """
-    subjects, captions = read_subjects(style.reference, recipe.num_prompts)
+    subjects, captions = read_subjects(style.reference, config.num_prompts)
     if min(len(subjects), len(captions)) < FEWEST:
         raise ConfigError(
             f"style {style.name}: reference {style.reference} holds {len(subjects)} pictures, at least {FEWEST}"
         )
-    return [_row(recipe, name, style, base_kind) for name in recipe.methods]
+    return [_row(config, name, style, base_kind) for name in config.methods]
 
 
-def _row(recipe: ComparisonConfig, name: str, style: StyleSource, base_kind: str) -> Entry:
-    values = dict(recipe.methods[name])
+def _row(config: ComparisonConfig, name: str, style: StyleSource, base_kind: str) -> Entry:
+    values = dict(config.methods[name])
     method = str(values.pop("method", name))
     if method == BASE_ROW:
         words = str(values.pop("style_words", ""))
@@ -101,7 +101,7 @@ def _row(recipe: ComparisonConfig, name: str, style: StyleSource, base_kind: str
     parts = {stream: values.pop(f"{stream}_part", None) for stream in (STYLE, AUX)}
     decompose = _flag(values.pop("decompose", False), f"methods.{name}: decompose")
     training = _part_of(style.style_images, parts[STYLE], f"methods.{name}: style_part")
-    quiet: dict[str, object] = {"base": recipe.base, "style_images": training, "sample_every": 0}
+    quiet: dict[str, object] = {"base": config.base, "style_images": training, "sample_every": 0}
     stated = recipe_for(find_method(method).name, base_kind, values.get("learn")) | quiet | values
     row = Entry(name, method, style, stated, training, "", _hashes(style, training), {}, decompose)
     return _learning(row, parts[AUX])

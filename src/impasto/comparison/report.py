@@ -58,24 +58,24 @@ class Status:
         return text + "".join(f"; {label} failed: {why}" for label, why in list(self.failed.items())[:3])
 
 
-def write_report(recipe: ComparisonConfig, out: Path, status: Status) -> None:
+def write_report(config: ComparisonConfig, out: Path, status: Status) -> None:
     """Write the three files from the trials that are done.
 
     Args:
-        recipe: Of the comparison.
+        config: Of the comparison.
         out: Its folder.
         status: How far it is.
     """
     results, state = read_results(status.trials), status.formatted()
-    steps = [] if recipe.search is None else search_lines(status.found, recipe.search.style.name)
-    write_text(out / "table.md", markdown(results, [style.name for style in recipe.styles], state, steps))
-    facts = json.dumps(_facts(results, recipe, status), indent=1, ensure_ascii=False)
+    steps = [] if config.search is None else search_lines(status.found, config.search.style.name)
+    write_text(out / "table.md", markdown(results, [style.name for style in config.styles], state, steps))
+    facts = json.dumps(_facts(results, config, status), indent=1, ensure_ascii=False)
     write_text(out / "report.json", f"{facts}\n")
-    write_text(out / "report.html", _page(results, recipe, status))
+    write_text(out / "report.html", _page(results, config, status))
 
 
-def _facts(results: Sequence[Result], recipe: ComparisonConfig, status: Status) -> dict[str, object]:
-    rows = {style.name: by_row(results, style.name) for style in recipe.styles}
+def _facts(results: Sequence[Result], config: ComparisonConfig, status: Status) -> dict[str, object]:
+    rows = {style.name: by_row(results, style.name) for style in config.styles}
     strengths = {
         style: {
             row: {f"{scale:g}": _plain(found) for scale, found in each.items()}
@@ -85,7 +85,7 @@ def _facts(results: Sequence[Result], recipe: ComparisonConfig, status: Status) 
     }
     return {
         "partial": status.formatted() or None,
-        "recipe": recipe.model_dump(mode="json"),
+        "config": config.model_dump(mode="json"),
         "table": {
             style: {row: _plain(numbers(each)) for row, each in of_style.items()} for style, of_style in rows.items()
         },
@@ -134,12 +134,12 @@ footer, small, details { color: #8a7d70 } pre { white-space: pre-wrap }
 """
 
 
-def _page(results: Sequence[Result], recipe: ComparisonConfig, status: Status) -> str:
+def _page(results: Sequence[Result], config: ComparisonConfig, status: Status) -> str:
     state = status.formatted()
     banner = f'<p class="partial"><b>Partial.</b> {html.escape(state)}.</p>' if state else ""
-    sections = "\n".join(_section(results, recipe, index) for index in range(len(recipe.styles)))
+    sections = "\n".join(_section(results, config, index) for index in range(len(config.styles)))
     versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
-    counts = {"method": len(recipe.methods), "style": len(recipe.styles), "seed": len(recipe.seeds)}
+    counts = {"method": len(config.methods), "style": len(config.styles), "seed": len(config.seeds)}
     title = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -148,28 +148,29 @@ def _page(results: Sequence[Result], recipe: ComparisonConfig, status: Status) -
 {banner}
 <p>{html.escape(LEGEND)}</p>
 {sections}
-{_search_section(recipe, status.found)}
-<footer><details><summary>Recipe</summary><pre>{html.escape(json.dumps(recipe.model_dump(mode="json"), indent=1))}</pre>
+{_search_section(config, status.found)}
+<footer><details><summary>Configuration</summary>
+<pre>{html.escape(json.dumps(config.model_dump(mode="json"), indent=1))}</pre>
 </details><p>{html.escape(versions)}</p></footer>
 </html>
 """
 
 
-def _search_section(recipe: ComparisonConfig, found: Sequence[SearchResult]) -> str:
-    if recipe.search is None:
+def _search_section(config: ComparisonConfig, found: Sequence[SearchResult]) -> str:
+    if config.search is None:
         return ""
     rows = "".join(
         f"<tr><td>{html.escape(each.row)}</td><td>{each.formatted_steps()}</td>"
         f"<td>{each.distances[each.best].formatted() if each.distances else ''}</td></tr>"
         for each in found
     )
-    return f"""<h2>Steps <small>chosen on {html.escape(recipe.search.style.name)}, which is not compared</small></h2>
+    return f"""<h2>Steps <small>chosen on {html.escape(config.search.style.name)}, which is not compared</small></h2>
 <table><tr><th>method</th><th>steps</th><th>{DISTANCE} there</th></tr>{rows}</table>
 {search_curves(found)}"""
 
 
-def _section(results: Sequence[Result], recipe: ComparisonConfig, index: int) -> str:
-    style = recipe.styles[index]
+def _section(results: Sequence[Result], config: ComparisonConfig, index: int) -> str:
+    style = config.styles[index]
     rows = by_row(results, style.name)
     if not rows:
         return f"<h2>{html.escape(style.name)}</h2><p>No trial is done yet.</p>"
@@ -180,7 +181,7 @@ def _section(results: Sequence[Result], recipe: ComparisonConfig, index: int) ->
     return f"""<h2>{html.escape(style.name)}</h2>
 <div class="scroll">{_table({row: numbers(each) for row, each in rows.items()})}</div>
 <h3>Pictures <small>a row for each method, seed {seed}</small></h3>
-<div class="scroll">{_sheet(first, style.reference, recipe.columns)}</div>
+<div class="scroll">{_sheet(first, style.reference, config.columns)}</div>
 {strength_curves(rows)}
 {f"<h3>Loss <small>seed {seed}; methods minimise different things</small></h3>{losses}" if losses else ""}"""
 

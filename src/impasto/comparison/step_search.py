@@ -59,7 +59,7 @@ def _state(plan: Plan, row: Entry) -> SearchResult:
         if not all(trial.file.is_file() for trial in trials):
             return SearchResult(row.name, distances, is_over=False, trials=trials)
         distances[_steps_of(trials[0])] = numbers(read_results(trials))[DISTANCE]
-        if plan.recipe.search and is_over([each.mean for each in distances.values()], plan.recipe.search.patience):
+        if plan.config.search and is_over([each.mean for each in distances.values()], plan.config.search.patience):
             break
     return SearchResult(row.name, distances, is_over=True)
 

@@ -27,7 +27,7 @@ COUNTS = {
 @cache
 def planned(name: str) -> Plan:
     path = BENCHMARKS / "ablations" / f"{name}.toml"
-    return plan_comparison(read_config(path), CompareOptions(recipe=path, out=Path("nowhere"), device="cpu"))
+    return plan_comparison(read_config(path), CompareOptions(comparison=path, out=Path("nowhere"), device="cpu"))
 
 
 def rows(name: str, style: str = "openmoji") -> dict[str, Mapping[str, object]]:
