@@ -2,7 +2,7 @@
 
 `impasto compare benchmarks/compare.toml` trains, draws and measures; what it found lies in `results/compare/`. Its
 distances say how far drawings are from the artist's in all respects: what is drawn, how large, how well. So every
-finished cell is judged by the artist as well (`artist_judge.py`), each picture by what was learnt from other subjects.
+finished trial is judged by the artist as well (`artist_judge.py`), each picture by what was learnt from other subjects.
 Methods are compared in pairs of the same style and seed, which share noise and prompts; six pairs, so that intervals
 are wide.
 
@@ -40,9 +40,9 @@ ARTIST, FIRST = "artist", "StyleForge"
 PAIRED = ("KID", "text alignment", ARTIST)
 ACROSS, SIDE = 12, 128
 STRIP = "strip.jpg"
-"""Those pictures of a cell that the sheet shows, side by side: the others are not kept under version control."""
+"""Those pictures of a trial that the sheet shows, side by side: the others are not kept under version control."""
 
-Cells = Sequence[Mapping[str, Any]]
+Trials = Sequence[Mapping[str, Any]]
 
 
 def name_of(recipe: Path) -> str:
@@ -52,38 +52,38 @@ def name_of(recipe: Path) -> str:
 
 def run(recipe: Path, out: Path, workers: int) -> None:
     """Run what is not done of the comparison; what was done is kept when it is stopped."""
-    with closing(compare(CompareOptions(recipe=recipe, out=out, workers=workers))) as events:
+    with closing(compare(CompareOptions(comparison=recipe, out=out, workers=workers))) as events:
         for event in events:
             if isinstance(event, Progress):
                 print(event.what, event.done, "of", event.total, flush=True)
 
 
 def finished(out: Path) -> list[dict[str, Any]]:
-    """Return the finished cells of the table, with their folders."""
-    listed = json.loads((out / "report.json").read_text("utf-8"))["cells"].values()
-    folders = [out / "cells" / each["key"] for each in listed if each["done"]]
-    return [json.loads((folder / "cell.json").read_text("utf-8")) | {"folder": folder} for folder in folders]
+    """Return the finished trials of the table, with their folders."""
+    listed = json.loads((out / "report.json").read_text("utf-8"))["trials"].values()
+    folders = [out / "trials" / each["key"] for each in listed if each["done"]]
+    return [json.loads((folder / "trial.json").read_text("utf-8")) | {"folder": folder} for folder in folders]
 
 
-def judge_artists(cells: Cells, judge: HandJudge) -> None:
-    """Write the number of the judge of artists beside the others of a cell; pictures are needed once."""
-    for cell in cells:
-        file, names = cell["folder"] / "artist.json", cell["pictures"]
-        if not file.exists() and (pictures := _pictures(cell, names)):
-            found = judge.artist(pictures, [cell["style"]] * len(names), names)
+def judge_artists(trials: Trials, judge: HandJudge) -> None:
+    """Write the number of the judge of artists beside the others of a trial; pictures are needed once."""
+    for trial in trials:
+        file, names = trial["folder"] / "artist.json", trial["pictures"]
+        if not file.exists() and (pictures := _pictures(trial, names)):
+            found = judge.artist(pictures, [trial["style"]] * len(names), names)
             file.write_text(json.dumps({ARTIST: round(float(found.mean()), 4)}) + "\n", "utf-8")
 
 
-def _pictures(cell: Mapping[str, Any], names: Sequence[str]) -> list[Image.Image]:
-    files = [cell["folder"] / f"{name}.png" for name in names]
+def _pictures(trial: Mapping[str, Any], names: Sequence[str]) -> list[Image.Image]:
+    files = [trial["folder"] / f"{name}.png" for name in names]
     return [read_picture(file).image for file in files] if all(file.exists() for file in files) else []
 
 
-def values_of(cell: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of one cell by name."""
-    file = cell["folder"] / "artist.json"
+def values_of(trial: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of one trial by name."""
+    file = trial["folder"] / "artist.json"
     artists = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    return {str(each["name"]): float(each["value"]) for each in cell["measured"]} | artists
+    return {str(each["name"]): float(each["value"]) for each in trial["measured"]} | artists
 
 
 def interval(values: Sequence[float]) -> dict[str, float | int | None]:
@@ -93,21 +93,23 @@ def interval(values: Sequence[float]) -> dict[str, float | int | None]:
     return {"mean": round(mean(values), 4), "half": told, "n": len(values)}
 
 
-def rows_of(cells: Cells) -> list[dict[str, Any]]:
+def entries_of(trials: Trials) -> list[dict[str, Any]]:
     """Return a row of the table for every style and method."""
     rows = []
-    for style, name in dict.fromkeys((cell["style"], cell["row"]) for cell in cells):
-        own = [values_of(cell) for cell in cells if (cell["style"], cell["row"]) == (style, name)]
+    for style, name in dict.fromkeys((trial["style"], trial["row"]) for trial in trials):
+        own = [values_of(trial) for trial in trials if (trial["style"], trial["row"]) == (style, name)]
         shared = [key for key in own[0] if all(key in each for each in own)]
         numbers = {key: interval([each[key] for each in own]) for key in shared}
-        steps = next(cell["values"].get("steps") for cell in cells if (cell["style"], cell["row"]) == (style, name))
+        steps = next(
+            trial["values"].get("steps") for trial in trials if (trial["style"], trial["row"]) == (style, name)
+        )
         rows.append({"style": style, "method": name, "steps": steps} | numbers)
     return rows
 
 
-def paired(cells: Cells, first: str) -> dict[str, dict[str, Any]]:
+def paired(trials: Trials, first: str) -> dict[str, dict[str, Any]]:
     """Return one method's numbers less those of every other, over pairs of the same style and seed."""
-    of = {(cell["row"], cell["style"], cell["seed"]): values_of(cell) for cell in cells}
+    of = {(trial["row"], trial["style"], trial["seed"]): values_of(trial) for trial in trials}
     found: dict[str, dict[str, Any]] = {}
     for other in dict.fromkeys(row for row, _, _ in of if row != first):
         pairs = [(of[first, *key], of[other, *key]) for row, *key in of if row == other and (first, *key) in of]
@@ -125,24 +127,24 @@ def shown(style: str, names: Sequence[str]) -> dict[str, Image.Image]:
     return {name: real[name] for name in [*real][:: max(1, len(real) // ACROSS)][:ACROSS]}
 
 
-def keep_strips(cells: Cells) -> None:
-    """Write the sheet's pictures of the first seed's cells where they are not kept yet."""
-    first = min(cell["seed"] for cell in cells)
-    for cell in cells:
-        file = cell["folder"] / STRIP
-        names = [*shown(cell["style"], cell["pictures"])]
-        if cell["seed"] == first and not file.exists() and (pictures := _pictures(cell, names)):
+def keep_strips(trials: Trials) -> None:
+    """Write the sheet's pictures of the first seed's trials where they are not kept yet."""
+    first = min(trial["seed"] for trial in trials)
+    for trial in trials:
+        file = trial["folder"] / STRIP
+        names = [*shown(trial["style"], trial["pictures"])]
+        if trial["seed"] == first and not file.exists() and (pictures := _pictures(trial, names)):
             in_a_row(pictures).save(file, quality=90)
 
 
-def sheet(cells: Cells) -> Image.Image:
+def sheet(trials: Trials) -> Image.Image:
     """Return drawings of the first seed, a row for each method below the artist's."""
     rows: dict[str, list[Image.Image]] = {}
-    for style in dict.fromkeys(cell["style"] for cell in cells):
-        own = [cell for cell in cells if cell["style"] == style and (cell["folder"] / STRIP).exists()]
+    for style in dict.fromkeys(trial["style"] for trial in trials):
+        own = [trial for trial in trials if trial["style"] == style and (trial["folder"] / STRIP).exists()]
         rows.setdefault("the artist", []).extend(shown(style, own[0]["pictures"]).values())
-        for cell in own:
-            rows.setdefault(cell["row"], []).extend(_apart(read_picture(cell["folder"] / STRIP).image))
+        for trial in own:
+            rows.setdefault(trial["row"], []).extend(_apart(read_picture(trial["folder"] / STRIP).image))
     whole = len(rows["the artist"])
     return labelled_grid([row for row in rows.items() if len(row[1]) == whole], columns=ACROSS)
 
@@ -156,29 +158,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", nargs="?", type=Path, default=RECIPE)
     parser.add_argument("--against", default=FIRST, metavar="METHOD", help="that each other one is compared with")
-    parser.add_argument("--workers", type=int, default=1, help="cells at once")
-    parser.add_argument("--only-report", action="store_true", help="of the cells that are done")
+    parser.add_argument("--workers", type=int, default=1, help="trials at once")
+    parser.add_argument("--only-report", action="store_true", help="of the trials that are done")
     chosen = parser.parse_args()
     name = name_of(chosen.recipe.resolve())
     out = RESULTS / name
     if not chosen.only_report:
         run(chosen.recipe, out, chosen.workers)
-    cells, judge = finished(out), HandJudge()
-    judge_artists(cells, judge)
-    keep_strips(cells)
-    sheet(cells).save(RESULTS / f"{name}.jpg", quality=88)
+    trials, judge = finished(out), HandJudge()
+    judge_artists(trials, judge)
+    keep_strips(trials)
+    sheet(trials).save(RESULTS / f"{name}.jpg", quality=88)
     told = json.loads((out / "report.json").read_text("utf-8"))
     search = told["recipe"]["search"]
     facts = {
         "question": (__doc__ or "").splitlines()[0],
         "partial": told["partial"],
         "searched_on": search["style"]["name"] if search else None,
-        "prompts": {cell["style"]: len(cell["prompts"]) for cell in cells},
+        "prompts": {trial["style"]: len(trial["prompts"]) for trial in trials},
         "judge": judge.facts(),
         "search": told["search"],
-        "rows": rows_of(cells),
+        "rows": entries_of(trials),
         "against": chosen.against,
-        "less_others": paired(cells, chosen.against),
+        "less_others": paired(trials, chosen.against),
     }
     print(save_result(name, facts))
 

@@ -16,7 +16,7 @@ from impasto.data.captions import called_prompt, caption_of
 from impasto.data.decompose import called_by_clause
 from impasto.data.images import read_picture
 from impasto.data.packs import pictures_of
-from impasto.evaluation.feature_sets import Named, judge_of, measure_all
+from impasto.evaluation.feature_sets import Named, extractor_of, measure_all
 from impasto.evaluation.prompts import Prompts
 from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
@@ -65,7 +65,7 @@ def main() -> None:
     captions = [caption_of(path) or "" for path in paths]
     real = [Named(path.stem, read_picture(path).image) for path in paths]
     learnt = [Named(path.stem, read_picture(path).image) for path in pictures_of(PACK, "style", "style_images")]
-    judge = judge_of(PocketFeatures(), real, learnt)
+    judge = extractor_of(PocketFeatures(), real, learnt)
     params = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
     rows = []
     for template in (FIRST, LAST, CLAUSES):

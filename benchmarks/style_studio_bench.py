@@ -27,7 +27,7 @@ from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.image_prompts.automatic_negative import automatic_negative
 from impasto.image_prompts.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
-from impasto.image_prompts.reference_squares import squares
+from impasto.image_prompts.reference_squares import reference_squares
 from impasto.metrics.content_leak import content_leaks
 from impasto.metrics.layout import edge_similarity, layout_stability, self_similarity_agreement
 from impasto.metrics.named_colour import BACKGROUND_COLOURS, background_of, named_colour_obeyed
@@ -214,7 +214,7 @@ class Bench:
             plain = dict(zip(asked, (image for _, image in draw(self.base, requests, self.params)), strict=True))
             return [plain[p] for p, _ in pairs]
         if way.mix == "aligned":
-            return self._beside(way, prompts, pairs, seed)
+            return self._running(way, prompts, pairs, seed)
         weight = max(strength, 1.0)  # a strength ends at 1, the weight of a reference does not
         requests = [self._request(way, prompts[p].text, r, seed, weight) for p, r in pairs]
         return [image for _, image in draw(self.base, requests, self.params, way.control(min(strength, 1.0)))]
@@ -231,13 +231,15 @@ class Bench:
             if self._controlnet is None:
                 self._controlnet = open_controlnet(str(_own_adapter().parents[1] / CONTROLNET), self.base)
             shown = self.references[reference]
-            square = squares(shown.picture, "pad")[0].resize((self.params.width,) * 2, Image.Resampling.LANCZOS)
+            square = reference_squares(shown.picture, "pad")[0].resize(
+                (self.params.width,) * 2, Image.Resampling.LANCZOS
+            )
             hook = Structure(self._controlnet, canny_edges(square, *CANNY, in_colour=True), EDGES_SCALE)
             drawn = draw(self.base, [ImageRequest(words_for(shown), seed=0)], self.params, hook=hook)
             self._from_pictures[reference] = self.adapter.tokens([image for _, image in drawn])
         return self._from_pictures[reference]
 
-    def _beside(self, way: Way, prompts: Sequence[Wanted], pairs: Pairs, seed: int) -> list[Image.Image]:
+    def _running(self, way: Way, prompts: Sequence[Wanted], pairs: Pairs, seed: int) -> list[Image.Image]:
         drawn: dict[tuple[int, int], Image.Image] = {}
         for r, shown in enumerate(self.references):
             if own := [pair for pair in pairs if pair[1] == r]:

@@ -1,12 +1,12 @@
-"""Recipes of small comparisons, and cells that cost nothing."""
+"""Recipes of small comparisons, and trials that cost nothing."""
 
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from conftest import write_pictures
-from impasto.comparison.config import Recipe
-from impasto.comparison.trial import Cell
+from impasto.comparison.config import ComparisonConfig
+from impasto.comparison.trial import Trial
 from impasto.core.config import read_toml, validated
 from impasto.core.files import write_text
 
@@ -57,17 +57,17 @@ def _toml(values: Mapping[str, object]) -> str:
     return "".join(f"{key} = {told(value)}\n" for key, value in values.items())
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_config(path: Path) -> ComparisonConfig:
     """Return the recipe in a file."""
-    return validated(Recipe, read_toml(path), source="test")
+    return validated(ComparisonConfig, read_toml(path), source="test")
 
 
-def pretended(distance: Callable[[Cell], float]) -> Callable[[Cell], None]:
-    """Return what runs a cell without training or drawing: its distance is as told."""
+def pretended(distance: Callable[[Trial], float]) -> Callable[[Trial], None]:
+    """Return what runs a trial without training or drawing: its distance is as told."""
 
-    def run(cell: Cell) -> None:
-        measured = {"name": "KID", "value": distance(cell), "standard_error": 0.1, "better": "lower", "warning": ""}
+    def run(trial: Trial) -> None:
+        measured = {"name": "KID", "value": distance(trial), "standard_error": 0.1, "better": "lower", "warning": ""}
         facts = {"measured": [measured], "strengths": [], "losses": [], "prompts": [], "pictures": [], "seconds": 0.0}
-        write_text(cell.file, json.dumps(facts))
+        write_text(trial.file, json.dumps(facts))
 
     return run

@@ -7,17 +7,17 @@ import pytest
 
 from impasto.comparison.executors import in_processes, on_ray, serial
 from impasto.core.errors import PluginError
-from small_cells import Cell, cells, note
+from small_trials import Trial, note, trials
 
 
 def test_no_work_is_lost_when_a_worker_dies(tmp_path: Path) -> None:
-    done = dict(in_processes_by_label(cells(tmp_path, 4)))
+    done = dict(in_processes_by_label(trials(tmp_path, 4)))
     assert done == {"key 0": "", "key 1": "one line", "key 2": "", "key 3": ""}
-    assert [cell.file.is_file() for cell in cells(tmp_path, 4)] == [True, False, True, True]
+    assert [trial.file.is_file() for trial in trials(tmp_path, 4)] == [True, False, True, True]
 
 
-def in_processes_by_label(given: Sequence[Cell]) -> list[tuple[str, str]]:
-    return [(cell.key, told) for cell, told in in_processes(given, note, 2)]
+def in_processes_by_label(given: Sequence[Trial]) -> list[tuple[str, str]]:
+    return [(trial.key, told) for trial, told in in_processes(given, note, 2)]
 
 
 def test_ray_gives_them_too_or_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,9 +27,9 @@ def test_ray_gives_them_too_or_names_its_extra(tmp_path: Path, monkeypatch: pyte
         import ray  # noqa: F401
     except ImportError:
         with pytest.raises(PluginError, match=r"needs ray, which is not installed: pip install 'impasto\[scale\]'"):
-            list(on_ray(cells(tmp_path, 1), note, 2))
+            list(on_ray(trials(tmp_path, 1), note, 2))
         return
-    assert sorted((cell.key, told) for cell, told in on_ray(cells(tmp_path, 4), note, 2)) == [
+    assert sorted((trial.key, told) for trial, told in on_ray(trials(tmp_path, 4), note, 2)) == [
         ("key 0", ""),
         ("key 1", "one line"),
         ("key 2", ""),
@@ -38,5 +38,5 @@ def test_ray_gives_them_too_or_names_its_extra(tmp_path: Path, monkeypatch: pyte
 
 
 def test_serial_runs_in_order(tmp_path: Path) -> None:
-    order = [cell.index for cell, _ in serial([each for each in cells(tmp_path, 4) if each.index != 2], note)]
+    order = [trial.index for trial, _ in serial([each for each in trials(tmp_path, 4) if each.index != 2], note)]
     assert order == [0, 1, 3]

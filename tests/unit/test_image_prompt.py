@@ -174,10 +174,10 @@ def test_rows_do_not_know_of_each_other(base: LatentDiffusion, plain: Path) -> N
 
 @pytest.mark.parametrize("size", [(64, 24), (24, 64), (200, 9), (49, 48)])
 def test_no_part_of_a_reference_is_lost_or_stretched(base: LatentDiffusion, plain: Path, size: tuple[int, int]) -> None:
-    from impasto.image_prompts.reference_squares import squares
+    from impasto.image_prompts.reference_squares import reference_squares
 
     image = picture(3, *size)
-    (padded,) = squares(image, "pad")
+    (padded,) = reference_squares(image, "pad")
     side = max(size)
     assert padded.size == (side, side)
     left, top = (side - size[0]) // 2, (side - size[1]) // 2
@@ -188,9 +188,9 @@ def test_no_part_of_a_reference_is_lost_or_stretched(base: LatentDiffusion, plai
     )
     if side > 8 * min(size):
         with pytest.raises(ConfigError, match="at most 8"):
-            squares(image, "tile")
+            reference_squares(image, "tile")
         return
-    tiles = squares(image, "tile")
+    tiles = reference_squares(image, "tile")
     assert {tile.size for tile in tiles} == {(min(size), min(size))}
     assert tiles[0].tobytes() == image.crop((0, 0, min(size), min(size))).tobytes()
     assert tiles[-1].tobytes() == image.crop((size[0] - min(size), size[1] - min(size), *size)).tobytes()

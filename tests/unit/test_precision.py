@@ -11,11 +11,11 @@ from impasto.methods.styleforge import StyleForge, StyleForgeSettings
 from impasto.models.open import notes_on_precision
 from impasto.training.options import TrainOptions
 from impasto.training.resources import memory_fit as train_memory
-from impasto.training.resources.memory_estimate import Costs, Setting, differences, expected_bytes, fitting
+from impasto.training.resources.memory_estimate import MemoryCosts, Setting, differences, expected_bytes, fitting
 from impasto.training.train import train
 
 CPU = torch.device("cpu")
-COSTS = Costs(10**6, 10**9, 0, 0, 0, 50 * 10**6, 2, 8, 1, "cpu")
+COSTS = MemoryCosts(10**6, 10**9, 0, 0, 0, 50 * 10**6, 2, 8, 1, "cpu")
 ASKED = Setting(8, False, "adamw", 4)
 
 

@@ -8,14 +8,14 @@ import torch
 from impasto.core.rng import generator
 from impasto.models.roles import read_roles
 from impasto.probing.figures import short_name
-from impasto.probing.report import Measurement, measure, propose, two_digits, write_report
+from impasto.probing.report import BlockMeasurement, measure, propose, two_digits, write_report
 from impasto.probing.scores import PairScore
 
 BLOCKS = ["mid_block.attentions.0", "up_blocks.0.attentions.0", "up_blocks.0.attentions.1"]
 FACTS = {"base": "mine", "pairs": 40, "steps": 20, "guidance_scale": 5.0, "seed": 0, "scorer": "fake"}
 
 
-def measured(*shares: float, noise: float = 0.05, pairs: int = 40, span: float = 1.0) -> Measurement:
+def measured(*shares: float, noise: float = 0.05, pairs: int = 40, span: float = 1.0) -> BlockMeasurement:
     """Blocks with these effects, up to noise."""
     rows = torch.tensor(shares) * span + noise * torch.randn(pairs, len(shares), generator=generator(7))
     return measure([PairScore("any", i, "p", "q", 0.0, span, tuple(row)) for i, row in enumerate(rows.tolist())])
@@ -25,7 +25,7 @@ def test_largest_effects_are_proposed_and_clear() -> None:
     content, style = propose({"subject": measured(0.1, 0.6, 0.2), "style": measured(0.1, 0.2, 0.5)}, BLOCKS)
     assert (content.role, content.block, content.rival, content.doubts) == ("content", BLOCKS[1], BLOCKS[2], ())
     assert (style.role, style.block, style.rival, style.doubts) == ("style", BLOCKS[2], BLOCKS[1], ())
-    assert content.told() == "content: `up_blocks.0.attentions.0` (clear)."
+    assert content.formatted() == "content: `up_blocks.0.attentions.0` (clear)."
 
 
 def test_overlapping_intervals_are_not_clear() -> None:

@@ -19,7 +19,7 @@ from impasto.diffusion.step import Step
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.attention_layers import AttentionLayer, attention_layers_of
 from impasto.models.conditioning import Geometry
-from impasto.models.control import StyleStudio as PlainControl
+from impasto.models.control import Control as PlainControl
 from impasto.models.controlled import controlled
 from impasto.models.forward_context import Attended, ForwardContext
 from impasto.models.image_tokens import ImageTokens

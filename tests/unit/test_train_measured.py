@@ -8,11 +8,11 @@ import torch
 from impasto.cli.console import format_correction
 from impasto.core.events import Corrected, Event, Noted, TrainStep
 from impasto.core.formatting import format_bytes, format_duration, format_pace
-from impasto.training.plan import Cost
+from impasto.training.plan import Estimate
 from impasto.training.resources.measured import corrected, peak_bytes
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-COST = Cost(1, 900 * 2**20, "about 900 MiB", 6.0)
+COST = Estimate(1, 900 * 2**20, "about 900 MiB", 6.0)
 
 
 def steps_of(seconds: Sequence[float], *, steps: int = 20) -> Generator[Event]:

@@ -1,4 +1,4 @@
-"""`impasto compare` from end to end on a tiny base: cells are kept, partial reports say so, workers change nothing."""
+"""`impasto compare` from end to end on a tiny base: trials are kept, partial reports say so, workers change nothing."""
 
 import json
 import re
@@ -13,14 +13,14 @@ from impasto.cli.main import main
 from impasto.comparison import compare as workflow
 from impasto.comparison.aggregate import Number, best
 from impasto.comparison.compare import compare
-from impasto.comparison.config import CompareOptions, Recipe
-from impasto.comparison.plan import plan_of
-from impasto.comparison.trial import Cell, picture_seed, run_cell, thinned
+from impasto.comparison.config import CompareOptions, ComparisonConfig
+from impasto.comparison.plan import plan_comparison
+from impasto.comparison.trial import Trial, picture_seed, run_trial, thinned
 from impasto.core.errors import ImpastoError, ResourceError
 from impasto.core.events import Planned, Progress
 from impasto.registry.recipes import guidance_for
 from impasto.reporting.plots import curves
-from small_comparisons import LORA, METHODS, read_recipe, recipe_file, style_folders
+from small_comparisons import LORA, METHODS, read_config, recipe_file, style_folders
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +55,16 @@ def test_report_has_intervals_pictures_and_curves_and_needs_no_other_file(finish
     assert "http" not in page
     facts = json.loads((out / "report.json").read_text("utf-8"))
     assert facts["partial"] is None
-    assert set(facts["cells"]) == {f"{row} on blocks, seed {seed}" for row in METHODS for seed in (0, 1)}
+    assert set(facts["trials"]) == {f"{row} on blocks, seed {seed}" for row in METHODS for seed in (0, 1)}
 
 
 def test_a_number_is_the_mean_over_seeds_with_its_interval(finished: Path) -> None:
-    cells = [json.loads(path.read_text("utf-8")) for path in (finished / "out" / "cells").glob("*/cell.json")]
+    trials = [json.loads(path.read_text("utf-8")) for path in (finished / "out" / "trials").glob("*/trial.json")]
     values = sorted(
         each["value"]
-        for cell in cells
-        if cell["row"] == "low rank"
-        for each in cell["measured"]
+        for trial in trials
+        if trial["row"] == "low rank"
+        for each in trial["measured"]
         if each["name"] == "KID"
     )
     told = numbers(finished / "out")["blocks"]["low rank"]["KID"]  # type: ignore[index]
@@ -89,36 +89,36 @@ def test_strengths_are_measured_with_the_style_at_that_scale(finished: Path) -> 
 def test_a_second_run_does_nothing_and_another_option_does(
     finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path
 ) -> None:
-    def cells(**changes: object) -> list[Cell]:
+    def trials(**changes: object) -> list[Trial]:
         path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures, **changes)
-        options = CompareOptions(recipe=path, out=finished / "out", device="cpu")
+        options = CompareOptions(comparison=path, out=finished / "out", device="cpu")
         with closing(compare(options)) as events:  # the plan alone
             plan = next(events)
         assert isinstance(plan, Planned)
-        return plan_of(read_recipe(path), options).cells({})
+        return plan_comparison(read_config(path), options).trials({})
 
-    assert all(cell.file.is_file() for cell in cells())
-    assert all(cell.file.is_file() for cell in cells(methods={"base": {}, "another name": LORA}))
+    assert all(trial.file.is_file() for trial in trials())
+    assert all(trial.file.is_file() for trial in trials(methods={"base": {}, "another name": LORA}))
     for change in ({"steps": 3}, {"threads": 2}, {"num_prompts": 10}, {"methods": {"low rank": LORA}, "strengths": []}):
-        assert not any(cell.file.is_file() for cell in cells(**change))
-    changed = cells(methods={"base": {}, "low rank": LORA | {"rank": 3}}, seeds=[0, 2])
-    assert [cell.file.is_file() for cell in changed] == [True, False, False, False]
+        assert not any(trial.file.is_file() for trial in trials(**change))
+    changed = trials(methods={"base": {}, "low rank": LORA | {"rank": 3}}, seeds=[0, 2])
+    assert [trial.file.is_file() for trial in changed] == [True, False, False, False]
 
 
 def test_an_interrupted_comparison_leaves_a_partial_report_and_goes_on(
     finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures)
-    options = CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")
+    options = CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")
     with closing(compare(options)) as events:
         for event in events:
             if isinstance(event, Progress) and event.done == 1:
                 break  # as Ctrl+C would
     table = (tmp_path / "out" / "table.md").read_text("utf-8")
-    assert "**Partial: 1 of 4 cells are done; missing: low rank on blocks, seed 0" in table
+    assert "**Partial: 1 of 4 trials are done; missing: low rank on blocks, seed 0" in table
     assert "Partial" in (tmp_path / "out" / "report.html").read_text("utf-8")
     begun: list[str] = []
-    monkeypatch.setattr(workflow, "run_cell", lambda cell: (begun.append(cell.label()), run_cell(cell))[1])
+    monkeypatch.setattr(workflow, "run_trial", lambda trial: (begun.append(trial.label()), run_trial(trial))[1])
     list(compare(options))
     assert begun == ["low rank on blocks, seed 0", "base on blocks, seed 1", "low rank on blocks, seed 1"]
     assert numbers(tmp_path / "out") == numbers(finished / "out")
@@ -135,12 +135,12 @@ def test_a_cell_that_fails_is_told_and_the_others_are_kept(
         methods={"base": {}, "wild": LORA | {"learning_rate": 1e30}},
     )
     with pytest.raises(
-        ResourceError, match=r"1 cell.s. failed, such as wild on blocks, seed 0 .the loss stopped"
+        ResourceError, match=r"1 trial.s. failed, such as wild on blocks, seed 0 .the loss stopped"
     ) as caught:
-        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+        list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))
     assert "\n" not in str(caught.value)
     table = (tmp_path / "out" / "table.md").read_text("utf-8")
-    assert "1 of 2 cells are done; missing: wild on blocks, seed 0; wild on blocks, seed 0 failed: the loss" in table
+    assert "1 of 2 trials are done; missing: wild on blocks, seed 0; wild on blocks, seed 0 failed: the loss" in table
     assert "| base |" in table
 
 
@@ -151,10 +151,10 @@ def test_processes_give_the_results_of_a_serial_run(
     finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path
 ) -> None:
     path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures)
-    list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu", workers=2)))
+    list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu", workers=2)))
     assert numbers(tmp_path / "out") == numbers(finished / "out")
-    for file in (finished / "out" / "cells").glob("*/*.png"):
-        assert (tmp_path / "out" / "cells" / file.parent.name / file.name).read_bytes() == file.read_bytes()
+    for file in (finished / "out" / "trials").glob("*/*.png"):
+        assert (tmp_path / "out" / "trials" / file.parent.name / file.name).read_bytes() == file.read_bytes()
 
 
 # Parts
@@ -188,7 +188,10 @@ def test_best_follows_the_direction() -> None:
 
 def test_captions_of_auxiliary_pictures_are_part_of_a_cell(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
     def keys() -> list[str]:
-        return [cell.key for cell in plan_of(read_recipe(path), CompareOptions(recipe=path, out=tmp_path)).cells({})]
+        return [
+            trial.key
+            for trial in plan_comparison(read_config(path), CompareOptions(comparison=path, out=tmp_path)).trials({})
+        ]
 
     methods = {"with": LORA | {"aux_captions": True}, "without": LORA | {"captions": True}}
     path = recipe_file(tmp_path, tiny_folders["sdxl"], style_folders(tmp_path), methods=methods, seeds=[0])
@@ -216,16 +219,18 @@ def test_rows_may_show_parts_of_a_pack(tiny_folders: dict[str, Path], pictures: 
     path = recipe_file(
         tmp_path, tiny_folders["sdxl"], pictures, methods=methods, styles=[style], seeds=[0], num_prompts=10
     )
-    cells = {
-        cell.row: cell
-        for cell in plan_of(read_recipe(path), CompareOptions(recipe=path, out=tmp_path / "out")).cells({})
+    trials = {
+        trial.row: trial
+        for trial in plan_comparison(read_config(path), CompareOptions(comparison=path, out=tmp_path / "out")).trials(
+            {}
+        )
     }
-    assert cells["people"].training == cells["people"].values["style_images"] == "pack:openmoji/people"
-    assert cells["five, some Aux"].values["style_images"] == "pack:openmoji/5"
-    assert cells["five, some Aux"].values["aux_images"] == "pack:openmoji/backgrounds"
-    assert cells["more style"].values["aux_images"] == "pack:openmoji/held_out/1-20"
-    assert "aux_images" not in cells["dreambooth"].values  # its prior is drawn by the base
-    assert len({cell.key for cell in cells.values()}) == 5
+    assert trials["people"].training == trials["people"].values["style_images"] == "pack:openmoji/people"
+    assert trials["five, some Aux"].values["style_images"] == "pack:openmoji/5"
+    assert trials["five, some Aux"].values["aux_images"] == "pack:openmoji/backgrounds"
+    assert trials["more style"].values["aux_images"] == "pack:openmoji/held_out/1-20"
+    assert "aux_images" not in trials["dreambooth"].values  # its prior is drawn by the base
+    assert len({trial.key for trial in trials.values()}) == 5
 
 
 def test_words_may_stand_in_each_clause(tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path) -> None:
@@ -233,9 +238,11 @@ def test_words_may_stand_in_each_clause(tiny_folders: dict[str, Path], pictures:
     methods = {"before": multi, "in clauses": multi | {"decompose": True}}
     changes = {"methods": methods, "styles": ["pack:openmoji"], "seeds": [0], "num_prompts": 12, "strengths": []}
     path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures, **changes)
-    options = CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")
+    options = CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")
     list(compare(options))
-    before, apart = (json.loads(cell.file.read_text()) for cell in plan_of(read_recipe(path), options).cells({}))
+    before, apart = (
+        json.loads(trial.file.read_text()) for trial in plan_comparison(read_config(path), options).trials({})
+    )
     first, second = before["drawn_with"][0].partition(f", {before['prompts'][0]}")[0].split(", ")
     assert before["drawn_with"] == [f"{first}, {second}, {prompt}" for prompt in before["prompts"]]
     assert apart["prompts"] == before["prompts"]
@@ -300,15 +307,15 @@ def test_wrong_recipes_are_told_before_anything_runs(
     changes, told = WRONG[case]
     path = recipe_file(tmp_path, tiny_folders["sdxl"], pictures, **changes)
     with pytest.raises(ImpastoError, match=told) as caught:
-        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+        list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
 def test_guidance_is_that_of_the_base_unless_named() -> None:
     row = {"methods": {"base": {}}, "styles": ["pack:openmoji"]}
-    assert Recipe.model_validate(row).guidance_scale == guidance_for("pocket") == 3.0
-    assert Recipe.model_validate(row | {"base": "somewhere/else"}).guidance_scale == 5.0
-    assert Recipe.model_validate(row | {"guidance_scale": 7.5}).guidance_scale == 7.5
+    assert ComparisonConfig.model_validate(row).guidance_scale == guidance_for("pocket") == 3.0
+    assert ComparisonConfig.model_validate(row | {"base": "somewhere/else"}).guidance_scale == 5.0
+    assert ComparisonConfig.model_validate(row | {"guidance_scale": 7.5}).guidance_scale == 7.5
     with pytest.raises(ValidationError, match="base"):
-        Recipe.model_validate(row | {"base": 3})
+        ComparisonConfig.model_validate(row | {"base": 3})

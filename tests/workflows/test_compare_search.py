@@ -1,4 +1,4 @@
-"""The search over steps of `impasto compare`: on another style, stopped early, kept like all cells."""
+"""The search over steps of `impasto compare`: on another style, stopped early, kept like all trials."""
 
 import json
 from contextlib import closing
@@ -9,13 +9,13 @@ import pytest
 from impasto.comparison import compare as workflow
 from impasto.comparison.compare import compare
 from impasto.comparison.config import CompareOptions
-from impasto.comparison.duration import told_time
-from impasto.comparison.plan import plan_of
+from impasto.comparison.duration import format_time_left
+from impasto.comparison.plan import plan_comparison
 from impasto.comparison.step_search import is_over, search_state
-from impasto.comparison.trial import Cell
+from impasto.comparison.trial import Trial
 from impasto.core.errors import ConfigError, ImpastoError, ResourceError
 from impasto.core.events import Planned, Progress
-from small_comparisons import LORA, pretended, read_recipe, recipe_file, source, style_folders
+from small_comparisons import LORA, pretended, read_config, recipe_file, source, style_folders
 
 SEARCHED = {name: value for name, value in LORA.items() if name != "steps"}
 METHODS = {"base": {}, "low": SEARCHED, "lower": SEARCHED | {"rank": 1}, "stated": LORA | {"rank": 3}}
@@ -47,22 +47,22 @@ def written(
     return recipe_file(folder, tiny_folders["sdxl"], styles / "compared", **values)
 
 
-def distance(cell: Cell) -> float:
-    if cell.style == "other":
-        return DISTANCES[cell.row][int(str(cell.values["steps"])) // 2 - 1]
+def distance(trial: Trial) -> float:
+    if trial.style == "other":
+        return DISTANCES[trial.row][int(str(trial.values["steps"])) // 2 - 1]
     return 1.0
 
 
 def run(recipe: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return which cells a comparison ran, in order."""
+    """Return which trials a comparison ran, in order."""
     begun: list[str] = []
 
-    def noted(cell: Cell) -> None:
-        begun.append(f"{cell.row} {cell.style} {cell.seed} {cell.values.get('steps', '')}")
-        pretended(distance)(cell)
+    def noted(trial: Trial) -> None:
+        begun.append(f"{trial.row} {trial.style} {trial.seed} {trial.values.get('steps', '')}")
+        pretended(distance)(trial)
 
-    monkeypatch.setattr(workflow, "run_cell", noted)
-    list(compare(CompareOptions(recipe=recipe, out=out, device="cpu")))
+    monkeypatch.setattr(workflow, "run_trial", noted)
+    list(compare(CompareOptions(comparison=recipe, out=out, device="cpu")))
     return begun
 
 
@@ -103,13 +103,13 @@ def test_the_search_is_in_all_reports(recipe: Path, tmp_path: Path, monkeypatch:
 
 
 def test_a_search_goes_on_where_it_was_stopped(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflow, "run_cell", pretended(distance))
-    with closing(compare(CompareOptions(recipe=recipe, out=tmp_path / "out", device="cpu"))) as events:
+    monkeypatch.setattr(workflow, "run_trial", pretended(distance))
+    with closing(compare(CompareOptions(comparison=recipe, out=tmp_path / "out", device="cpu"))) as events:
         for event in events:
             if isinstance(event, Progress) and event.done == 3:
                 break  # as Ctrl+C would
     table = (tmp_path / "out" / "table.md").read_text("utf-8")
-    assert "**Partial: 0 of 8 cells are done; missing: base on blocks, seed 0, stated on blocks, seed 0" in table
+    assert "**Partial: 0 of 8 trials are done; missing: base on blocks, seed 0, stated on blocks, seed 0" in table
     assert "all of low, whose steps are not known yet" in table
     assert "| lower | not known yet | 3.000 ± 0.100 | 2 |" in table
     assert run(recipe, tmp_path / "out", monkeypatch)[:2] == ["low other 0 6", "lower other 0 4"]
@@ -117,7 +117,7 @@ def test_a_search_goes_on_where_it_was_stopped(recipe: Path, tmp_path: Path, mon
 
 
 def test_the_plan_shows_the_search(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = CompareOptions(recipe=recipe, out=tmp_path / "out", device="cpu", dry_run=True)
+    options = CompareOptions(comparison=recipe, out=tmp_path / "out", device="cpu", dry_run=True)
 
     def rows() -> dict[str, str]:
         (plan,) = compare(options)
@@ -129,55 +129,55 @@ def test_the_plan_shows_the_search(recipe: Path, tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "out").exists()
     run(recipe, tmp_path / "out", monkeypatch)
     assert rows()["steps"] == "low 4, lower 10"
-    assert rows()["cells"] == "8, of which 8 are done"
+    assert rows()["trials"] == "8, of which 8 are done"
 
 
 def test_expected_time_counts_what_is_left(
     tmp_path: Path, tiny_folders: dict[str, Path], styles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path, tiny_folders, styles, methods={"base": {}, "low": SEARCHED}, strengths=[0.5, 1.0])
-    plan = plan_of(read_recipe(path), CompareOptions(recipe=path, out=tmp_path / "out", device="cpu"))
+    plan = plan_comparison(read_config(path), CompareOptions(comparison=path, out=tmp_path / "out", device="cpu"))
     drawing = 10 * 2 * 2  # prompts, steps, guidance
-    cells = 2 * drawing + 2 * (3.5 * 10 * 2 + 2 * drawing)  # style and Aux in each of ten steps, two strengths
+    trials = 2 * drawing + 2 * (3.5 * 10 * 2 + 2 * drawing)  # style and Aux in each of ten steps, two strengths
     points = sum(3.5 * steps * 2 + drawing for steps in (2, 4, 6, 8, 10))
-    assert told_time(plan, search_state(plan), 1.0) == f"at most {(cells + points) / 60:.0f} min"
+    assert format_time_left(plan, search_state(plan), 1.0) == f"at most {(trials + points) / 60:.0f} min"
     run(path, tmp_path / "out", monkeypatch)
-    assert told_time(plan, search_state(plan), 1.0) == "about 0 s"
+    assert format_time_left(plan, search_state(plan), 1.0) == "about 0 s"
 
 
 def test_a_method_whose_training_fails_does_not_stop_the_others(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(cell: Cell) -> None:
-        if cell.row == "low" and cell.values["steps"] == 4:
+    def failing(trial: Trial) -> None:
+        if trial.row == "low" and trial.values["steps"] == 4:
             raise ConfigError("one line")
-        pretended(distance)(cell)
+        pretended(distance)(trial)
 
-    monkeypatch.setattr(workflow, "run_cell", failing)
-    with pytest.raises(ResourceError, match=r"1 cell.s. failed, such as low on other, seed 0, 4 steps .one line"):
-        list(compare(CompareOptions(recipe=recipe, out=tmp_path / "out", device="cpu")))
+    monkeypatch.setattr(workflow, "run_trial", failing)
+    with pytest.raises(ResourceError, match=r"1 trial.s. failed, such as low on other, seed 0, 4 steps .one line"):
+        list(compare(CompareOptions(comparison=recipe, out=tmp_path / "out", device="cpu")))
     table = (tmp_path / "out" / "table.md").read_text("utf-8")
-    assert "6 of 8 cells are done; missing: all of low, whose steps are not known yet; low on other" in table
+    assert "6 of 8 trials are done; missing: all of low, whose steps are not known yet; low on other" in table
     assert "| lower | 10 |" in table
 
 
 def test_a_found_cell_is_the_cell_of_a_row_that_states_its_steps(
     tmp_path: Path, tiny_folders: dict[str, Path], styles: Path
 ) -> None:
-    def cells(path: Path, **steps: int) -> list[Cell]:
-        return plan_of(read_recipe(path), CompareOptions(recipe=path, out=tmp_path)).cells(steps)
+    def trials(path: Path, **steps: int) -> list[Trial]:
+        return plan_comparison(read_config(path), CompareOptions(comparison=path, out=tmp_path)).trials(steps)
 
-    searched = cells(written(tmp_path, tiny_folders, styles, methods={"low": SEARCHED}), low=7)
-    stated = cells(
+    searched = trials(written(tmp_path, tiny_folders, styles, methods={"low": SEARCHED}), low=7)
+    stated = trials(
         recipe_file(
             tmp_path, tiny_folders["sdxl"], styles / "compared", methods={"low": LORA | {"steps": 7}}, strengths=[]
         )
     )
-    assert [cell.key for cell in searched] == [cell.key for cell in stated]
+    assert [trial.key for trial in searched] == [trial.key for trial in stated]
     assert searched[0].values["steps"] == 7
     with_strengths = written(tmp_path, tiny_folders, styles, methods={"low": SEARCHED}, strengths=[0.5])
-    plan = plan_of(read_recipe(with_strengths), CompareOptions(recipe=with_strengths, out=tmp_path))
-    assert not any(cell.strengths for point in plan.points(plan.searched[0]) for cell in point)
+    plan = plan_comparison(read_config(with_strengths), CompareOptions(comparison=with_strengths, out=tmp_path))
+    assert not any(trial.strengths for point in plan.points(plan.searched[0]) for trial in point)
 
 
 def test_two_rows_that_turn_out_the_same_share_their_cells(
@@ -194,8 +194,8 @@ def test_several_seeds_give_a_mean(
     tmp_path: Path, tiny_folders: dict[str, Path], styles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path, tiny_folders, styles, search={"seeds": [3, 4]}, methods={"low": SEARCHED})
-    monkeypatch.setattr(workflow, "run_cell", pretended(lambda cell: cell.seed + distance(cell)))
-    list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+    monkeypatch.setattr(workflow, "run_trial", pretended(lambda trial: trial.seed + distance(trial)))
+    list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))
     found = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))["search"]["low"]
     assert found["KID"]["2"]["mean"] == 6.5
     assert found["KID"]["2"]["seeds"] == 2
@@ -217,11 +217,11 @@ def test_wrong_searches_are_told_before_anything_runs(
     changes = {key: source("another", styles / "compared") if key == "style" else each for key, each in search.items()}
     path = written(tmp_path, tiny_folders, styles, search=changes)
     with pytest.raises(ImpastoError, match=told) as caught:
-        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+        list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))
     assert "\n" not in str(caught.value)
 
 
 def test_a_search_for_nothing_is_refused(tmp_path: Path, tiny_folders: dict[str, Path], styles: Path) -> None:
     path = written(tmp_path, tiny_folders, styles, methods={"base": {}, "stated": LORA})
     with pytest.raises(ConfigError, match="search has no effect: every method states its steps or learns nothing"):
-        list(compare(CompareOptions(recipe=path, out=tmp_path / "out", device="cpu")))
+        list(compare(CompareOptions(comparison=path, out=tmp_path / "out", device="cpu")))

@@ -31,7 +31,7 @@ from impasto.style.attach import attached
 from impasto.style.card import Card
 from impasto.style.file import Style, load_style, read_card, save_style
 from impasto.style.formats.pairs import FORMATS as KNOWN
-from impasto.style.references import fit_to, load_styles
+from impasto.style.references import fit_styles, load_styles
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
 ROLES = {"content": ["up_blocks.0.attentions.0"], "style": ["up_blocks.0.attentions.1"]}
@@ -178,7 +178,7 @@ def test_content_and_style_files_work_as_two_stock_adapters(
     stock, strengths = open_base(str(tiny_folders["sdxl"])).pipe, {"content": 1.0, "style": 1.1}
     for role in strengths:
         stock.load_lora_weights(str(folder / f"out-{role}.safetensors"), adapter_name=role)
-    parts = fit_to(base, load_styles([f"in.safetensors@{role}:{scale}" for role, scale in strengths.items()]))
+    parts = fit_styles(base, load_styles([f"in.safetensors@{role}:{scale}" for role, scale in strengths.items()]))
     with attached(base, [(part.style, part.scale) for part in parts]):
         assert_drawn_alike(base, stock, strengths)
 

@@ -19,7 +19,7 @@ from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.open import open_base
 from impasto.style.attach import attached
 from impasto.style.file import load_style
-from impasto.style.references import fit_to, load_styles
+from impasto.style.references import fit_styles, load_styles
 
 BLOCKS = ("up_blocks.0.attentions.0", "up_blocks.0.attentions.1")
 Names = Callable[[str], tuple[str, str]]
@@ -89,7 +89,7 @@ def test_content_of_one_and_style_of_the_other(
     assert "was made by another tool" in " ".join(capsys.readouterr().out.split())
     assert read_picture(out).image.size == (32, 32)
     base = open_base(str(tiny_folders["sdxl"]))
-    (content,) = fit_to(base, load_styles([f"{published}@content"]))
+    (content,) = fit_styles(base, load_styles([f"{published}@content"]))
     assert all(name.startswith(f"unet.{BLOCKS[0]}.") for name in content.style.tensors)
 
 
@@ -108,8 +108,8 @@ def test_another_family_or_another_size_is_refused(
         second, lambda path: (f"{path}.lora_A.weight", f"{path}.lora_B.weight"), tmp_path / "two.safetensors"
     )
     with pytest.raises(BaseMismatch, match="is a LoRA for a base of family sdxl, this base is sd15"):
-        fit_to(open_base(str(tiny_folders["sd15"])), load_styles([str(for_sdxl)]))
+        fit_styles(open_base(str(tiny_folders["sd15"])), load_styles([str(for_sdxl)]))
     wide = {path: (torch.zeros(2, 7), torch.zeros(5, 2)) for path in pairs_for(tiny_folders["sdxl"])}
     other = write(wide, SPELLINGS["PEFT"], tmp_path / "wide.safetensors")
     with pytest.raises((BaseMismatch, StyleFileError), match=r"wide\.safetensors"):
-        fit_to(open_base(str(tiny_folders["sdxl"])), load_styles([str(other)]))
+        fit_styles(open_base(str(tiny_folders["sdxl"])), load_styles([str(other)]))

@@ -15,7 +15,7 @@ from impasto.generation.mix_options import MixOptions
 from impasto.methods.b_lora import BLoRA, BLoRASettings
 from impasto.models.open import open_base
 from impasto.style.file import Style, load_style, save_style
-from impasto.style.references import fit_to, load_styles, parse_style, with_style_words
+from impasto.style.references import fit_styles, load_styles, parse_style, with_style_words
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
 
@@ -52,7 +52,7 @@ def sidecar(path: Path) -> dict[str, object]:
 
 def test_roles_split_a_file_without_rest(files: dict[str, str]) -> None:
     base = open_base(files["base"])
-    whole, *parts = fit_to(base, load_styles([files["cat"], files["cat"] + "@content", files["cat"] + "@style"]))
+    whole, *parts = fit_styles(base, load_styles([files["cat"], files["cat"] + "@content", files["cat"] + "@style"]))
     names = [set(part.style.tensors) for part in parts]
     assert names[0] | names[1] == set(whole.style.tensors)
     assert not names[0] & names[1]
@@ -210,7 +210,7 @@ def test_a_low_rank_style_over_other_blocks_is_refused(files: dict[str, str], tm
     path = tmp_path / "elsewhere.safetensors"
     save_style(path, Style(style.card, elsewhere))
     with pytest.raises(StyleFileError, match=r"nothing for the role 'style' \(it has: none\)"):
-        fit_to(open_base(files["base"]), load_styles([f"{path}@style"]))
+        fit_styles(open_base(files["base"]), load_styles([f"{path}@style"]))
 
 
 def test_same_words_of_two_styles_are_noted(files: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from impasto.core.rng import generator
 from impasto.data.held_out import read_held_out
 from impasto.data.images import fit_square, read_picture, to_tensor
 from impasto.data.packs import find_pack
-from impasto.demo.demo import DemoOptions, Drawn, demo, measured
+from impasto.demo.demo import BeforeAfter, DemoOptions, demo, measured
 from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
@@ -134,7 +134,7 @@ def test_the_demonstration_measures_what_it_drew() -> None:
     """Pictures that are the artist's own are nearer to the artist's own than any others."""
     subjects = read_held_out(find_pack("openmoji"), demo_only=False)[:12]
     others = [each.picture for each in read_held_out(find_pack("fluent-emoji-high-contrast"), demo_only=False)[:12]]
-    drawn = [Drawn(each, each.caption, other, each.picture) for each, other in zip(subjects, others, strict=True)]
+    drawn = [BeforeAfter(each, each.caption, other, each.picture) for each, other in zip(subjects, others, strict=True)]
     before, after, change = measured(drawn)
     assert after.value < 0.1 < before.value
     assert change.value == pytest.approx(after.value - before.value)

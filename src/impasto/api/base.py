@@ -32,7 +32,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import Precision, open_base, wrap_pipeline
 from impasto.registry.recipes import recipe_for
 from impasto.style.attach import attached
-from impasto.style.references import NamedStyle, fit_to
+from impasto.style.references import NamedStyle, fit_styles
 
 Prompts: TypeAlias = list[str] | tuple[str, ...]
 
@@ -79,7 +79,7 @@ class Base:
         if self._styles:
             raise ConfigError("styles are attached already: name all of them in one styled(...), or leave its `with`")
         pairs = [each if isinstance(each, tuple) else (each, scale) for each in styles]
-        fitted = fit_to(self.model, [named_style(style, weight) for style, weight in pairs])
+        fitted = fit_styles(self.model, [named_style(style, weight) for style, weight in pairs])
         with attached(self.model, [(named.style, named.scale) for named in fitted]):
             self._styles = tuple(fitted)
             try:

@@ -100,8 +100,8 @@ def _run(command: str, rest: list[str]) -> int:
     except OSError as error:  # a file of the user's that the system refuses; without a name it is a defect
         if error.filename is None:
             raise
-        told = ConfigError(f"cannot use {error.filename}: {(error.strerror or str(error)).lower()}")
-        print(f"impasto: {told}", file=sys.stderr)
+        message = ConfigError(f"cannot use {error.filename}: {(error.strerror or str(error)).lower()}")
+        print(f"impasto: {message}", file=sys.stderr)
         return 2
 
 

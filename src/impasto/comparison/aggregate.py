@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TypeAlias
 
-from impasto.comparison.trial import Cell
+from impasto.comparison.trial import Trial
 
 SHOWN = (
     "KID",
@@ -44,7 +44,7 @@ class Number:
     better: str
     warning: str
 
-    def told(self) -> str:
+    def formatted(self) -> str:
         """Return it as the table shows it."""
         digits = 3 if abs(self.mean) < 100 else 1
         return f"{self.mean:.{digits}f}" + (f" ± {self.half:.{digits}f}" if math.isfinite(self.half) else "")
@@ -56,10 +56,10 @@ Measured: TypeAlias = Mapping[str, Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the file of a finished cell says.
+    """What the file of a finished trial says.
 
     Attributes:
-        cell: The cell.
+        trial: The trial.
         measured: Its measurements by name.
         strengths: The same by the scale of the style.
         losses: (step, loss), thinned.
@@ -68,7 +68,7 @@ class Result:
         seconds: How long it took.
     """
 
-    cell: Cell
+    trial: Trial
     measured: Measured
     strengths: Mapping[float, Measured]
     losses: Sequence[tuple[int, float]]
@@ -77,15 +77,15 @@ class Result:
     seconds: float
 
 
-def read_results(cells: Sequence[Cell]) -> list[Result]:
-    """Return the results of the cells that are done."""
-    return [_read(cell) for cell in cells if cell.file.is_file()]
+def read_results(trials: Sequence[Trial]) -> list[Result]:
+    """Return the results of the trials that are done."""
+    return [_read(trial) for trial in trials if trial.file.is_file()]
 
 
-def _read(cell: Cell) -> Result:
-    facts = json.loads(cell.file.read_text("utf-8"))
+def _read(trial: Trial) -> Result:
+    facts = json.loads(trial.file.read_text("utf-8"))
     return Result(
-        cell=cell,
+        trial=trial,
         measured=_by_name(facts["measured"]),
         strengths={float(each["strength"]): _by_name(each["measured"]) for each in facts["strengths"]},
         losses=[(int(step), float(loss)) for step, loss in facts["losses"]],
@@ -120,8 +120,8 @@ def _over_seeds(measured: Sequence[Measured]) -> dict[str, Number]:
 def _number(found: Sequence[Mapping[str, object]]) -> Number:
     values = [float(str(each["value"])) for each in found]
     if len(values) == 1:
-        told = found[0]["standard_error"]
-        half = math.inf if told is None else float(str(told))
+        stated = found[0]["standard_error"]
+        half = math.inf if stated is None else float(str(stated))
     else:
         half = half_interval(values)
     warnings = [str(each["warning"]) for each in found if each["warning"]]
@@ -138,11 +138,11 @@ def half_interval(values: Sequence[float]) -> float:
 
 
 def by_row(results: Sequence[Result], style: str) -> dict[str, list[Result]]:
-    """Return the results on one style by method, in the order of the recipe."""
+    """Return the results on one style by method, in the order of the configuration."""
     rows: dict[str, list[Result]] = {}
     for result in results:
-        if result.cell.style == style:
-            rows.setdefault(result.cell.row, []).append(result)
+        if result.trial.style == style:
+            rows.setdefault(result.trial.row, []).append(result)
     return rows
 
 

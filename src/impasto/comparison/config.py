@@ -23,16 +23,16 @@ def usual_guidance(base: str) -> float:
 
 
 class CompareOptions(Config):
-    """Compare methods on styles: train, draw and measure every cell of a table, and report it."""
+    """Compare methods on styles: train, draw and measure every trial of a table, and report it."""
 
-    recipe: Path
+    comparison: Path
     """TOML file with methods, styles and seeds; see docs/compare.md."""
     out: Path = Path("comparison")
-    """Folder for cells and report; a comparison that was stopped goes on there."""
+    """Folder for trials and report; a comparison that was stopped goes on there."""
     workers: int = Field(default=1, ge=1)
-    """Cells at once: speed and memory, not the result."""
+    """Trials at once: speed and memory, not the result."""
     executor: Literal["processes", "ray"] = "processes"
-    """What runs several cells at once: processes of this machine, or Ray (pip install 'impasto[scale]')."""
+    """What runs several trials at once: processes of this machine, or Ray (pip install 'impasto[scale]')."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     dry_run: bool = False
@@ -92,7 +92,7 @@ class Search(Config):
         return range(self.every, self.max_steps + 1, self.every)
 
 
-class Recipe(Config):
+class ComparisonConfig(Config):
     """Methods x styles x seeds, and how pictures are drawn and measured."""
 
     base: str = POCKET
@@ -118,7 +118,7 @@ class Recipe(Config):
     strengths: tuple[Annotated[float, Field(ge=0, le=10)], ...] = ()
     """Scales at which every style is drawn and measured besides 1, such as [0.25, 0.5, 0.75, 1.0, 1.25]."""
     threads: int = Field(default=1, ge=1)
-    """Of the arithmetic in a cell. It is fixed, since it may change the last bit of results."""
+    """Of the arithmetic in a trial. It is fixed, since it may change the last bit of results."""
     columns: int = Field(default=8, ge=1, le=24)
     """Prompts on the sheet of pictures."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from impasto.comparison.config import BASE_ROW, Recipe, StyleSource
+from impasto.comparison.config import BASE_ROW, ComparisonConfig, StyleSource
 from impasto.comparison.trial import key_of, read_subjects
 from impasto.core.config import validated
 from impasto.core.digest import digest_of_file
@@ -28,7 +28,7 @@ _OURS = frozenset({"out", "run_dir", "seed", "device", "style_images", "dry_run"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Entry:
     """A method on a style.
 
     Attributes:
@@ -57,21 +57,21 @@ class Row:
         """Return how messages call it."""
         return f"{self.name} on {self.style.name}"
 
-    def with_steps(self, steps: int) -> Row:
-        """Return the row as if the recipe stated `steps`."""
+    def with_steps(self, steps: int) -> Entry:
+        """Return the row as if the configuration stated `steps`."""
         training = {**self.settled["training"], "steps": steps}
         return replace(self, values={**self.values, "steps": steps}, settled={**self.settled, "training": training})
 
     def facts(self) -> dict[str, object]:
-        """Return all that a cell's numbers depend on, but for seed, drawing and versions."""
+        """Return all that a trial's numbers depend on, but for seed, drawing and versions."""
         return {"method": self.method, "settled": self.settled, **self.hashes}
 
 
-def rows_of(recipe: Recipe, style: StyleSource, base_kind: str) -> list[Row]:
-    """Return all methods of a recipe on a style, checked.
+def entries_of(config: ComparisonConfig, style: StyleSource, base_kind: str) -> list[Entry]:
+    """Return all methods of a configuration on a style, checked.
 
     Args:
-        recipe: Of the comparison.
+        config: Of the comparison.
         style: One of its styles, or that of its search.
         base_kind: Whose shipped recipes apply.
 
@@ -79,31 +79,31 @@ def rows_of(recipe: Recipe, style: StyleSource, base_kind: str) -> list[Row]:
         ConfigError: An option is unknown, wrong or without effect, or a row learns from the reference.
         DataError: A picture or a caption is missing or damaged.
     """
-    subjects, captions = read_subjects(style.reference, recipe.num_prompts)
+    subjects, captions = read_subjects(style.reference, config.num_prompts)
     if min(len(subjects), len(captions)) < FEWEST:
         raise ConfigError(
             f"style {style.name}: reference {style.reference} holds {len(subjects)} pictures, at least {FEWEST}"
         )
-    return [_row(recipe, name, style, base_kind) for name in recipe.methods]
+    return [_row(config, name, style, base_kind) for name in config.methods]
 
 
-def _row(recipe: Recipe, name: str, style: StyleSource, base_kind: str) -> Row:
-    values = dict(recipe.methods[name])
+def _row(config: ComparisonConfig, name: str, style: StyleSource, base_kind: str) -> Entry:
+    values = dict(config.methods[name])
     method = str(values.pop("method", name))
     if method == BASE_ROW:
         words = str(values.pop("style_words", ""))
         if values:
             raise ConfigError(f"methods.{name}: the base learns nothing, so {next(iter(values))!r} has no effect")
-        return Row(name, BASE_ROW, style, {}, style.style_images, words, _hashes(style, style.style_images), {})
+        return Entry(name, BASE_ROW, style, {}, style.style_images, words, _hashes(style, style.style_images), {})
     clash = sorted(_OURS & set(values))
     if clash:
         raise ConfigError(f"methods.{name}: {clash[0]!r} is set by the comparison itself: leave it out")
     parts = {stream: values.pop(f"{stream}_part", None) for stream in (STYLE, AUX)}
     decompose = _flag(values.pop("decompose", False), f"methods.{name}: decompose")
     training = _part_of(style.style_images, parts[STYLE], f"methods.{name}: style_part")
-    quiet: dict[str, object] = {"base": recipe.base, "style_images": training, "sample_every": 0}
+    quiet: dict[str, object] = {"base": config.base, "style_images": training, "sample_every": 0}
     stated = recipe_for(find_method(method).name, base_kind, values.get("learn")) | quiet | values
-    row = Row(name, method, style, stated, training, "", _hashes(style, training), {}, decompose)
+    row = Entry(name, method, style, stated, training, "", _hashes(style, training), {}, decompose)
     return _learning(row, parts[AUX])
 
 
@@ -113,7 +113,7 @@ def _flag(given: object, option: str) -> bool:
     return given
 
 
-def _learning(row: Row, aux_part: object) -> Row:
+def _learning(row: Entry, aux_part: object) -> Entry:
     """Return a row that learns with its auxiliary pictures, after checking all as `impasto train` does."""
     where, values = f"methods.{row.name}", dict(row.values)
     method_class = find_method(row.method)

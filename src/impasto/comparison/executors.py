@@ -1,8 +1,8 @@
-"""Run the cells of a comparison: one after another, in processes, or on Ray. The results are the same.
+"""Run the trials of a comparison: one after another, in processes, or on Ray. The results are the same.
 
-A cell is a pure function of plain values that writes its own file, and it fixes its number of threads. An executor only
-says when each is done, and why it failed in one line, or nothing. When a worker dies, the cells that were not done are
-run again, and those that were are not.
+A trial is a pure function of plain values that writes its own file, and it fixes its number of threads. An executor
+only says when each is done, and why it failed in one line, or nothing. When a worker dies, the trials that were
+not done are run again, and those that were are not.
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ from impasto.core.errors import ImpastoError, PluginError
 
 
 class HasKey(Protocol):
-    """A cell, as far as executors care: they are told apart by their keys."""
+    """A trial, as far as executors care: they are told apart by their keys."""
 
     @property
     def key(self) -> str:
         """What tells it apart."""
 
 
-Cell = TypeVar("Cell", bound=HasKey)
-Run: TypeAlias = Callable[[Cell], None]
+Trial = TypeVar("Trial", bound=HasKey)
+Run: TypeAlias = Callable[[Trial], None]
 _TRIES = 3
 
 
-def serial(cells: Sequence[Cell], run: Run[Cell]) -> Iterator[tuple[Cell, str]]:
-    """Run the cells in order."""
-    for cell in cells:
-        yield cell, _attempt(run, cell)
+def serial(trials: Sequence[Trial], run: Run[Trial]) -> Iterator[tuple[Trial, str]]:
+    """Run the trials in order."""
+    for trial in trials:
+        yield trial, _attempt(run, trial)
 
 
-def in_processes(cells: Sequence[Cell], run: Run[Cell], workers: int) -> Iterator[tuple[Cell, str]]:
-    """Run several cells at once in fresh processes of this machine; yields them as they end."""
-    left = list(cells)
+def in_processes(trials: Sequence[Trial], run: Run[Trial], workers: int) -> Iterator[tuple[Trial, str]]:
+    """Run several trials at once in fresh processes of this machine; yields them as they end."""
+    left = list(trials)
     for _ in range(_TRIES):
         finished: set[str] = set()
         with ProcessPoolExecutor(min(workers, len(left)), get_context("spawn")) as pool:
-            futures: dict[Future[str], Cell] = {pool.submit(_attempt, run, cell): cell for cell in left}
+            futures: dict[Future[str], Trial] = {pool.submit(_attempt, run, trial): trial for trial in left}
             for future in as_completed(futures):
                 try:
-                    told = future.result()
+                    message = future.result()
                 except BrokenProcessPool:  # a worker was killed: the pool gives up on all that are left
                     continue
                 finished.add(futures[future].key)
-                yield futures[future], told
-        left = [cell for cell in left if cell.key not in finished]
+                yield futures[future], message
+        left = [trial for trial in left if trial.key not in finished]
         if not left:
             return
-    for cell in left:
-        yield cell, f"its process died {_TRIES} times, perhaps for lack of memory: use fewer --workers"
+    for trial in left:
+        yield trial, f"its process died {_TRIES} times, perhaps for lack of memory: use fewer --workers"
 
 
 class _Ray(Protocol):
@@ -69,11 +69,11 @@ class _Ray(Protocol):
 
 
 class _Task(Protocol):
-    def remote(self, run: object, cell: object) -> object: ...
+    def remote(self, run: object, trial: object) -> object: ...
 
 
-def on_ray(cells: Sequence[Cell], run: Run[Cell], workers: int) -> Iterator[tuple[Cell, str]]:
-    """Run several cells at once on Ray: the cluster that is there, or this machine. Dead workers are replaced.
+def on_ray(trials: Sequence[Trial], run: Run[Trial], workers: int) -> Iterator[tuple[Trial, str]]:
+    """Run several trials at once on Ray: the cluster that is there, or this machine. Dead workers are replaced.
 
     On a cluster the comparison's folder has to be one that all machines share.
 
@@ -89,33 +89,33 @@ def on_ray(cells: Sequence[Cell], run: Run[Cell], workers: int) -> Iterator[tupl
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
     try:
         task = ray.remote(num_cpus=1, max_retries=_TRIES - 1)(_attempt)
-        waiting, running = list(cells), dict[object, Cell]()
+        waiting, running = list(trials), dict[object, Trial]()
         while waiting or running:
             while waiting and len(running) < workers:
-                cell = waiting.pop(0)
-                running[task.remote(run, cell)] = cell
+                trial = waiting.pop(0)
+                running[task.remote(run, trial)] = trial
             (reference, *_), _ = ray.wait(list(running), num_returns=1)
-            cell = running.pop(reference)
+            trial = running.pop(reference)
             try:
-                told = ray.get(reference)
+                message = ray.get(reference)
             except _deaths(library) as error:
-                told = f"its worker died {_TRIES} times ({type(error).__name__})"
-            yield cell, told
+                message = f"its worker died {_TRIES} times ({type(error).__name__})"
+            yield trial, message
     finally:
         if is_ours:
             ray.shutdown()
 
 
 def _deaths(library: ModuleType) -> tuple[type[Exception], ...]:
-    """Return what Ray raises when a worker is gone; an error of the cell's own is a defect and passes through."""
+    """Return what Ray raises when a worker is gone; an error of the trial's own is a defect and passes through."""
     names = ("WorkerCrashedError", "OutOfMemoryError", "NodeDiedError")
     return tuple(getattr(library.exceptions, name) for name in names)
 
 
-def _attempt(run: Run[Cell], cell: Cell) -> str:
-    """Run a cell and return what the user can mend, as one line, or nothing; any other error is a defect and raised."""
+def _attempt(run: Run[Trial], trial: Trial) -> str:
+    """Run a trial; return what the user can mend, as one line, or nothing. Any other error is a defect and raised."""
     try:
-        run(cell)
+        run(trial)
     except ImpastoError as error:
         return str(error)
     return ""

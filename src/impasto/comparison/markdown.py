@@ -12,7 +12,7 @@ def markdown(results: Sequence[Result], styles: Sequence[str], state: str, steps
     """Return all tables.
 
     Args:
-        results: Of the cells that are done.
+        results: Of the trials that are done.
         styles: Names of the styles.
         state: What is missing, or nothing.
         steps: Lines on the steps that a search found.
@@ -35,13 +35,13 @@ def _table(rows: Mapping[str, Mapping[str, Number]]) -> list[str]:
     lines += ["|---" * (len(names) + 2) + "|"]
     leaders = {name: best(rows, name) for name in names}
     for row, each in rows.items():
-        told = [_cell(each, name, is_best=leaders[name] == row) for name in names]
-        lines.append(f"| {row} | {' | '.join(told)} | {max(number.seeds for number in each.values())} |")
+        texts = [_cell(each, name, is_best=leaders[name] == row) for name in names]
+        lines.append(f"| {row} | {' | '.join(texts)} | {max(number.seeds for number in each.values())} |")
     return lines
 
 
 def _cell(row: Mapping[str, Number], name: str, *, is_best: bool) -> str:
     if name not in row:
         return ""
-    told = row[name].told() + (" !" if row[name].warning else "")
-    return f"**{told}**" if is_best else told
+    texts = row[name].formatted() + (" !" if row[name].warning else "")
+    return f"**{texts}**" if is_best else texts

@@ -1,13 +1,13 @@
-"""From the recipe of a comparison to its cells: everything is looked at before anything is run."""
+"""From the configuration of a comparison to its trials: everything is looked at before anything is run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from impasto.comparison.config import BASE_ROW, CompareOptions, Recipe, StyleSource
-from impasto.comparison.entries import Row, rows_of
-from impasto.comparison.trial import Cell, fixed_threads, key_of
+from impasto.comparison.config import BASE_ROW, CompareOptions, ComparisonConfig, StyleSource
+from impasto.comparison.entries import Entry, entries_of
+from impasto.comparison.trial import Trial, fixed_threads, key_of
 from impasto.core.digest import digest_of_file
 from impasto.core.errors import ConfigError
 from impasto.core.versions import library_versions
@@ -28,7 +28,7 @@ class Plan:
     """All that a comparison may run.
 
     Attributes:
-        recipe: Methods, styles, seeds.
+        config: Methods, styles, seeds.
         options: Of the command.
         fingerprint: Of the base.
         rows: Every method on every style.
@@ -36,15 +36,15 @@ class Plan:
         pace: Seconds of a forward pass for one picture; None where it is not timed.
     """
 
-    recipe: Recipe
+    config: ComparisonConfig
     options: CompareOptions
     fingerprint: Fingerprint
-    rows: tuple[Row, ...]
-    searched: tuple[Row, ...]
+    rows: tuple[Entry, ...]
+    searched: tuple[Entry, ...]
     pace: float | None
 
-    def cells(self, steps: Mapping[str, int]) -> list[Cell]:
-        """Return the cells of all rows whose steps are known, by seeds: a whole table comes first, intervals after it.
+    def trials(self, steps: Mapping[str, int]) -> list[Trial]:
+        """Return the trials of all rows whose steps are known, by seeds: a whole table comes first, intervals after it.
 
         Args:
             steps: What the search found, by row.
@@ -56,33 +56,38 @@ class Plan:
                 known.append(row)
             elif row.name in steps:
                 known.append(row.with_steps(steps[row.name]))
-        strengths = self.recipe.strengths
+        strengths = self.config.strengths
         return [
             self._cell(row, seed, () if row.method == BASE_ROW else strengths)
-            for seed in self.recipe.seeds
+            for seed in self.config.seeds
             for row in known
         ]
 
     def count(self) -> int:
-        """Return how many cells there will be, whatever the search finds."""
-        return len(self.rows) * len(self.recipe.seeds)
+        """Return how many trials there will be, whatever the search finds."""
+        return len(self.rows) * len(self.config.seeds)
 
-    def points(self, row: Row) -> Iterator[tuple[Cell, ...]]:
-        """Yield the cells of each measurement that the search may make of a row."""
-        search = self.recipe.search
+    def points(self, row: Entry) -> Iterator[tuple[Trial, ...]]:
+        """Yield the trials of each measurement that the search may make of a row."""
+        search = self.config.search
         if search is None:
             return
         for steps in search.steps():
             yield tuple(self._cell(row.with_steps(steps), seed, ()) for seed in search.seeds)
 
-    def _cell(self, row: Row, seed: int, strengths: tuple[float, ...]) -> Cell:
+    def _cell(self, row: Entry, seed: int, strengths: tuple[float, ...]) -> Trial:
         names = ("base", "features", "steps", "guidance_scale", "sampler", "num_prompts", "threads")
-        drawing: dict[str, object] = {name: getattr(self.recipe, name) for name in names}
+        drawing: dict[str, object] = {name: getattr(self.config, name) for name in names}
         drawing |= {"style_words": row.style_words} | ({"decompose": True} if row.decompose else {})
-        features = without_folders(self.recipe.features)
-        told = {**drawing, "base": self.fingerprint.model_dump(), "features": features}
-        facts = row.facts() | {"drawing": told, "strengths": strengths, "seed": seed, "versions": library_versions()}
-        return Cell(
+        features = without_folders(self.config.features)
+        drawn_with = {**drawing, "base": self.fingerprint.model_dump(), "features": features}
+        facts = row.facts() | {
+            "drawing": drawn_with,
+            "strengths": strengths,
+            "seed": seed,
+            "versions": library_versions(),
+        }
+        return Trial(
             row=row.name,
             method=row.method,
             style=row.style.name,
@@ -98,37 +103,37 @@ class Plan:
         )
 
 
-def plan_of(recipe: Recipe, options: CompareOptions) -> Plan:
-    """Return the plan of a recipe, checked: options, pictures and captions of every row are looked at.
+def plan_comparison(config: ComparisonConfig, options: CompareOptions) -> Plan:
+    """Return the plan of a comparison, checked: options, pictures and captions of every row are looked at.
 
     Raises:
         ConfigError: An option is unknown, wrong or without effect, or two rows are the same.
         DataError: A picture or a caption is missing or damaged.
     """
-    source, base = find_base(recipe.base), open_base(recipe.base, device="cpu")
-    open_features(recipe.features, choose_device("cpu"))  # a missing package is told now, not after the first training
-    rows = tuple(row for style in recipe.styles for row in rows_of(recipe, style, source.recipe))
-    if recipe.strengths and all(row.method == BASE_ROW for row in rows):
+    source, base = find_base(config.base), open_base(config.base, device="cpu")
+    open_features(config.features, choose_device("cpu"))  # a missing package is told now, not after the first training
+    rows = tuple(row for style in config.styles for row in entries_of(config, style, source.recipe))
+    if config.strengths and all(row.method == BASE_ROW for row in rows):
         raise ConfigError("strengths have no effect: no method learns a style")
-    searched = _searched(recipe, source.recipe)
+    searched = _searched(config, source.recipe)
     is_timed = choose_device(options.device).type == "cpu"
-    plan = Plan(recipe, options, base.fingerprint(), rows, searched, _pace(base, recipe) if is_timed else None)
+    plan = Plan(config, options, base.fingerprint(), rows, searched, _pace(base, config) if is_timed else None)
     _refuse_equal_rows(plan)
     return plan
 
 
-def _pace(base: LatentDiffusion, recipe: Recipe) -> float:
-    with fixed_threads(recipe.threads):
+def _pace(base: LatentDiffusion, config: ComparisonConfig) -> float:
+    with fixed_threads(config.threads):
         return seconds_of_pass(base, _TIMED, base.resolution) / _TIMED
 
 
-def _searched(recipe: Recipe, base_kind: str) -> tuple[Row, ...]:
+def _searched(config: ComparisonConfig, base_kind: str) -> tuple[Entry, ...]:
     """Return the methods whose steps are searched, on the style of the search; none without one."""
-    if recipe.search is None:
+    if config.search is None:
         return ()
-    _refuse_compared(recipe.search.style, recipe.styles)
-    learning = [row for row in rows_of(recipe, recipe.search.style, base_kind) if row.method != BASE_ROW]
-    found = tuple(row for row in learning if "steps" not in recipe.methods[row.name])
+    _refuse_compared(config.search.style, config.styles)
+    learning = [row for row in entries_of(config, config.search.style, base_kind) if row.method != BASE_ROW]
+    found = tuple(row for row in learning if "steps" not in config.methods[row.name])
     if not found:
         raise ConfigError("search has no effect: every method states its steps or learns nothing")
     return found
@@ -154,7 +159,7 @@ def _refuse_equal_rows(plan: Plan) -> None:
     """Raise `ConfigError` if two rows are one; a row whose steps are stated may turn out as one whose are searched."""
     searched = {row.name for row in plan.searched}
     for is_searched in (False, True):
-        seen: dict[str, Row] = {}
+        seen: dict[str, Entry] = {}
         for row in plan.rows:
             if (row.name in searched) == is_searched:
                 other = seen.setdefault(

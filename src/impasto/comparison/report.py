@@ -15,11 +15,11 @@ from pathlib import Path
 from PIL import Image
 
 from impasto.comparison.aggregate import LEGEND, SHOWN, Number, Result, best, by_row, numbers, read_results
-from impasto.comparison.config import Recipe
+from impasto.comparison.config import ComparisonConfig
 from impasto.comparison.markdown import markdown
 from impasto.comparison.scale_sweep import strength_curves, strengths_of
-from impasto.comparison.step_search import DISTANCE, Found, search_curves, search_lines
-from impasto.comparison.trial import Cell
+from impasto.comparison.step_search import DISTANCE, SearchResult, search_curves, search_lines
+from impasto.comparison.trial import Trial
 from impasto.core.files import write_text
 from impasto.core.versions import library_versions
 from impasto.data.images import read_picture
@@ -35,47 +35,47 @@ class Status:
     """How far a comparison is.
 
     Attributes:
-        cells: All whose steps are known.
+        trials: All whose steps are known.
         count: How many there will be when the steps of all rows are.
         found: What the search found so far, by row; empty without one.
-        failed: Why cells failed, by their label.
+        failed: Why trials failed, by their label.
     """
 
-    cells: Sequence[Cell]
+    trials: Sequence[Trial]
     count: int
-    found: Sequence[Found]
+    found: Sequence[SearchResult]
     failed: Mapping[str, str]
 
-    def told(self) -> str:
+    def formatted(self) -> str:
         """Return what is missing, or nothing when all is done."""
-        missing = [cell.label() for cell in self.cells if not cell.file.is_file()]
-        done = len(self.cells) - len(missing)
+        missing = [trial.label() for trial in self.trials if not trial.file.is_file()]
+        done = len(self.trials) - len(missing)
         if done == self.count:
             return ""
         missing += [f"all of {each.row}, whose steps are not known yet" for each in self.found if not each.is_over]
-        told = f"{done} of {self.count} cells are done; missing: {', '.join(missing[:6])}"
-        told += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
-        return told + "".join(f"; {label} failed: {why}" for label, why in list(self.failed.items())[:3])
+        text = f"{done} of {self.count} trials are done; missing: {', '.join(missing[:6])}"
+        text += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+        return text + "".join(f"; {label} failed: {why}" for label, why in list(self.failed.items())[:3])
 
 
-def write_report(recipe: Recipe, out: Path, standing: Status) -> None:
-    """Write the three files from the cells that are done.
+def write_report(config: ComparisonConfig, out: Path, status: Status) -> None:
+    """Write the three files from the trials that are done.
 
     Args:
-        recipe: Of the comparison.
+        config: Of the comparison.
         out: Its folder.
-        standing: How far it is.
+        status: How far it is.
     """
-    results, state = read_results(standing.cells), standing.told()
-    steps = [] if recipe.search is None else search_lines(standing.found, recipe.search.style.name)
-    write_text(out / "table.md", markdown(results, [style.name for style in recipe.styles], state, steps))
-    facts = json.dumps(_facts(results, recipe, standing), indent=1, ensure_ascii=False)
+    results, state = read_results(status.trials), status.formatted()
+    steps = [] if config.search is None else search_lines(status.found, config.search.style.name)
+    write_text(out / "table.md", markdown(results, [style.name for style in config.styles], state, steps))
+    facts = json.dumps(_facts(results, config, status), indent=1, ensure_ascii=False)
     write_text(out / "report.json", f"{facts}\n")
-    write_text(out / "report.html", _page(results, recipe, standing))
+    write_text(out / "report.html", _page(results, config, status))
 
 
-def _facts(results: Sequence[Result], recipe: Recipe, standing: Status) -> dict[str, object]:
-    rows = {style.name: by_row(results, style.name) for style in recipe.styles}
+def _facts(results: Sequence[Result], config: ComparisonConfig, status: Status) -> dict[str, object]:
+    rows = {style.name: by_row(results, style.name) for style in config.styles}
     strengths = {
         style: {
             row: {f"{scale:g}": _plain(found) for scale, found in each.items()}
@@ -84,22 +84,22 @@ def _facts(results: Sequence[Result], recipe: Recipe, standing: Status) -> dict[
         for style, of_style in rows.items()
     }
     return {
-        "partial": standing.told() or None,
-        "recipe": recipe.model_dump(mode="json"),
+        "partial": status.formatted() or None,
+        "config": config.model_dump(mode="json"),
         "table": {
             style: {row: _plain(numbers(each)) for row, each in of_style.items()} for style, of_style in rows.items()
         },
         "strengths": strengths,
-        "search": {each.row: _search_facts(each) for each in standing.found},
-        "cells": {
-            cell.label(): {"key": cell.key, "done": cell.file.is_file(), "seconds": _seconds(results, cell)}
-            for cell in standing.cells
+        "search": {each.row: _search_facts(each) for each in status.found},
+        "trials": {
+            trial.label(): {"key": trial.key, "done": trial.file.is_file(), "seconds": _seconds(results, trial)}
+            for trial in status.trials
         },
         "versions": library_versions(),
     }
 
 
-def _search_facts(found: Found) -> dict[str, object]:
+def _search_facts(found: SearchResult) -> dict[str, object]:
     distances = _plain({str(steps): number for steps, number in found.distances.items()})
     return {"steps": found.best if found.is_over else None, DISTANCE: distances}
 
@@ -112,8 +112,8 @@ def _plain(found: Mapping[str, Number]) -> dict[str, object]:
     }
 
 
-def _seconds(results: Sequence[Result], cell: Cell) -> float | None:
-    return next((result.seconds for result in results if result.cell == cell), None)
+def _seconds(results: Sequence[Result], trial: Trial) -> float | None:
+    return next((result.seconds for result in results if result.trial == trial), None)
 
 
 _STYLE_SHEET = """
@@ -134,12 +134,12 @@ footer, small, details { color: #8a7d70 } pre { white-space: pre-wrap }
 """
 
 
-def _page(results: Sequence[Result], recipe: Recipe, standing: Status) -> str:
-    state = standing.told()
+def _page(results: Sequence[Result], config: ComparisonConfig, status: Status) -> str:
+    state = status.formatted()
     banner = f'<p class="partial"><b>Partial.</b> {html.escape(state)}.</p>' if state else ""
-    sections = "\n".join(_section(results, recipe, index) for index in range(len(recipe.styles)))
+    sections = "\n".join(_section(results, config, index) for index in range(len(config.styles)))
     versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
-    counts = {"method": len(recipe.methods), "style": len(recipe.styles), "seed": len(recipe.seeds)}
+    counts = {"method": len(config.methods), "style": len(config.styles), "seed": len(config.seeds)}
     title = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -148,39 +148,40 @@ def _page(results: Sequence[Result], recipe: Recipe, standing: Status) -> str:
 {banner}
 <p>{html.escape(LEGEND)}</p>
 {sections}
-{_search_section(recipe, standing.found)}
-<footer><details><summary>Recipe</summary><pre>{html.escape(json.dumps(recipe.model_dump(mode="json"), indent=1))}</pre>
+{_search_section(config, status.found)}
+<footer><details><summary>Configuration</summary>
+<pre>{html.escape(json.dumps(config.model_dump(mode="json"), indent=1))}</pre>
 </details><p>{html.escape(versions)}</p></footer>
 </html>
 """
 
 
-def _search_section(recipe: Recipe, found: Sequence[Found]) -> str:
-    if recipe.search is None:
+def _search_section(config: ComparisonConfig, found: Sequence[SearchResult]) -> str:
+    if config.search is None:
         return ""
     rows = "".join(
-        f"<tr><td>{html.escape(each.row)}</td><td>{each.steps_told()}</td>"
-        f"<td>{each.distances[each.best].told() if each.distances else ''}</td></tr>"
+        f"<tr><td>{html.escape(each.row)}</td><td>{each.formatted_steps()}</td>"
+        f"<td>{each.distances[each.best].formatted() if each.distances else ''}</td></tr>"
         for each in found
     )
-    return f"""<h2>Steps <small>chosen on {html.escape(recipe.search.style.name)}, which is not compared</small></h2>
+    return f"""<h2>Steps <small>chosen on {html.escape(config.search.style.name)}, which is not compared</small></h2>
 <table><tr><th>method</th><th>steps</th><th>{DISTANCE} there</th></tr>{rows}</table>
 {search_curves(found)}"""
 
 
-def _section(results: Sequence[Result], recipe: Recipe, index: int) -> str:
-    style = recipe.styles[index]
+def _section(results: Sequence[Result], config: ComparisonConfig, index: int) -> str:
+    style = config.styles[index]
     rows = by_row(results, style.name)
     if not rows:
-        return f"<h2>{html.escape(style.name)}</h2><p>No cell is done yet.</p>"
-    seed = min(result.cell.seed for each in rows.values() for result in each)
+        return f"<h2>{html.escape(style.name)}</h2><p>No trial is done yet.</p>"
+    seed = min(result.trial.seed for each in rows.values() for result in each)
     first = {row: each[0] for row, each in rows.items()}
     lines = {row: smoothed(result.losses) for row, result in first.items()}
     losses = curves(lines, across="step", up="loss, smoothed")
     return f"""<h2>{html.escape(style.name)}</h2>
 <div class="scroll">{_table({row: numbers(each) for row, each in rows.items()})}</div>
 <h3>Pictures <small>a row for each method, seed {seed}</small></h3>
-<div class="scroll">{_sheet(first, style.reference, recipe.columns)}</div>
+<div class="scroll">{_sheet(first, style.reference, config.columns)}</div>
 {strength_curves(rows)}
 {f"<h3>Loss <small>seed {seed}; methods minimise different things</small></h3>{losses}" if losses else ""}"""
 
@@ -193,8 +194,8 @@ def _table(rows: Mapping[str, Mapping[str, Number]]) -> str:
     leaders = {name: best(rows, name) for name in names}
     body = []
     for row, each in rows.items():
-        told = "".join(_table_cell(each.get(name), is_best=leaders[name] == row) for name in names)
-        body.append(f"<tr><td>{html.escape(row)}</td>{told}<td>{max(n.seeds for n in each.values())}</td></tr>")
+        text = "".join(_table_cell(each.get(name), is_best=leaders[name] == row) for name in names)
+        body.append(f"<tr><td>{html.escape(row)}</td>{text}<td>{max(n.seeds for n in each.values())}</td></tr>")
     return f"<table><tr><th>method</th>{head}<th>seeds</th></tr>{''.join(body)}</table>"
 
 
@@ -202,7 +203,7 @@ def _table_cell(number: Number | None, *, is_best: bool) -> str:
     if number is None:
         return "<td></td>"
     mark = f' <span title="{html.escape(number.warning)}">!</span>' if number.warning else ""
-    return f"<td>{f'<b>{number.told()}</b>' if is_best else number.told()}{mark}</td>"
+    return f"<td>{f'<b>{number.formatted()}</b>' if is_best else number.formatted()}{mark}</td>"
 
 
 def _sheet(first: Mapping[str, Result], reference: str, columns: int) -> str:
@@ -215,7 +216,7 @@ def _sheet(first: Mapping[str, Result], reference: str, columns: int) -> str:
     real = {picture.path.stem: picture.image for picture in pictures}
     rows = [_sheet_row("real", [real.get(name) for name in chosen])]
     for row, result in first.items():
-        files = [result.cell.folder / f"{name}.png" for name in chosen]
+        files = [result.trial.folder / f"{name}.png" for name in chosen]
         rows.append(_sheet_row(row, [read_picture(file).image if file.is_file() else None for file in files]))
     return f'<table class="sheet"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
 
@@ -228,8 +229,8 @@ def _spread(names: Sequence[str], count: int) -> list[str]:
 
 
 def _sheet_row(label: str, pictures: Sequence[Image.Image | None]) -> str:
-    cells = "".join(f"<td>{'' if picture is None else _inline(picture)}</td>" for picture in pictures)
-    return f"<tr><td>{html.escape(label)}</td>{cells}</tr>"
+    trials = "".join(f"<td>{'' if picture is None else _inline(picture)}</td>" for picture in pictures)
+    return f"<tr><td>{html.escape(label)}</td>{trials}</tr>"
 
 
 def _inline(picture: Image.Image) -> str:

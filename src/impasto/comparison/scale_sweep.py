@@ -27,8 +27,8 @@ def strength_lines(rows: Mapping[str, Sequence[Result]]) -> list[str]:
     lines = [f"| method | | {' | '.join(f'x {scale:g}' for scale in scales)} |", "|---" * (len(scales) + 2) + "|"]
     for row, by_strength in found.items():
         for name in _shown(by_strength):
-            told = [by_strength[scale][name].told() if scale in by_strength else "" for scale in scales]
-            lines.append(f"| {row} | {name} | {' | '.join(told)} |")
+            texts = [by_strength[scale][name].formatted() if scale in by_strength else "" for scale in scales]
+            lines.append(f"| {row} | {name} | {' | '.join(texts)} |")
     return ["**Strength** (the scale at which the style is attached)", "", *lines, ""]
 
 

@@ -1,4 +1,4 @@
-"""One cell of a comparison: a method on a style with a seed, trained, drawn and measured. Its file is its cache."""
+"""One trial of a comparison: a method on a style with a seed, trained, drawn and measured. Its file is its cache."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from impasto.data.decompose import called_by_clause
 from impasto.data.images import fit_square
 from impasto.data.measured import read_measured
 from impasto.data.packs import pictures_of
-from impasto.evaluation.feature_sets import Judge, Named, as_json, features_of, judge_of, measure_all
+from impasto.evaluation.feature_sets import FeatureExtractor, Named, as_json, extractor_of, features_of, measure_all
 from impasto.evaluation.prompts import Prompts
 from impasto.features._open import open_features
 from impasto.generation.draw import draw
@@ -43,7 +43,7 @@ _CURVE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Trial:
     """What is trained, drawn and measured. Plain values only: it travels to other processes.
 
     Attributes:
@@ -78,12 +78,12 @@ class Cell:
     @property
     def folder(self) -> Path:
         """Where its pictures are."""
-        return self.out / "cells" / self.key
+        return self.out / "trials" / self.key
 
     @property
     def file(self) -> Path:
-        """Its numbers; written last, so that a cell without it is not done."""
-        return self.folder / "cell.json"
+        """Its numbers; written last, so that a trial without it is not done."""
+        return self.folder / "trial.json"
 
     def label(self) -> str:
         """Return how messages call it."""
@@ -91,7 +91,7 @@ class Cell:
 
 
 def key_of(facts: Mapping[str, object]) -> str:
-    """Return the hash of all that a cell's numbers depend on."""
+    """Return the hash of all that a trial's numbers depend on."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
@@ -111,32 +111,32 @@ def read_subjects(reference: str, limit: int | None) -> tuple[list[Named], list[
     return [Named(picture.path.stem, picture.image) for picture in pictures], captions
 
 
-def run_cell(cell: Cell) -> None:
-    """Train, draw and measure a cell; writes its pictures and then its file. Nothing is done if that is there."""
-    if cell.file.is_file():
+def run_trial(trial: Trial) -> None:
+    """Train, draw and measure a trial; writes its pictures and then its file. Nothing is done if that is there."""
+    if trial.file.is_file():
         return
-    shutil.rmtree(cell.folder, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(trial.folder, ignore_errors=True)  # of a run that was killed
     started = time.monotonic()
-    with fixed_threads(int(str(cell.drawing["threads"]))):
+    with fixed_threads(int(str(trial.drawing["threads"]))):
         losses: list[float] = []
-        style = None if cell.method == BASE_ROW else _learn(cell, losses)
-        asked = _asked(cell, style)
-        base = open_base(str(cell.drawing["base"]), device=cell.device)
-        drawn = _draw(cell, base, style, 1.0, asked)
-        _keep(cell, drawn)
-        judge = _judge(cell, asked, drawn[0].image.width)
+        style = None if trial.method == BASE_ROW else _learn(trial, losses)
+        asked = _asked(trial, style)
+        base = open_base(str(trial.drawing["base"]), device=trial.device)
+        drawn = _draw(trial, base, style, 1.0, asked)
+        _keep(trial, drawn)
+        judge = _judge(trial, asked, drawn[0].image.width)
         found = _measure(judge, drawn, asked.prompts)
         strengths = [
-            (scale, found if scale == 1 else _measure(judge, _draw(cell, base, style, scale, asked), asked.prompts))
-            for scale in cell.strengths
+            (scale, found if scale == 1 else _measure(judge, _draw(trial, base, style, scale, asked), asked.prompts))
+            for scale in trial.strengths
         ]
     facts = {
-        "row": cell.row,
-        "method": cell.method,
-        "style": cell.style,
-        "seed": cell.seed,
-        "values": dict(cell.values),
-        "drawing": dict(cell.drawing),
+        "row": trial.row,
+        "method": trial.method,
+        "style": trial.style,
+        "seed": trial.seed,
+        "values": dict(trial.values),
+        "drawing": dict(trial.drawing),
         "prompts": list(asked.prompts.bare),
         "drawn_with": list(asked.prompts.styled or asked.prompts.bare),
         "pictures": [each.name for each in drawn],
@@ -147,7 +147,7 @@ def run_cell(cell: Cell) -> None:
         "losses": thinned(losses),
         "seconds": round(time.monotonic() - started, 1),
     }
-    write_text(cell.file, json.dumps(facts, indent=1, ensure_ascii=False, default=str) + "\n")
+    write_text(trial.file, json.dumps(facts, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
 def thinned(losses: Sequence[float]) -> list[tuple[int, float]]:
@@ -157,15 +157,15 @@ def thinned(losses: Sequence[float]) -> list[tuple[int, float]]:
     return [(index * width + len(part), sum(part) / len(part)) for index, part in enumerate(parts)]
 
 
-def _learn(cell: Cell, losses: list[float]) -> Style:
+def _learn(trial: Trial, losses: list[float]) -> Style:
     """Train, and return the style; its file is not kept."""
-    method_class = find_method(cell.method)
-    own = {name: value for name, value in cell.values.items() if name in method_class.Config.model_fields}
-    shared = {name: value for name, value in cell.values.items() if name not in own}
-    work = cell.folder / "work"
-    where = {"out": work / "style.safetensors", "run_dir": work / "run", "seed": cell.seed, "device": cell.device}
-    options = validated(TrainOptions, shared | where, source=cell.label())
-    method = make_method(method_class, validated(method_class.Config, own, source=cell.label()))
+    method_class = find_method(trial.method)
+    own = {name: value for name, value in trial.values.items() if name in method_class.Config.model_fields}
+    shared = {name: value for name, value in trial.values.items() if name not in own}
+    work = trial.folder / "work"
+    where = {"out": work / "style.safetensors", "run_dir": work / "run", "seed": trial.seed, "device": trial.device}
+    options = validated(TrainOptions, shared | where, source=trial.label())
+    method = make_method(method_class, validated(method_class.Config, own, source=trial.label()))
     with closing(train(options, method)) as events:
         losses += [event.loss for event in events if isinstance(event, TrainStep)]
     style = load_style(options.out)
@@ -181,32 +181,32 @@ class _Asked:
     prompts: Prompts
 
 
-def _asked(cell: Cell, style: Style | None) -> _Asked:
-    real, captions = read_subjects(cell.reference, _limit(cell))
-    words = str(cell.drawing["style_words"]) if style is None else style.card.style_words
-    styled = tuple(_called(cell, style, each, words) if words else each for each in captions)
+def _asked(trial: Trial, style: Style | None) -> _Asked:
+    real, captions = read_subjects(trial.reference, _limit(trial))
+    words = str(trial.drawing["style_words"]) if style is None else style.card.style_words
+    styled = tuple(_called(trial, style, each, words) if words else each for each in captions)
     return _Asked(real, Prompts(tuple(captions), styled))
 
 
-def _called(cell: Cell, style: Style | None, caption: str, words: str) -> str:
+def _called(trial: Trial, style: Style | None, caption: str, words: str) -> str:
     lead = style is not None and style.card.words_lead
-    if style is not None and cell.drawing.get("decompose"):
+    if style is not None and trial.drawing.get("decompose"):
         return called_by_clause(caption, words, style.card.concepts, lead=lead)
     return called_prompt(caption, words, lead=lead)
 
 
-def _draw(cell: Cell, base: LatentDiffusion, style: Style | None, scale: float, asked: _Asked) -> list[Named]:
-    sampler: Sampler = cell.drawing["sampler"]  # type: ignore[assignment]
+def _draw(trial: Trial, base: LatentDiffusion, style: Style | None, scale: float, asked: _Asked) -> list[Named]:
+    sampler: Sampler = trial.drawing["sampler"]  # type: ignore[assignment]
     params = SamplingParams(
-        steps=int(str(cell.drawing["steps"])),
-        guidance_scale=float(str(cell.drawing["guidance_scale"])),
+        steps=int(str(trial.drawing["steps"])),
+        guidance_scale=float(str(trial.drawing["guidance_scale"])),
         height=base.resolution,
         width=base.resolution,
         sampler=sampler,
         batch=8,
     )
     texts = asked.prompts.styled or asked.prompts.bare
-    requests = [ImageRequest(text, picture_seed(cell.seed, index)) for index, text in enumerate(texts)]
+    requests = [ImageRequest(text, picture_seed(trial.seed, index)) for index, text in enumerate(texts)]
     with attached(base, [] if style is None else [(style, scale)]):
         pairs = zip(asked.real, draw(base, requests, params), strict=False)  # pictures without a prompt come last
         return [Named(named.name, image) for named, (_, image) in pairs]
@@ -217,33 +217,33 @@ def picture_seed(seed: int, index: int) -> int:
     return seed * 100_003 + index
 
 
-def _keep(cell: Cell, drawn: Sequence[Named]) -> None:
+def _keep(trial: Trial, drawn: Sequence[Named]) -> None:
     for named in drawn:
-        with staged(cell.folder / f"{named.name}.png") as staging:
+        with staged(trial.folder / f"{named.name}.png") as staging:
             named.image.save(staging, format="PNG")
 
 
-def _judge(cell: Cell, asked: _Asked, side: int) -> Judge:
-    extractor = open_features(str(cell.drawing["features"]), _device_of_features(cell))
-    learnt = read_measured(pictures_of(cell.training, "style", "style_images"), "style_images", side=side)
+def _judge(trial: Trial, asked: _Asked, side: int) -> FeatureExtractor:
+    extractor = open_features(str(trial.drawing["features"]), _device_of_features(trial))
+    learnt = read_measured(pictures_of(trial.training, "style", "style_images"), "style_images", side=side)
     training = [Named(picture.path.stem, picture.image) for picture in learnt]
     squares = [Named(each.name, fit_square(each.image, side)[0]) for each in asked.real]
-    return judge_of(extractor, squares, training)
+    return extractor_of(extractor, squares, training)
 
 
-def _measure(judge: Judge, drawn: Sequence[Named], prompts: Prompts) -> list[Measurement]:
+def _measure(judge: FeatureExtractor, drawn: Sequence[Named], prompts: Prompts) -> list[Measurement]:
     features: list[torch.Tensor] = []
     list(features_of(judge.extractor, drawn, "", features))
     return measure_all(judge.sets(torch.cat(features), drawn, prompts))
 
 
-def _device_of_features(cell: Cell) -> torch.device:
-    is_pocket = str(cell.drawing["features"]) == "pocket"
-    return torch.device("cpu") if is_pocket else choose_device(cell.device)
+def _device_of_features(trial: Trial) -> torch.device:
+    is_pocket = str(trial.drawing["features"]) == "pocket"
+    return torch.device("cpu") if is_pocket else choose_device(trial.device)
 
 
-def _limit(cell: Cell) -> int | None:
-    limit = cell.drawing["num_prompts"]
+def _limit(trial: Trial) -> int | None:
+    limit = trial.drawing["num_prompts"]
     return None if limit is None else int(str(limit))
 
 

@@ -32,10 +32,10 @@ def staged(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise not_written(target, reason_of(error)) from error
     except Exception as error:
-        told = _TOLD_BY_SAFETENSORS.search(str(error))  # it reports the system's errors as a class of its own
-        if told is None:
+        found = _TOLD_BY_SAFETENSORS.search(str(error))  # it reports the system's errors as a class of its own
+        if found is None:
             raise
-        raise not_written(target, told[1]) from error
+        raise not_written(target, found[1]) from error
     finally:
         with suppress(OSError):
             staging.unlink(missing_ok=True)
@@ -71,8 +71,8 @@ def reason_of(error: Exception) -> str:
     """Return in a few words what the system, or safetensors on its behalf, complained about."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    told = _TOLD_BY_SAFETENSORS.search(str(error))
-    return told[1] if told else " ".join(str(error).split())[:200] or type(error).__name__
+    found = _TOLD_BY_SAFETENSORS.search(str(error))
+    return found[1] if found else " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def not_written(target: Path, reason: str) -> ResourceError:

@@ -38,7 +38,7 @@ def nearest_bucket(image: Image.Image, sizes: Sequence[tuple[int, int]]) -> tupl
     return min(sizes, key=lambda size: (round(abs(math.log(size[0] / size[1]) - shape), 9), -size[0] * size[1]))
 
 
-def fit_to(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Geometry]:
+def cut_to_bucket(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Geometry]:
     """Return the picture resized to cover (height, width), cut to the middle, and how it was cut."""
     height, width = size
     scale = max(height / image.height, width / image.width)

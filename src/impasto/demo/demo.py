@@ -59,7 +59,7 @@ class DemoOptions(Config):
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class BeforeAfter:
     """A held-out subject with what was drawn of it."""
 
     subject: HeldBack
@@ -105,7 +105,7 @@ def demo(options: DemoOptions, *, stop: Callable[[], bool] = lambda: False) -> G
     yield from draw_subjects(base, subjects, None, style.card.style_words, options, before)
     yield from draw_subjects(base, subjects, style, style.card.style_words, options, after)
     drawn = [
-        Drawn(subject, f"{subject.caption}, {style.card.style_words}", one, two)
+        BeforeAfter(subject, f"{subject.caption}, {style.card.style_words}", one, two)
         for subject, one, two in zip(subjects, before, after, strict=True)
     ]
     if len(drawn) >= _FEWEST_TO_MEASURE:
@@ -113,7 +113,7 @@ def demo(options: DemoOptions, *, stop: Callable[[], bool] = lambda: False) -> G
     yield from _write(options.out, pack, drawn, style, time.monotonic() - started)
 
 
-def measured(drawn: Sequence[Drawn]) -> Iterator[Measured]:
+def measured(drawn: Sequence[BeforeAfter]) -> Iterator[Measured]:
     """Yield how far the pictures before and after are from the artist's own."""
     features = PocketFeatures()
     real = features.extract([each.subject.picture for each in drawn])
@@ -151,7 +151,7 @@ def draw_subjects(
             yield Progress(what, len(into), len(subjects))
 
 
-def _write(out: Path, pack: Pack, drawn: Sequence[Drawn], style: Style, seconds: float) -> Iterator[Event]:
+def _write(out: Path, pack: Pack, drawn: Sequence[BeforeAfter], style: Style, seconds: float) -> Iterator[Event]:
     rows = [
         (f"real\n{pack.title}", [each.subject.picture for each in drawn]),
         ("before", [each.before for each in drawn]),
@@ -179,7 +179,7 @@ footer { margin: 2rem 0; color: #8a7d70 }
 """
 
 
-def _page(pack: Pack, drawn: Sequence[Drawn], style: Style, seconds: float) -> str:
+def _page(pack: Pack, drawn: Sequence[BeforeAfter], style: Style, seconds: float) -> str:
     figures = "\n".join(_figure(each) for each in drawn)
     card, title = style.card, html.escape(pack.title)
     return f"""<!doctype html>
@@ -197,7 +197,7 @@ arXiv:{html.escape(card.paper)}. Loss over the last steps: {card.loss:.4f}.</foo
 """
 
 
-def _figure(each: Drawn) -> str:
+def _figure(each: BeforeAfter) -> str:
     words = html.escape(each.prompt)
     pictures = "".join(
         f'<span><img src="pictures/{each.subject.name}-{kind}.png" alt="{kind}: {words}">{kind}</span>'

@@ -1,9 +1,9 @@
 """The denoising loop, as a generator over a diffusers scheduler.
 
 Ours and not a pipeline's, so that branches have names, previews stream and a caller may stop anywhere. With no style
-and no control it equals the stock pipeline; `tests/parity/test_stock_pipeline.py` says so. Companions run beside the
-pictures that are wanted. Each has latents, noise and a scheduler of its own, so it may leave the batch at any step and
-no multistep history has to be taken apart.
+and no control it equals the stock pipeline; `tests/parity/test_stock_pipeline.py` says so. Auxiliary branches run
+beside the pictures that are wanted. Each has latents, noise and a scheduler of its own, so it may leave the batch at
+any step and no multistep history has to be taken apart.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.diffusion.branches import companion_branch
+from impasto.diffusion.branches import auxiliary_branch
 from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
@@ -60,7 +60,7 @@ class Denoised:
         latents: Of the pictures that are wanted.
         x_t: What the network was shown of them.
         predicted: What it predicted, guided.
-        beside: Of the companions that ran in this step.
+        beside: Of the auxiliary branches that ran in this step.
     """
 
     step: Step
@@ -113,7 +113,7 @@ def begin(scheduler: Scheduler, steps: int, noise: Latents, x_0: Latents | None,
 
 
 @dataclass(frozen=True, slots=True)
-class Companion:
+class AuxiliaryBranch:
     """Latents that are denoised beside those that are wanted.
 
     Attributes:
@@ -131,7 +131,7 @@ class Companion:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A companion whose x_t are known beforehand, such as an inverted picture; it stays to the end.
+    """An auxiliary branch whose x_t are known beforehand, such as an inverted picture; it stays to the end.
 
     Attributes:
         inputs: x_t at every step, in the network's own scale.
@@ -190,7 +190,7 @@ def denoise(
     *,
     guidance: Guidance,
     rngs: Sequence[torch.Generator],
-    companions: Mapping[str, Companion | Recorded] | None = None,
+    auxiliary: Mapping[str, AuxiliaryBranch | Recorded] | None = None,
 ) -> Iterator[Denoised]:
     """Yield the latents after every step; the last ones are the result.
 
@@ -200,28 +200,28 @@ def denoise(
         start: Where to begin.
         guidance: Which branches there are, and how they are joined.
         rngs: One generator per row, for samplers that add noise.
-        companions: What runs beside, by name; their branches are called NAME.BRANCH.
+        auxiliary: What runs beside, by name; their branches are called NAME.BRANCH.
     """
-    beside = {name: _beside(scheduler, companion) for name, companion in (companions or {}).items()}
+    beside = {name: _running(scheduler, auxiliary) for name, auxiliary in (auxiliary or {}).items()}
     wanted = _Live(scheduler, start.latents, guidance, rngs, 1.0)
     for index, timestep in enumerate(start.timesteps):
         step = Step(index, len(start.timesteps), float(timestep))
         shown = wanted.seen(step, timestep)
-        shown_beside = {name: run.seen(step, timestep) for name, run in beside.items()}
-        for name, inputs in shown_beside.items():
-            shown |= {companion_branch(name, branch): x_t for branch, x_t in inputs.items()}
+        shown_to_auxiliary = {name: run.seen(step, timestep) for name, run in beside.items()}
+        for name, inputs in shown_to_auxiliary.items():
+            shown |= {auxiliary_branch(name, branch): x_t for branch, x_t in inputs.items()}
         predicted = predict(shown, step)
         moved = {
-            name: beside[name].move({each: predicted[companion_branch(name, each)] for each in inputs}, timestep)
-            for name, inputs in shown_beside.items()
+            name: beside[name].move({each: predicted[auxiliary_branch(name, each)] for each in inputs}, timestep)
+            for name, inputs in shown_to_auxiliary.items()
             if inputs
         }
         latents = wanted.move(predicted, timestep)
         yield Denoised(step, latents, wanted.x_t, wanted.predicted, moved)
 
 
-def _beside(scheduler: Scheduler, companion: Companion | Recorded) -> _Live | _Replayed:
-    if isinstance(companion, Recorded):
-        return _Replayed(companion)
+def _running(scheduler: Scheduler, auxiliary: AuxiliaryBranch | Recorded) -> _Live | _Replayed:
+    if isinstance(auxiliary, Recorded):
+        return _Replayed(auxiliary)
     own = deepcopy(scheduler)
-    return _Live(own, companion.latents, companion.guidance, companion.rngs, companion.until)
+    return _Live(own, auxiliary.latents, auxiliary.guidance, auxiliary.rngs, auxiliary.until)

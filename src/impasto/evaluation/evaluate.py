@@ -19,7 +19,7 @@ from impasto.data.measured import read_measured, refuse_other_size
 from impasto.data.packs import pictures_of
 from impasto.evaluation.feature_sets import (
     FEWEST,
-    Judge,
+    FeatureExtractor,
     Named,
     as_json,
     features_of,
@@ -51,7 +51,7 @@ def evaluate(options: EvaluateOptions) -> Generator[Event]:
     named = {"drawn": _named(given.drawn), "reference": _named(given.real), "training": _named(given.training)}
     for name, pictures in named.items():
         yield from features_of(extractor, pictures, f"features, {name}", features.setdefault(name, []))
-    judge = Judge(
+    judge = FeatureExtractor(
         extractor=extractor,
         names=tuple(each.name for each in named["reference"]),
         real=torch.cat(features["reference"]),

@@ -36,7 +36,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class FeatureExtractor:
     """An extractor with the features of the reference.
 
     Attributes:
@@ -95,14 +95,14 @@ def places_of(extractor: Extractor, pictures: Sequence[Named]) -> Tensor | None:
     return extractor.places([picture.image for picture in pictures]) if isinstance(extractor, Places) else None
 
 
-def judge_of(extractor: Extractor, real: Sequence[Named], training: Sequence[Named]) -> Judge:
+def extractor_of(extractor: Extractor, real: Sequence[Named], training: Sequence[Named]) -> FeatureExtractor:
     """Return the judge for a reference and the pictures that were learnt from, which may be none."""
     features: list[Tensor] = []
     learnt: list[Tensor] = []
     list(features_of(extractor, real, "", features))
     list(features_of(extractor, training, "", learnt))
     names = tuple(picture.name for picture in real)
-    return Judge(
+    return FeatureExtractor(
         extractor, names, torch.cat(features), places_of(extractor, real), torch.cat(learnt) if learnt else None
     )
 

@@ -39,7 +39,7 @@ def find_prompts(pictures: Sequence[Path], file: Path | None, style_words: str) 
         ConfigError: The style words have no prompts to stand in.
         DataError: Some pictures have words and others none, or the file does not fit the pictures.
     """
-    found = _beside(pictures) if file is None else _from_file(file, pictures)
+    found = _running(pictures) if file is None else _from_file(file, pictures)
     if found is None:
         if style_words:
             raise ConfigError(
@@ -69,7 +69,7 @@ def without_style_words(prompt: str, words: str) -> str:
     return bare
 
 
-def _beside(pictures: Sequence[Path]) -> list[str] | None:
+def _running(pictures: Sequence[Path]) -> list[str] | None:
     found = [_sidecar_prompt(path) or caption_of(path) for path in pictures]
     without = [path.name for path, prompt in zip(pictures, found, strict=True) if prompt is None]
     if len(without) == len(pictures):

@@ -21,7 +21,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def squares(pictures: Sequence[Image.Image], side: int) -> list[Image.Image]:
+def resized_squares(pictures: Sequence[Image.Image], side: int) -> list[Image.Image]:
     """Return the middle squares of the pictures as RGB, `side` pixels wide."""
     return [fit_square(picture.convert("RGB"), side)[0] for picture in pictures]
 
@@ -30,11 +30,11 @@ def standardised(
     pictures: Sequence[Image.Image], side: int, mean: Sequence[float], std: Sequence[float]
 ) -> Float[Tensor, "pictures 3 side side"]:
     """Return pixels less `mean` over `std`, both of RGB in [0, 1]."""
-    pixels = torch.stack([to_tensor(square) for square in squares(pictures, side)])
+    pixels = torch.stack([to_tensor(square) for square in resized_squares(pictures, side)])
     return (pixels / 2 + 0.5 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
 
 
 def as_bytes(pictures: Sequence[Image.Image], side: int) -> UInt8[Tensor, "pictures 3 side side"]:
     """Return pixels from 0 to 255."""
-    pixels = torch.stack([to_tensor(square) for square in squares(pictures, side)])
+    pixels = torch.stack([to_tensor(square) for square in resized_squares(pictures, side)])
     return ((pixels + 1) * 127.5).round().to(torch.uint8)

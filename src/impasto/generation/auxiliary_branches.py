@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.data.images import to_tensor
-from impasto.diffusion.branches import REFERENCE, TEACHER, companion_branch
+from impasto.diffusion.branches import REFERENCE, TEACHER, auxiliary_branch
 from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.inversion import invert
-from impasto.diffusion.sampling import Companion, Recorded
+from impasto.diffusion.sampling import AuxiliaryBranch, Recorded
 from impasto.models.conditioning import Conditioning, Geometry
 from impasto.models.latent_diffusion import LatentDiffusion
 
@@ -33,16 +33,16 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Accompanied:
-    """Companions of a batch, and what their branches are told.
+class AuxiliaryBranches:
+    """Auxiliary branches of a batch, and what their branches are told.
 
     Attributes:
         runs: For the loop, by name.
         words: Encoded prompts of their branches.
-        rows: For each companion, which of its rows belongs to each picture.
+        rows: For each auxiliary branch, which of its rows belongs to each picture.
     """
 
-    runs: Mapping[str, Companion | Recorded]
+    runs: Mapping[str, AuxiliaryBranch | Recorded]
     words: Mapping[str, Conditioning]
     rows: Mapping[str, Sequence[int]]
 
@@ -54,7 +54,7 @@ def teachers(
     words: Mapping[str, Conditioning],
     guidance: Guidance,
     until: float,
-) -> Accompanied:
+) -> AuxiliaryBranches:
     """Return one teacher for all pictures with the same key; it begins where they begin.
 
     Args:
@@ -68,9 +68,9 @@ def teachers(
     firsts = list(dict.fromkeys(keys.index(key) for key in keys))
     plain = guidance.plain()
     twins = [_twin(rngs[first]) for first in firsts]
-    run = Companion(latents[torch.tensor(firsts, device=latents.device)], plain, twins, until)
-    told = {companion_branch(TEACHER, branch): words[branch].rows(firsts) for branch in plain.branches()}
-    return Accompanied({TEACHER: run}, told, {TEACHER: [firsts.index(keys.index(key)) for key in keys]})
+    run = AuxiliaryBranch(latents[torch.tensor(firsts, device=latents.device)], plain, twins, until)
+    words_of = {auxiliary_branch(TEACHER, branch): words[branch].rows(firsts) for branch in plain.branches()}
+    return AuxiliaryBranches({TEACHER: run}, words_of, {TEACHER: [firsts.index(keys.index(key)) for key in keys]})
 
 
 def _twin(rng: torch.Generator) -> torch.Generator:
@@ -94,16 +94,16 @@ def inverted(
 
 
 def recorded(
-    inputs: Float[Tensor, "steps 1 c h w"], told: Mapping[str, Conditioning], guidance: Guidance, pictures: int
-) -> Accompanied:
-    """Return the reference as a companion of all `pictures`.
+    inputs: Float[Tensor, "steps 1 c h w"], words_of: Mapping[str, Conditioning], guidance: Guidance, pictures: int
+) -> AuxiliaryBranches:
+    """Return the reference as an auxiliary branch of all `pictures`.
 
     Args:
         inputs: From `inverted`.
-        told: What its branches are told, one row each: what it shows, and nothing.
+        words_of: What its branches are told, one row each: what it shows, and nothing.
         guidance: Of the pictures.
         pictures: How many look at it.
     """
     plain = guidance.plain()
-    words = {companion_branch(REFERENCE, branch): told[branch] for branch in plain.branches()}
-    return Accompanied({REFERENCE: Recorded(inputs, plain)}, words, {REFERENCE: [0] * pictures})
+    words = {auxiliary_branch(REFERENCE, branch): words_of[branch] for branch in plain.branches()}
+    return AuxiliaryBranches({REFERENCE: Recorded(inputs, plain)}, words, {REFERENCE: [0] * pictures})

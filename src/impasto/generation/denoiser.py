@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.diffusion.branches import Branches, side_by_side
 from impasto.diffusion.step import Step
 from impasto.models.conditioning import Conditioning, Geometry, joined
-from impasto.models.forward_context import ForwardContext, Residuals, Shown
+from impasto.models.forward_context import ForwardContext, Residuals, ShownImages
 from impasto.models.image_tokens import ImageTokens, joined_tokens
 from impasto.models.latent_diffusion import LatentDiffusion
 
@@ -28,13 +28,13 @@ class BranchInputs:
     Attributes:
         words: Encoded prompts by branch.
         images: Style pictures of each row, by branch; branches that are not named see none.
-        companions: For each companion, which of its rows belongs to each picture.
+        auxiliary: For each auxiliary branch, which of its rows belongs to each picture.
         hook: A ControlNet, or None.
     """
 
     words: Mapping[str, Conditioning]
     images: Mapping[str, Sequence[tuple[ImageTokens, ...]]] = field(default_factory=dict)
-    companions: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    auxiliary: Mapping[str, Sequence[int]] = field(default_factory=dict)
     hook: Hook | None = None
 
 
@@ -44,14 +44,14 @@ class _Layout:
 
     branches: Branches
     words: Conditioning
-    shown: tuple[Shown, ...]
+    shown: tuple[ShownImages, ...]
 
 
 class BranchedDenoiser:
     """The network over named branches; what does not change from step to step is put together once."""
 
     def __init__(self, base: LatentDiffusion, beside: BranchInputs, geometry: Geometry, *, is_controlled: bool) -> None:
-        self._base, self._beside, self._geometry, self._is_controlled = base, beside, geometry, is_controlled
+        self._base, self._running, self._geometry, self._is_controlled = base, beside, geometry, is_controlled
         self._layouts: dict[tuple[str, ...], _Layout] = {}
 
     def __call__(self, inputs: Mapping[str, Float[Tensor, "batch c h w"]], step: Step) -> dict[str, Tensor]:
@@ -67,7 +67,7 @@ class BranchedDenoiser:
         geometry = [self._geometry] * len(x_t)
         context = None
         if self._is_controlled:
-            hook = self._beside.hook
+            hook = self._running.hook
             residuals = None if hook is None else hook(x_t, timesteps, layout.words, geometry)
             context = ForwardContext(step, layout.branches, layout.shown, residuals)
         predicted = self._base.predict(x_t, timesteps, layout.words, geometry, context)
@@ -75,16 +75,16 @@ class BranchedDenoiser:
         return dict(zip(names, torch.split(predicted, counts), strict=True))
 
     def _lay_out(self, counts: Mapping[str, int]) -> _Layout:
-        branches = side_by_side(counts, self._beside.companions, self._base.device)
+        branches = side_by_side(counts, self._running.auxiliary, self._base.device)
         nothing: Sequence[tuple[ImageTokens, ...]] = ()
         images = [
-            each for name, count in counts.items() for each in (self._beside.images.get(name, nothing) or [()] * count)
+            each for name, count in counts.items() for each in (self._running.images.get(name, nothing) or [()] * count)
         ]
-        words = joined([self._beside.words[name] for name in counts])
+        words = joined([self._running.words[name] for name in counts])
         return _Layout(branches, words, grouped(images, self._base.device))
 
 
-def grouped(images: Sequence[tuple[ImageTokens, ...]], device: torch.device | None = None) -> tuple[Shown, ...]:
+def grouped(images: Sequence[tuple[ImageTokens, ...]], device: torch.device | None = None) -> tuple[ShownImages, ...]:
     """Return the rows that are shown anything, those together that are shown the same kind of thing.
 
     Args:
@@ -108,8 +108,8 @@ def _alike(first: Sequence[ImageTokens], second: Sequence[ImageTokens]) -> bool:
     return len(first) == len(second) and all(a.fits(b) for a, b in zip(first, second, strict=True))
 
 
-def _together(images: Sequence[tuple[ImageTokens, ...]], rows: list[int], device: torch.device | None) -> Shown:
+def _together(images: Sequence[tuple[ImageTokens, ...]], rows: list[int], device: torch.device | None) -> ShownImages:
     pictures = tuple(joined_tokens([images[row][place] for row in rows]) for place in range(len(images[rows[0]])))
     are_neighbours = rows == list(range(rows[0], rows[-1] + 1))
     where: range | Tensor = range(rows[0], rows[-1] + 1) if are_neighbours else torch.tensor(rows, device=device)
-    return Shown(where, pictures)
+    return ShownImages(where, pictures)

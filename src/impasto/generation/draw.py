@@ -13,7 +13,7 @@ from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image, to_tensor
 from impasto.diffusion.branches import TEXT, UNCONDITIONAL
 from impasto.diffusion.sampling import Start, begin, denoise
-from impasto.generation.auxiliary_branches import Accompanied, Reference, inverted, recorded, teachers
+from impasto.generation.auxiliary_branches import AuxiliaryBranches, Reference, inverted, recorded, teachers
 from impasto.generation.denoiser import BranchedDenoiser, BranchInputs, Hook
 from impasto.generation.previews import Preview, Previews
 from impasto.generation.prompts import Words
@@ -108,36 +108,36 @@ class _Drawing:
         scheduler = new_scheduler(base.pipe.scheduler, params.sampler)
         start = begin(scheduler, params.steps, noise, _start_latents(base, requests), params.strength)
         words = self._words.branches(requests)
-        beside = self._accompany(requests, start, rngs, words)
+        beside = self._auxiliary_branches(requests, start, rngs, words)
         images = {TEXT: [each.images for each in requests], UNCONDITIONAL: [each.negative_images for each in requests]}
-        told = BranchInputs(words | dict(beside.words), images, beside.rows, self._hook)
+        inputs = BranchInputs(words | dict(beside.words), images, beside.rows, self._hook)
         has_images = any(each.images or each.negative_images for each in requests)
         is_controlled = self._control is not None or self._hook is not None or has_images
-        forward = BranchedDenoiser(base, told, self._geometry, is_controlled=is_controlled)
+        forward = BranchedDenoiser(base, inputs, self._geometry, is_controlled=is_controlled)
         latents = start.latents
         with controlled(base, self._control or Control()) if is_controlled else nullcontext():
-            for denoised in denoise(scheduler, forward, start, guidance=guidance, rngs=rngs, companions=beside.runs):
+            for denoised in denoise(scheduler, forward, start, guidance=guidance, rngs=rngs, auxiliary=beside.runs):
                 latents = denoised.latents
                 if self._previews is not None:
                     yield from self._previews.of(base, requests, denoised)
         return [to_image(picture) for picture in base.decode(latents)]
 
-    def _accompany(
+    def _auxiliary_branches(
         self,
         requests: Sequence[ImageRequest],
         start: Start,
         rngs: Sequence[torch.Generator],
         words: Mapping[str, Conditioning],
-    ) -> Accompanied:
+    ) -> AuxiliaryBranches:
         guidance, control = self._params.guidance(), self._control
         if control is not None and control.teacher:
             keys = [_but_for_style(request) for request in requests]
             return teachers(keys, start.latents, rngs, words, guidance, control.teacher)
         if self._reference is not None and self._inverted is not None:
-            told = {TEXT: self._words.prompt(self._reference.prompt), UNCONDITIONAL: self._words.nothing()}
-            inputs = self._inverted[-len(start.timesteps) :]  # a start picture skips the first ones
-            return recorded(inputs, told, guidance, len(requests))
-        return Accompanied({}, {}, {})
+            words_of = {TEXT: self._words.prompt(self._reference.prompt), UNCONDITIONAL: self._words.nothing()}
+            latents = self._inverted[-len(start.timesteps) :]  # a start picture skips the first ones
+            return recorded(latents, words_of, guidance, len(requests))
+        return AuxiliaryBranches({}, {}, {})
 
 
 def _but_for_style(request: ImageRequest) -> Hashable:

@@ -19,7 +19,7 @@ from impasto.generation.text_to_image import Job, Opened, draw_job, opened_for, 
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.roles import Roles, blocks_of
 from impasto.reporting.grids import in_a_row
-from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on
+from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on
 
 CONTENT, STYLE = "content", "style"
 
@@ -35,13 +35,13 @@ def mix(options: MixOptions, *, opened: Opened | None = None) -> Generator[Event
     notes = tuple(notes_on([*contents, *styles]))
     requests = requests_of(options, base, contents, styles)
     if options.strip is None:
-        attached = scaled(fit_to(base, [*contents, *_own_colours(contents, options.keep_colour), *styles]), options)
+        attached = scaled(fit_styles(base, [*contents, *_own_colours(contents, options.keep_colour), *styles]), options)
         yield from draw_job(Job(options, opened, attached, params, notes, finish), requests)
         return
     panels: list[Path] = []
     for index in range(options.strip):
         blend = blended(styles, index / (options.strip - 1))
-        attached = scaled(fit_to(base, [*contents, *_own_colours(contents, options.keep_colour), *blend]), options)
+        attached = scaled(fit_styles(base, [*contents, *_own_colours(contents, options.keep_colour), *blend]), options)
         for event in draw_job(Job(options, opened, attached, params, notes, finish), requests[:1]):
             if isinstance(event, Generated):
                 panels.append(event.path)

@@ -22,7 +22,7 @@ from impasto.generation.options import DrawOptions
 from impasto.generation.requests import Guides, ImageRequest
 from impasto.generation.text_to_image import Guided, Job, Opened, draw_job, sampling_params_of, seeds_of
 from impasto.generation.transfer_options import AUTO
-from impasto.image_prompts.reference_squares import fit_note, squares
+from impasto.image_prompts.reference_squares import fit_note, reference_squares
 from impasto.models.open import open_base
 from impasto.models.source import POCKET, Source, find_base
 
@@ -59,7 +59,7 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
     picture = read_picture(options.reference)
     prompt, guess = _prompt(options, source, picture.image)
     base = open_base(options.base, device=options.device, precision=options.precision)
-    square = squares(picture.image, "pad")[0].resize((base.resolution,) * 2, Image.Resampling.LANCZOS)
+    square = reference_squares(picture.image, "pad")[0].resize((base.resolution,) * 2, Image.Resampling.LANCZOS)
     edges = Edges(controlnet, options.conditioning_scale, options.edges, options.edges_in)
     followed = follow(edges, square, base, source, str(options.reference))
     rows = (("reference", str(options.reference)), *followed.rows)

@@ -23,7 +23,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.preview import latent_colours
 from impasto.style.attach import attached
-from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on, with_style_words
+from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on, with_style_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def generate(options: GenerateOptions, *, opened: Opened | None = None) -> Gener
     opened = opened or opened_for(options)
     base = opened.base
     params = sampling_params_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
-    job = Job(options, opened, fit_to(base, styles), params, tuple(notes_on(styles)))
+    job = Job(options, opened, fit_styles(base, styles), params, tuple(notes_on(styles)))
     yield from draw_job(job, _requests(options, job.styles, options.prompt, None))
 
 
@@ -71,7 +71,7 @@ def stylize(options: StylizeOptions, *, opened: Opened | None = None) -> Generat
         )
     start, _ = fit_square(picture.image, base.resolution)
     params = sampling_params_of(options, base.resolution, base.resolution, options.strength)
-    job = Job(options, opened, fit_to(base, styles), params, (*picture.notes, *notes_on(styles)))
+    job = Job(options, opened, fit_styles(base, styles), params, (*picture.notes, *notes_on(styles)))
     yield from draw_job(job, _requests(options, job.styles, [options.prompt], start))
 
 
@@ -187,8 +187,8 @@ def _written(
             finished = job.finish(image) if job.finish else image
             with staged(target) as staging:
                 finished.save(staging, format="PNG")
-            told = _sidecar(job, request, identities) | dict(more)
-            write_text(target.with_suffix(".json"), json.dumps(told, indent=2) + "\n")
+            facts = _sidecar(job, request, identities) | dict(more)
+            write_text(target.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
             yield Generated(target, request.prompt, request.seed)
 
 

@@ -38,7 +38,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.source import find_base
 from impasto.reporting.grids import labelled_grid
 from impasto.style.attach import attached
-from impasto.style.references import NamedStyle, fit_to, load_styles, notes_on, with_style_words
+from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on, with_style_words
 
 _CELL, _LABEL = 256, 14
 
@@ -63,7 +63,7 @@ def transfer(options: TransferOptions, control: Control, *, opened: Opened | Non
     opened = opened or opened_for(options)
     base = opened.base
     params = _params(options, base)
-    fitted = fit_to(base, styles)
+    fitted = fit_styles(base, styles)
     begin = None if start is None else _covering(start.image, params)
     if control.needs_reference:
         job, requests = _aligned(options, control, opened, (params, fitted), groups[0][0])
@@ -128,11 +128,11 @@ def _notes_on_start(start: Picture, params: SamplingParams) -> tuple[str, ...]:
     return tuple(f"start: {note}" for note in (*start.notes, *_cut_note(start, params)))
 
 
-Drawn: TypeAlias = tuple[SamplingParams, list[NamedStyle]]
+Prepared: TypeAlias = tuple[SamplingParams, list[NamedStyle]]
 
 
 def _aligned(
-    options: TransferOptions, control: Control, opened: Opened, drawn: Drawn, reference: ReadReference
+    options: TransferOptions, control: Control, opened: Opened, drawn: Prepared, reference: ReadReference
 ) -> tuple[Job, list[ImageRequest]]:
     """Return what is drawn beside a reference that the pictures look at by themselves, without an adapter."""
     params, styles = drawn
@@ -145,15 +145,15 @@ def _aligned(
     facts |= _control_facts(control) | _start_facts(options)
     shown = Reference(_covering(picture.image, params), options.reference_prompt)
     guided = Guided(Guides(control, shown), rows, [facts] * len(requests))
-    told = (*(f"reference: {note}" for note in notes), *notes_on(called))
-    return Job(options, opened, styles, params, told, guided=guided), requests
+    all_notes = (*(f"reference: {note}" for note in notes), *notes_on(called))
+    return Job(options, opened, styles, params, all_notes, guided=guided), requests
 
 
 def _prompted(
     options: TransferOptions,
     control: Control,
     opened: Opened,
-    drawn: Drawn,
+    drawn: Prepared,
     groups: Sequence[Sequence[ReadReference]],
 ) -> tuple[Job, list[ImageRequest]]:
     """Return what is drawn with image prompts, each style at all prompts and seeds."""
@@ -170,12 +170,12 @@ def _prompted(
         "negative_style": Path(options.negative_style).name,
         "style_guidance_scale": params.style_guidance_scale,
     }
-    told = [common | {"references": [each.identity() for each in group]} for group in groups]
+    facts_of_groups = [common | {"references": [each.identity() for each in group]} for group in groups]
     requests, facts = [], []
     words_matter = adapter.contents.gates is not None  # and a style may have changed who reads them
     with attached(base, [(s.style, s.scale) for s in styles]) if words_matter else nullcontext():
         for prompt in _prompts(options, called):
-            for style, more in zip(shown, told, strict=True):
+            for style, more in zip(shown, facts_of_groups, strict=True):
                 each = style.shown(prompt)
                 for seed in seeds_of(options):
                     requests.append(ImageRequest(prompt, seed, images=each.images, negative_images=each.negative))

@@ -203,7 +203,7 @@ def _wrong_when_aligned(options: TransferOptions, references: int) -> dict[str, 
         "--adapter-scale": options.adapter_scale != 1,
         "--fit": options.fit != "pad",
     }
-    told = {f"{flag} has no effect with style_aligned: leave it out": bool(given) for flag, given in adapters.items()}
+    wrong = {f"{flag} has no effect with style_aligned: leave it out": bool(given) for flag, given in adapters.items()}
     one = f"style_aligned looks at one reference, not {references}: give one picture"
     folder = "style_aligned looks at one reference, not at a folder: give one picture"
-    return told | {one: references != 1, folder: is_sheet(options)}
+    return wrong | {one: references != 1, folder: is_sheet(options)}

@@ -76,7 +76,7 @@ def _own(base: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class BranchImages:
     """What one picture's branches are shown: with the words, and without."""
 
     images: tuple[ImageTokens, ...]
@@ -106,16 +106,16 @@ class ReferenceStyle:
         self._masks, self._options = masks, options
 
     @torch.no_grad()
-    def shown(self, prompt: str) -> Shown:
+    def shown(self, prompt: str) -> BranchImages:
         """Return what a request with `prompt` is shown."""
         if self._adapter.contents.gates is None:
             return self._plain
         words = self._base.encode_prompts([prompt]).states
-        return Shown(self._images(words), self._negative)
+        return BranchImages(self._images(words), self._negative)
 
     @cached_property
-    def _plain(self) -> Shown:  # one object for all prompts: rows of a batch that share it are drawn together
-        return Shown(self._images(None), self._negative)
+    def _plain(self) -> BranchImages:  # one object for all prompts: rows of a batch that share it are drawn together
+        return BranchImages(self._images(None), self._negative)
 
     def _images(self, words: Tensor | None) -> tuple[ImageTokens, ...]:
         references = self._references
@@ -148,8 +148,8 @@ class ReferenceStyle:
     @cached_property
     def _content(self) -> Tensor | None:
         """Pooled words for what the references show, where they are to be taken off."""
-        told = self._options.without
-        return self._base.encode_prompts([told]).pooled if told else None
+        words = self._options.without
+        return self._base.encode_prompts([words]).pooled if words else None
 
     def _tokens(
         self, pictures: Sequence[Picture], words: Tensor | None, weights: Sequence[float] | None = None

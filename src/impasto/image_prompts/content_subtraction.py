@@ -28,9 +28,9 @@ def without_content(
         ConfigError: The two are not vectors of one space.
     """
     if image.ndim != 2 or words is None or words.ndim != 2 or image.shape[-1] != words.shape[-1]:
-        told = "nothing" if words is None else str(tuple(words.shape))
+        shape = "nothing" if words is None else str(tuple(words.shape))
         raise ConfigError(
-            f"content cannot be taken off: the picture is {tuple(image.shape)} and the words are {told}; both must be "
+            f"content cannot be taken off: the picture is {tuple(image.shape)} and the words are {shape}; both must be "
             "one vector per picture, of one width: use an adapter of global features whose image encoder belongs to "
             "the text encoder (for SDXL: ip-adapter_sdxl with ViT-bigG)"
         )

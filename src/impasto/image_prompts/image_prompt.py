@@ -24,7 +24,7 @@ from impasto.image_prompts.content_subtraction import without_content
 from impasto.image_prompts.find_encoder import find_encoder
 from impasto.image_prompts.formats._format import AdapterFormat, Contents, Features
 from impasto.image_prompts.image_encoder import ImageEncoder, describe
-from impasto.image_prompts.reference_squares import Fit, fit_note, squares
+from impasto.image_prompts.reference_squares import Fit, fit_note, reference_squares
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 
@@ -80,7 +80,7 @@ class ImagePromptAdapter:
 
     def features(self, picture: Image.Image) -> Tensor:
         """Return what the encoder sees, one row for each square of the reference."""
-        return self.encoder.read(squares(picture.convert("RGB"), self.fit), self.reads)
+        return self.encoder.read(reference_squares(picture.convert("RGB"), self.fit), self.reads)
 
     @torch.no_grad()
     def project(self, features: Tensor) -> Float[Tensor, "squares num_tokens width"]:

@@ -17,7 +17,7 @@ _LONGEST = 2048
 """Pixels that the long side of a picture to be padded keeps: far more than any encoder sees."""
 
 
-def squares(image: Image.Image, fit: Fit) -> list[Image.Image]:
+def reference_squares(image: Image.Image, fit: Fit) -> list[Image.Image]:
     """Return squares that show all of the picture, unstretched; a square is left as it is.
 
     Args:

@@ -18,7 +18,7 @@ from impasto.models.model import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
-class Denoised:
+class NoisedBatch:
     """A batch of all streams after one forward pass; rows are in the order of the streams.
 
     Attributes:
@@ -55,7 +55,7 @@ class Denoised:
 
 def denoise_batch(
     base: BaseModel, batch: Batch, rng: torch.Generator, draw_timesteps: DrawTimesteps = uniform
-) -> Denoised:
+) -> NoisedBatch:
     """Return the network's answer to a noised batch; the rows of all streams go through it together.
 
     Noise and timestep of a row come from its own seed, and from `rng` where rows have none.
@@ -75,7 +75,7 @@ def denoise_batch(
     geometry = [each for part in parts for each in part.geometry]
     predicted = base.predict(x_t, timesteps, conditioning, geometry)
     counts = {name: len(part.x_0) for name, part in batch.items()}
-    return Denoised(x_0, epsilon, x_t, timesteps, predicted, counts)
+    return NoisedBatch(x_0, epsilon, x_t, timesteps, predicted, counts)
 
 
 def style_and_prior(

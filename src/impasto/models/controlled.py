@@ -18,7 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from impasto.core.errors import ConfigError
 from impasto.models.attention_layers import AttentionLayer, attention_layers_of
 from impasto.models.control import Control
-from impasto.models.forward_context import Attended, ForwardContext, Shown
+from impasto.models.forward_context import Attended, ForwardContext, ShownImages
 from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.regions import at_places
@@ -107,18 +107,18 @@ class _Processor:
         has_counterpart = self._control.counterpart(self._layer, context) is not None
         return has_counterpart or self._control.touches(self._layer, context)
 
-    def _shown(self, context: ForwardContext) -> list[Shown]:
+    def _shown(self, context: ForwardContext) -> list[ShownImages]:
         if self._layer.kind != "cross" or not self._control.shows(self._layer, context):
             return []
         found = []
         for each in context.shown:
             images = tuple(image for image in each.images if self._layer.name in image.projections and image.scale != 0)
             if images:
-                found.append(Shown(each.rows, images))
+                found.append(ShownImages(each.rows, images))
         return found
 
     def _attend(
-        self, attn: Attention, hidden: Tensor, words: Tensor | None, context: ForwardContext, shown: list[Shown]
+        self, attn: Attention, hidden: Tensor, words: Tensor | None, context: ForwardContext, shown: list[ShownImages]
     ) -> Tensor:
         control, layer = self._control, self._layer
         source = hidden if words is None else words
@@ -152,12 +152,12 @@ class _Processor:
         return Attended(output, image.scale, mask)
 
 
-def _rows_of(states: Tensor, shown: Shown) -> Tensor:
+def _rows_of(states: Tensor, shown: ShownImages) -> Tensor:
     rows = shown.rows
     return states[rows.start : rows.stop] if isinstance(rows, range) else states[rows]
 
 
-def _with_rows(text: Tensor, shown: Shown, combined: Tensor) -> Tensor:
+def _with_rows(text: Tensor, shown: ShownImages, combined: Tensor) -> Tensor:
     if len(combined) == len(text):
         return combined
     if isinstance(shown.rows, range):

@@ -13,7 +13,7 @@ from impasto.models.image_tokens import ImageTokens
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownImages:
     """Rows of a batch that are shown the same number of style pictures by the same adapters.
 
     Attributes:
@@ -51,7 +51,7 @@ class ForwardContext:
 
     step: Step
     branches: Branches
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[ShownImages, ...] = ()
     residuals: Residuals | None = None
 
 

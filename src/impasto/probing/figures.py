@@ -107,8 +107,8 @@ def write_examples(path: Path, strips: Sequence[tuple[str, Pair, Path]], blocks:
         pen.text((centre, _MARGIN), name, fill=_RUST, font=font, anchor="ma")
     top = _MARGIN + _LINE
     for (family, pair, _), strip in zip(strips, opened, strict=True):
-        told = f'{family}: "{pair.original}", injected "{pair.injected}"'
-        pen.text((_MARGIN, top + _LINE // 2), told, fill=_INK, font=font, anchor="lm")
+        caption = f'{family}: "{pair.original}", injected "{pair.injected}"'
+        pen.text((_MARGIN, top + _LINE // 2), caption, fill=_INK, font=font, anchor="lm")
         sheet.paste(strip, (_MARGIN, top + _LINE))
         top += _LINE + side + _MARGIN
     with staged(path) as staging:

@@ -25,7 +25,7 @@ Json: TypeAlias = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class BlockMeasurement:
     """The scores of one family, and the effects of the blocks.
 
     Attributes:
@@ -55,20 +55,20 @@ class Proposal:
     rival: str
     doubts: tuple[str, ...]
 
-    def told(self) -> str:
+    def formatted(self) -> str:
         """Return the proposal as one sentence."""
         how = f"not clear: {'; '.join(self.doubts)}" if self.doubts else "clear"
         return f"{self.role}: `{self.block}` ({how})."
 
 
-def measure(scores: Sequence[PairScore]) -> Measurement:
+def measure(scores: Sequence[PairScore]) -> BlockMeasurement:
     """Return the effects of the blocks in one family; the same scores always get the same intervals."""
     plain, changed = (torch.tensor([getattr(score, name) for score in scores]) for name in ("plain", "changed"))
     injected = torch.tensor([score.blocks for score in scores])
-    return Measurement(scores, block_effects(plain, changed, injected, generator(0)))
+    return BlockMeasurement(scores, block_effects(plain, changed, injected, generator(0)))
 
 
-def propose(measured: Mapping[str, Measurement], blocks: Sequence[str]) -> list[Proposal]:
+def propose(measured: Mapping[str, BlockMeasurement], blocks: Sequence[str]) -> list[Proposal]:
     """Return which of at least two blocks should play which role, each another one.
 
     Chosen are the blocks with the largest product of effects, so that no role is left with a block that decides on
@@ -93,7 +93,7 @@ def propose(measured: Mapping[str, Measurement], blocks: Sequence[str]) -> list[
     ]
 
 
-def _proposal(role: str, family: str, measured: Measurement, blocks: Sequence[str], place: int) -> Proposal:
+def _proposal(role: str, family: str, measured: BlockMeasurement, blocks: Sequence[str], place: int) -> Proposal:
     effects = measured.effects.blocks
     rival = max((other for other in range(len(blocks)) if other != place), key=lambda other: _rank(effects[other]))
     doubts = []
@@ -115,7 +115,11 @@ def _rank(effect: Interval) -> float:
 
 
 def write_report(
-    folder: Path, facts: Json, measured: Mapping[str, Measurement], blocks: Sequence[str], proposals: Sequence[Proposal]
+    folder: Path,
+    facts: Json,
+    measured: Mapping[str, BlockMeasurement],
+    blocks: Sequence[str],
+    proposals: Sequence[Proposal],
 ) -> str:
     """Write all files but the pictures; returns the table.
 
@@ -142,7 +146,7 @@ def write_report(
     return table
 
 
-def _evidence(proposal: Proposal, measured: Measurement, blocks: Sequence[str]) -> Json:
+def _evidence(proposal: Proposal, measured: BlockMeasurement, blocks: Sequence[str]) -> Json:
     by_block = dict(zip(blocks, measured.effects.blocks, strict=True))
     return {
         "clear": not proposal.doubts,
@@ -154,7 +158,7 @@ def _evidence(proposal: Proposal, measured: Measurement, blocks: Sequence[str]) 
     }
 
 
-def _as_json(measured: Measurement, blocks: Sequence[str]) -> Json:
+def _as_json(measured: BlockMeasurement, blocks: Sequence[str]) -> Json:
     scores, effects = measured.scores, measured.effects
     raw = [sum(column) / len(scores) for column in zip(*(score.blocks for score in scores), strict=True)]
     rows = zip(blocks, effects.blocks, raw, strict=True)
@@ -181,7 +185,7 @@ def _write_json(path: Path, values: Json) -> None:
 
 
 def _markdown_table(
-    facts: Json, measured: Mapping[str, Measurement], blocks: Sequence[str], proposals: Sequence[Proposal]
+    facts: Json, measured: Mapping[str, BlockMeasurement], blocks: Sequence[str], proposals: Sequence[Proposal]
 ) -> str:
     """Return the effects as a Markdown table, the largest of each family in bold, and the proposals."""
     settings = (
@@ -204,7 +208,7 @@ def _markdown_table(
         cells = [_cell(effect, is_best=effect.mean == best[family]) for family, effect in effects.items()]
         lines.append(f"| `{block}` | {' | '.join(cells)} |")
     lines.append("")
-    lines += [f"- {proposal.told()}" for proposal in proposals]
+    lines += [f"- {proposal.formatted()}" for proposal in proposals]
     for family, each in measured.items():
         if not each.effects.is_measurable:
             lines.append(f"- The scorer does not tell the plain pictures of {family} apart: its column says nothing.")

@@ -100,7 +100,7 @@ def load_styles(given: Sequence[str]) -> list[NamedStyle]:
     return [NamedStyle(path, scale, load_style(path), role) for path, role, scale in parsed]
 
 
-def fit_to(base: LatentDiffusion, styles: Sequence[NamedStyle]) -> list[NamedStyle]:
+def fit_styles(base: LatentDiffusion, styles: Sequence[NamedStyle]) -> list[NamedStyle]:
     """Return the styles reduced to their roles, after making sure that each belongs to `base`.
 
     Raises:

@@ -40,14 +40,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ConceptPaths:
     """Picture files by stream, and what the user should know."""
 
     paths: Mapping[str, list[Path]]
     notes: tuple[str, ...] = ()
 
 
-def picture_paths(asked: Asked, concepts: Sequence[str], base: str) -> Found:
+def picture_paths(asked: Asked, concepts: Sequence[str], base: str) -> ConceptPaths:
     """Return the picture files of each stream of a kind.
 
     With concepts, the folder has a subfolder for each, or a CSV divides it, or it is a pack, which knows its people and
@@ -60,12 +60,12 @@ def picture_paths(asked: Asked, concepts: Sequence[str], base: str) -> Found:
     if not concepts:
         if asked.csv is not None:
             raise ConfigError(f"--concepts-csv {asked.csv} has no effect: this method does not divide the style")
-        return Found({asked.kind: _pictures(asked)})
+        return ConceptPaths({asked.kind: _pictures(asked)})
     divided, notes = _divided(asked, concepts, POCKET if base == POCKET else CLIP)
     for concept in concepts:
         if not divided[concept]:
             raise _empty(asked, Path(asked.given).expanduser(), concept)
-    return Found({stream_of(asked.kind, concept): divided[concept] for concept in concepts}, notes)
+    return ConceptPaths({stream_of(asked.kind, concept): divided[concept] for concept in concepts}, notes)
 
 
 def _divided(asked: Asked, concepts: Sequence[str], scorer: str) -> tuple[dict[str, list[Path]], tuple[str, ...]]:

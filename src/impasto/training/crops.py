@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from PIL import Image
 
 from impasto.core.errors import ConfigError
-from impasto.data.buckets import bucket_sizes, fit_to, nearest_bucket
+from impasto.data.buckets import bucket_sizes, cut_to_bucket, nearest_bucket
 from impasto.data.encode import Cuts
 from impasto.data.images import Picture, fit_square
 from impasto.models.conditioning import Geometry
@@ -38,10 +38,10 @@ def cuts_of(options: TrainOptions, base: LatentDiffusion, pictures: Mapping[str,
         raise ConfigError("--buckets has no effect: all style pictures are square, or nearly; leave it out")
 
     def own(image: Image.Image) -> list[tuple[Image.Image, Geometry]]:
-        return [fit_to(image, nearest_bucket(image, sizes))]
+        return [cut_to_bucket(image, nearest_bucket(image, sizes))]
 
     def all_used(image: Image.Image) -> list[tuple[Image.Image, Geometry]]:
-        return [fit_to(image, size) for size in used]
+        return [cut_to_bucket(image, size) for size in used]
 
     return {stream: own if _is_style(stream) else all_used for stream in pictures}
 

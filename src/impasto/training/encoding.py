@@ -34,7 +34,7 @@ def sample_look(options: TrainOptions, base: LatentDiffusion) -> SamplingParams:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class GeneratedStream:
     """A stream whose pictures the base draws.
 
     Attributes:
@@ -48,14 +48,18 @@ class Drawn:
     folder: Path
 
 
-def drawn_streams(gathered: Gathered, folder: Path) -> list[Drawn]:
+def generated_streams(gathered: Gathered, folder: Path) -> list[GeneratedStream]:
     """Return the streams that have a source and no pictures yet, in folders below `folder`."""
     streams = [stream for stream in gathered.source if stream not in gathered.pictures]
-    return [Drawn(stream, place, folder.joinpath(*stream.split(":"))) for place, stream in enumerate(streams)]
+    return [GeneratedStream(stream, place, folder.joinpath(*stream.split(":"))) for place, stream in enumerate(streams)]
 
 
 def draw_aux(
-    options: TrainOptions, method: Method, base: LatentDiffusion, drawn: Drawn, into: dict[str, tuple[Picture, ...]]
+    options: TrainOptions,
+    method: Method,
+    base: LatentDiffusion,
+    drawn: GeneratedStream,
+    into: dict[str, tuple[Picture, ...]],
 ) -> Iterator[Event]:
     """Draw the auxiliary pictures of a stream and put them into `into`."""
     words, count = method.prompts()[drawn.stream], options.aux_count()
@@ -75,7 +79,7 @@ def aux_paths(options: TrainOptions, folder: Path) -> list[Path]:
     return [folder / f"{index:03d}.png" for index in range(options.aux_count())]
 
 
-def drawn_before(options: TrainOptions, drawn: Drawn, hashes: object) -> tuple[Picture, ...] | None:
+def drawn_before(options: TrainOptions, drawn: GeneratedStream, hashes: object) -> tuple[Picture, ...] | None:
     """Return the auxiliary pictures of a run that is gone on with, or None if they are not as they were."""
     try:
         found = tuple(read_picture(path) for path in aux_paths(options, drawn.folder))

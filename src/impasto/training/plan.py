@@ -39,7 +39,7 @@ def check_options(options: TrainOptions) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Estimate:
     """What a run is expected to take.
 
     Attributes:
@@ -55,8 +55,13 @@ class Cost:
     seconds: float
 
 
-def plan_of(
-    options: TrainOptions, method: Method, base: LatentDiffusion, gathered: Gathered, learnable: Learnable, cost: Cost
+def describe_run(
+    options: TrainOptions,
+    method: Method,
+    base: LatentDiffusion,
+    gathered: Gathered,
+    learnable: Learnable,
+    cost: Estimate,
 ) -> Planned:
     """Return the plan of a run.
 

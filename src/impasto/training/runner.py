@@ -30,10 +30,17 @@ from impasto.training.control_files import PAUSE, RESUME, Steering
 from impasto.training.crops import cuts_of
 from impasto.training.dataset import Gathered, concept_words, picture_hashes
 from impasto.training.distributed import Processes
-from impasto.training.encoding import Drawn, draw_aux, drawn_before, drawn_streams, encode_streams, sample_look
+from impasto.training.encoding import (
+    GeneratedStream,
+    draw_aux,
+    drawn_before,
+    encode_streams,
+    generated_streams,
+    sample_look,
+)
 from impasto.training.microbatches import MicroBatches
 from impasto.training.options import TrainOptions
-from impasto.training.plan import Cost, side_of
+from impasto.training.plan import Estimate, side_of
 from impasto.training.resources.measured import corrected
 from impasto.training.run_folder import RunFolder
 from impasto.training.state import TrainState
@@ -69,7 +76,7 @@ class Run:
     folder: RunFolder
     gathered: Gathered
     identity: Mapping[str, object]
-    cost: Cost
+    cost: Estimate
     left: Left | None = None
     processes: Processes = Processes()  # noqa: RUF009 - frozen
     is_saved: bool = False
@@ -115,7 +122,7 @@ class Run:
             self.folder.go_on(self.left.step, self.left.log_bytes)
             yield Noted(f"goes on after step {self.left.step}" if self.left.checkpoint else "begins at step 1 again")
         self._pictures = dict(self.gathered.pictures)
-        for drawn in self._drawn_streams():
+        for drawn in self._generated_streams():
             yield from self._auxiliary(drawn)
         cuts = cuts_of(self.options, self.base, self._pictures)
         yield from encode_streams(self._encoders, self.options, self.method, self._pictures, cuts, streams)
@@ -124,10 +131,10 @@ class Run:
         for note in self.store.notes:
             yield Noted(note)
 
-    def _drawn_streams(self) -> list[Drawn]:
-        return drawn_streams(self.gathered, self.folder.folder)
+    def _generated_streams(self) -> list[GeneratedStream]:
+        return generated_streams(self.gathered, self.folder.folder)
 
-    def _auxiliary(self, drawn: Drawn) -> Iterator[Event]:
+    def _auxiliary(self, drawn: GeneratedStream) -> Iterator[Event]:
         saved = self.left.aux if self.left is not None and self.left.checkpoint is not None else None
         hashes = saved.get(drawn.stream) if isinstance(saved, dict) else None
         found = drawn_before(self.options, drawn, hashes) if hashes is not None else None
@@ -207,7 +214,7 @@ class Run:
         facts = {
             "identity": dict(self.identity),
             "base": base_facts(self.base),
-            "aux": picture_hashes({each.stream: self._pictures[each.stream] for each in self._drawn_streams()}),
+            "aux": picture_hashes({each.stream: self._pictures[each.stream] for each in self._generated_streams()}),
             "log_bytes": self.folder.log_bytes(),
             "state": self.state.facts(),
         }

@@ -25,7 +25,7 @@ from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.style.attach import attached
-from impasto.style.references import fit_to, load_styles
+from impasto.style.references import fit_styles, load_styles
 from impasto.training.checkpoints.fingerprint import base_facts, identity_of, refuse_other_base
 from impasto.training.checkpoints.resume import COMPLETE, Left, find_left
 from impasto.training.control_files import Steering
@@ -34,9 +34,9 @@ from impasto.training.distributed import Processes
 from impasto.training.distributed_run import together
 from impasto.training.optimizers import new_optimizer
 from impasto.training.options import TrainOptions
-from impasto.training.plan import check_options, plan_of
+from impasto.training.plan import check_options, describe_run
 from impasto.training.resources.disk import refuse_low_disk
-from impasto.training.resources.memory_fit import cost_of, fit_memory
+from impasto.training.resources.memory_fit import estimate_of, fit_memory
 from impasto.training.run_folder import RunFolder
 from impasto.training.runner import Run
 from impasto.training.state import TrainState
@@ -82,12 +82,12 @@ def _train(
         base.fingerprint()  # taken and kept while the base is untouched
         notes = [*left.notes, *refuse_other_base(left.base, base, folder.folder)] if left else []
         notes += notes_on_precision(options.precision, base.device)
-        kept = [(named.style, named.scale) for named in fit_to(base, styles)]
+        kept = [(named.style, named.scale) for named in fit_styles(base, styles)]
         with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
             fitted = fit_memory(options, method, base, learnable, gathered)
             options = fitted.options
-            cost = cost_of(fitted, method, base, gathered)
-            plan = plan_of(options, method, base, gathered, learnable, cost)
+            cost = estimate_of(fitted, method, base, gathered)
+            plan = describe_run(options, method, base, gathered, learnable, cost)
             plan = replace(plan, rows=(*plan.rows, *_rows_on(left)), notes=(*plan.notes, *notes))
             state = _new_state(options, learnable, base.device)
             refuse_low_disk(options, method, state, folder.folder)

@@ -13,7 +13,7 @@ from impasto.comparison.config import CompareOptions
 
 
 class _Options(CompareOptions):
-    recipe: Annotated[Path, tyro.conf.Positional]
+    comparison: Annotated[Path, tyro.conf.Positional]
     """TOML file with methods, styles and seeds; see docs/compare.md."""
 
 

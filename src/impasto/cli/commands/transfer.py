@@ -90,8 +90,8 @@ def _model(found: type[ControlClass] | None) -> type[_Options]:
 def _given(arguments: list[str], name: str) -> str | None:
     """Return what flags or a TOML file say of an option that decides which others there are."""
     config_file = peek(arguments, "--config")
-    told = peek(arguments, f"--{name.replace('_', '-')}")
-    if told is None and config_file is not None:
+    given = peek(arguments, f"--{name.replace('_', '-')}")
+    if given is None and config_file is not None:
         found = read_toml(Path(config_file)).get(name)
-        told = None if found is None else str(found)
-    return told
+        given = None if found is None else str(found)
+    return given

@@ -145,8 +145,8 @@ def _number(module: str, alpha: Tensor, where: str) -> float:
 def _refuse_uncounted(modules: list[str], name: str, family: str | None) -> None:
     allowed = FORMATS[name].families
     if family not in allowed:
-        told = f"the file is of family {family}" if family else "the file's names do not tell its family"
-        raise ConfigError(f"--format {name} is for {' and '.join(allowed)}, {told}: use --format kohya")
+        which = f"the file is of family {family}" if family else "the file's names do not tell its family"
+        raise ConfigError(f"--format {name} is for {' and '.join(allowed)}, {which}: use --format kohya")
     known = LDM_NAMES[str(family)]
     odd = [each for each in modules if each.startswith("unet.") and each.removeprefix("unet.") not in known]
     if odd:

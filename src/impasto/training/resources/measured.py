@@ -12,14 +12,14 @@ import torch
 
 from impasto.core.events import Corrected, Event, TrainStep
 from impasto.training.loss_buffer import EVERY_ON_DEVICE
-from impasto.training.plan import Cost
+from impasto.training.plan import Estimate
 from impasto.training.resources.memory_estimate import CONTEXT_BYTES
 
 COUNTED = 5
 """Steps that are counted: their median is not moved by one that was compiled for another shape."""
 
 
-def corrected(events: Generator[Event], cost: Cost, device: torch.device) -> Generator[Event]:
+def corrected(events: Generator[Event], cost: Estimate, device: torch.device) -> Generator[Event]:
     """Yield `events` and, once, what the first steps took.
 
     Nothing is asked of the device but what it was asked for the losses: a step's seconds are those of its reading.
@@ -42,7 +42,7 @@ def corrected(events: Generator[Event], cost: Cost, device: torch.device) -> Gen
                     yield _correction(event, median(seen[warm_up:]), cost, device)
 
 
-def _correction(at: TrainStep, seconds: float, cost: Cost, device: torch.device) -> Corrected:
+def _correction(at: TrainStep, seconds: float, cost: Estimate, device: torch.device) -> Corrected:
     left = seconds * (at.steps - at.step)
     return Corrected(at.step, seconds, cost.seconds / at.steps, left, peak_bytes(device), cost.bytes)
 

@@ -54,7 +54,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class MemoryCosts:
     """What a run costs, in numbers of weights and bytes.
 
     Attributes:
@@ -82,7 +82,7 @@ class Costs:
     device: str
 
 
-def expected_bytes(costs: Costs, setting: Setting) -> int:
+def expected_bytes(costs: MemoryCosts, setting: Setting) -> int:
     """Return the expected peak of the whole process (CPU) or of the device's memory."""
     weights = setting.frozen_bytes * costs.frozen + 4 * costs.learnt
     standing = weights + costs.others + (MOMENT_BYTES[setting.optimizer] + 4 * costs.copies) * costs.learnt
@@ -97,7 +97,7 @@ def expected_bytes(costs: Costs, setting: Setting) -> int:
     return CONTEXT_BYTES["cuda" if costs.device == "cuda" else "cpu"] + standing + passing + kernels
 
 
-def candidates(costs: Costs, asked: Setting, *, may_halve: bool, may_use_8bit: bool) -> Iterator[Setting]:
+def candidates(costs: MemoryCosts, asked: Setting, *, may_halve: bool, may_use_8bit: bool) -> Iterator[Setting]:
     """Yield settings to try, from what was asked for to what is slowest or changes most.
 
     Fewer pictures at once cost little; checkpointing a third of the speed; 8-bit moments and bfloat16 change numbers.
@@ -124,7 +124,7 @@ def candidates(costs: Costs, asked: Setting, *, may_halve: bool, may_use_8bit: b
                 at_once //= 2
 
 
-def fitting(costs: Costs, asked: Setting, limit: int, *, may_halve: bool, may_use_8bit: bool) -> Setting:
+def fitting(costs: MemoryCosts, asked: Setting, limit: int, *, may_halve: bool, may_use_8bit: bool) -> Setting:
     """Return the first setting that fits into `limit` bytes.
 
     Raises:
@@ -164,7 +164,7 @@ def bytes_of(text: str) -> int:
 
 def costs_of(
     base: LatentDiffusion, learnable: Learnable, side: int, shape: tuple[int, int, int], arithmetic: torch.dtype
-) -> Costs:
+) -> MemoryCosts:
     """Measure what a run costs.
 
     Args:
@@ -184,7 +184,7 @@ def costs_of(
     frozen = sum(each.numel() for network in present for each in network.parameters() if id(each) not in ids)
     others = sum(each.numel() * each.element_size() for each in base.vae.parameters()) if stays else 0
     once, per_row = _kept(base, side, arithmetic, learns_text=learns_text)
-    return Costs(learnt, frozen, others, 0, once, per_row, *shape, base.device.type)
+    return MemoryCosts(learnt, frozen, others, 0, once, per_row, *shape, base.device.type)
 
 
 def _kept(base: LatentDiffusion, side: int, arithmetic: torch.dtype, *, learns_text: bool) -> tuple[int, int]:

@@ -16,9 +16,9 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_dtype
 from impasto.training.dataset import Gathered
 from impasto.training.options import TrainOptions
-from impasto.training.plan import Cost, expected_seconds, side_of
+from impasto.training.plan import Estimate, expected_seconds, side_of
 from impasto.training.resources.memory_estimate import (
-    Costs,
+    MemoryCosts,
     Setting,
     bytes_of,
     copies_of_learnt,
@@ -75,11 +75,11 @@ def _streams_in_a_step(method: Method, gathered: Gathered) -> int:
     return len(of_step({name: words for name, words in method.prompts().items() if name in gathered.source}, 1, 0))
 
 
-def cost_of(fitted: Fitted, method: Method, base: LatentDiffusion, gathered: Gathered) -> Cost:
+def estimate_of(fitted: Fitted, method: Method, base: LatentDiffusion, gathered: Gathered) -> Estimate:
     """Return what the plan says about memory and time."""
     streams = _streams_in_a_step(method, gathered)
     seconds = expected_seconds(fitted.options, base, streams, fitted.at_once)
-    return Cost(fitted.at_once, fitted.bytes, fitted.words, seconds)
+    return Estimate(fitted.at_once, fitted.bytes, fitted.words, seconds)
 
 
 def _fitted(
@@ -87,7 +87,7 @@ def _fitted(
     method: Method,
     base: LatentDiffusion,
     learnable: Learnable,
-    wanted: tuple[Costs, Setting],
+    wanted: tuple[MemoryCosts, Setting],
 ) -> Fitted:
     costs, asked = wanted
     may_halve = options.precision == "auto" and base.dtype is torch.float32 and method.kind() == "lora"
