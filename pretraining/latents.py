@@ -104,7 +104,11 @@ def read_autoencoder() -> AutoencoderKL:
 
 def load_normalised() -> AutoencoderKL:
     """Return the autoencoder with normalised latents; a restored one needs no data set for that."""
-    return read_autoencoder() if normalised_marker().exists() else load_latents()[0]
+    if not normalised_marker().exists():
+        return load_latents()[0]
+    model = read_autoencoder()
+    model.register_to_config(scaling_factor=1.0)
+    return model
 
 
 def load_latents() -> tuple[AutoencoderKL, Tensor]:

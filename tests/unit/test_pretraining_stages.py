@@ -8,7 +8,7 @@ import pytest
 import torch
 from pretraining import autoencoder, checkpoint, towers
 from pretraining.autoencoder import CHANNELS, make_autoencoder, width_of
-from pretraining.latents import channel_effect, effect_scale, encode, load_latents, normalise_latents
+from pretraining.latents import channel_effect, effect_scale, encode, load_latents, load_normalised, normalise_latents
 from pretraining.pictures import read_pictures
 from pretraining.schedule import Schedule
 from pretraining.sharpness import edges, reconstruction_loss
@@ -180,3 +180,14 @@ def test_tokenizer_is_lossless_and_has_room_for_rare_words() -> None:
     assert len(tokenizer.tokenize("fox")) == 1
     assert tokenizer.model_max_length == LENGTH
     assert tokenizer.eos_token_id == len(tokenizer) - 1
+
+
+def test_a_restored_autoencoder_is_packaged_as_the_denoiser_knows_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_built()
+    write_first_stages()
+    with_data, _ = load_latents()
+    without = load_normalised()
+    assert without.config.scaling_factor == with_data.config.scaling_factor == 1.0
+    for name, value in without.state_dict().items():
+        assert torch.equal(value, with_data.state_dict()[name]), name
