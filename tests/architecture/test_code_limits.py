@@ -66,6 +66,14 @@ def test_examples_are_short(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= 25
 
 
+def test_no_room_is_crowded() -> None:
+    """About 25 files or 3,000 lines: beyond that, a room wants rooms of its own."""
+    for folder in {path.parent for path in SOURCES}:
+        files = list(folder.glob("*.py"))
+        assert len(files) <= 26, folder
+        assert sum(len(path.read_text("utf-8").splitlines()) for path in files) <= 3000, folder
+
+
 def test_configured_paths_exist() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert all((ROOT / folder).exists() for folder in settings["tool"]["mypy"]["files"])
