@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from impasto.core.rng import generator
-from impasto.data.buckets import bucket_sizes, cut_to_bucket, nearest_bucket
-from impasto.data.images import fit_square
+from impasto.data.buckets import bucket_sizes, nearest_bucket
+from impasto.data.images import fit_square, fit_to
 from impasto.data.streams import Example, draw_batch
 from impasto.models.conditioning import Geometry
 

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from impasto.models.conditioning import Geometry
-
 _LONGEST = 2.0
 
 
@@ -36,15 +34,3 @@ def nearest_bucket(image: Image.Image, sizes: Sequence[tuple[int, int]]) -> tupl
     """Return the (height, width) nearest to the picture in shape; of equal shapes, the larger one."""
     shape = math.log(image.height / image.width)
     return min(sizes, key=lambda size: (round(abs(math.log(size[0] / size[1]) - shape), 9), -size[0] * size[1]))
-
-
-def cut_to_bucket(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Geometry]:
-    """Return the picture resized to cover (height, width), cut to the middle, and how it was cut."""
-    height, width = size
-    scale = max(height / image.height, width / image.width)
-    resized = image.resize(
-        (max(width, round(image.width * scale)), max(height, round(image.height * scale))), Image.Resampling.LANCZOS
-    )
-    top, left = (resized.height - height) // 2, (resized.width - width) // 2
-    cut = resized.crop((left, top, left + width, top + height))
-    return cut, Geometry((image.height, image.width), (top, left), (height, width))

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from PIL import Image
 
 from impasto.core.errors import ConfigError
-from impasto.data.buckets import bucket_sizes, cut_to_bucket, nearest_bucket
+from impasto.data.buckets import bucket_sizes, nearest_bucket
 from impasto.data.encode import Cuts
-from impasto.data.images import Picture, fit_square
+from impasto.data.images import Picture, fit_square, fit_to
 from impasto.models.conditioning import Geometry
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.training.options import TrainOptions
