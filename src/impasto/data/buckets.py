@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PIL import Image
-
 _LONGEST = 2.0
 
 
@@ -30,7 +28,7 @@ def bucket_sizes(side: int, step: int) -> list[tuple[int, int]]:
     return sorted(found | {(square, square)})
 
 
-def nearest_bucket(image: Image.Image, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Return the (height, width) nearest to the picture in shape; of equal shapes, the larger one."""
-    shape = math.log(image.height / image.width)
+def nearest_bucket(height: int, width: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the (height, width) nearest to a picture in shape; of equal shapes, the larger one."""
+    shape = math.log(height / width)
     return min(sizes, key=lambda size: (round(abs(math.log(size[0] / size[1]) - shape), 9), -size[0] * size[1]))

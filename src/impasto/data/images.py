@@ -12,6 +12,7 @@ from jaxtyping import Float
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from impasto.core.digest import digest_of_file
 from impasto.core.errors import DataError
 from impasto.core.files import is_file, is_folder, reason_of
 from impasto.data.colour_profile import to_srgb
@@ -39,6 +40,53 @@ class Picture:
     path: Path
     image: Image.Image
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture that was read once and found sound, without its pixels: many of them take no memory.
+
+    Attributes:
+        path: Where it is.
+        height: Upright, in pixels.
+        width: Upright, in pixels.
+        digest: SHA-256 of the file.
+        notes: What is done to it that its owner may want to know.
+    """
+
+    path: Path
+    height: int
+    width: int
+    digest: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def decoded_bytes(self) -> int:
+        """What its pixels take while it is read: four bytes each, twice where they are converted."""
+        return 8 * self.height * self.width
+
+    def read(self) -> Image.Image:
+        """Return its pixels.
+
+        Raises:
+            DataError: The file is no longer the one that was found sound.
+        """
+        if not is_file(self.path) or digest_of_file(self.path) != self.digest:
+            raise DataError(
+                f"{self.path} was changed or removed since it was checked: begin again with it as it is now"
+            )
+        return read_picture(self.path).image
+
+
+def check_picture(path: Path) -> PictureFile:
+    """Read a picture, and return what has to be known of it without its pixels.
+
+    Raises:
+        DataError: As `read_picture`.
+    """
+    picture = read_picture(path)
+    width, height = picture.image.size
+    return PictureFile(path, height, width, digest_of_file(path), picture.notes)
 
 
 def list_pictures(folder: Path, option: str) -> list[Path]:
@@ -95,7 +143,8 @@ def read_picture(path: Path) -> Picture:
             _refuse_unsuitable(path, opened)
             is_16_bit = any(";16" in str(tile.args) for tile in opened.tile)
             opened.load()
-            image, notes = _opaque_rgb(path, ImageOps.exif_transpose(opened))
+            ImageOps.exif_transpose(opened, in_place=True)
+            image, notes = _opaque_rgb(path, opened)
     except Image.DecompressionBombError as error:
         raise DataError(f"{path} is too large: more than {MAX_MEGAPIXELS} megapixels; scale it down first") from error
     except UnidentifiedImageError as error:
@@ -147,11 +196,11 @@ def _opaque_rgb(path: Path, image: Image.Image) -> tuple[Image.Image, list[str]]
         is_see_through = alpha.getextrema() != (255, 255)
         notes = ["transparency composited on white"] if is_see_through else []
         return Image.composite(colours, white, alpha), [*([note] if note else []), *notes]
-    plain = image if image.mode in {"L", "CMYK"} else image.convert("RGB")
+    plain = image if image.mode in {"RGB", "L", "CMYK"} else image.convert("RGB")  # no copy without need
     converted, note = to_srgb(plain, profile)
     if not note and image.mode == "CMYK":
         note = "CMYK converted to RGB"
-    return converted.convert("RGB"), [note] if note else []
+    return converted if converted.mode == "RGB" else converted.convert("RGB"), [note] if note else []
 
 
 def _grey_8_bit(path: Path, image: Image.Image) -> tuple[Image.Image, str]:
