@@ -7,7 +7,7 @@ from PIL import Image
 
 from impasto.core.rng import generator
 from impasto.data.buckets import bucket_sizes, nearest_bucket
-from impasto.data.images import fit_square, fit_to
+from impasto.data.images import cover, fit_square
 from impasto.data.streams import Example, draw_batch
 from impasto.models.conditioning import Geometry
 
@@ -33,7 +33,7 @@ def test_sizes_are_multiples_of_the_step_and_no_larger_than_the_square(count: in
 def test_a_picture_covers_its_bucket_and_is_cut_along_one_side_only(height: int, width: int, step: int):
     image = Image.new("RGB", (width, height))
     size = nearest_bucket(image.height, image.width, bucket_sizes(256, step))
-    cut, geometry = fit_to(image, size)
+    cut, geometry = cover(image, size)
     assert (cut.height, cut.width) == size == geometry.target
     assert geometry.original == (height, width)
     assert min(geometry.crop) == 0 or height * width < 100
@@ -43,7 +43,7 @@ def test_a_picture_covers_its_bucket_and_is_cut_along_one_side_only(height: int,
 @given(sides, sides)
 def test_the_square_bucket_cuts_as_squares_are_cut(height: int, width: int):
     image = Image.frombytes("RGB", (width, height), bytes(index % 251 for index in range(3 * height * width)))
-    cut, geometry = cut_to_bucket(image, (64, 64))
+    cut, geometry = cover(image, (64, 64))
     expected, expected_geometry = fit_square(image, 64)
     assert cut.tobytes() == expected.tobytes()
     assert geometry == expected_geometry

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from impasto.core.errors import DataError
-from impasto.data.images import fit_to, list_pictures, read_picture
+from impasto.data.images import cover, list_pictures, read_picture
 
 CASES = Path(__file__).parents[1] / "cases"
 with Image.open(CASES / "adobe.png") as wide:
@@ -178,7 +178,7 @@ def test_cutting_first_changes_nothing(shape: tuple[int, int], size: tuple[int, 
     """
     pixels = np.random.default_rng(2).integers(100, 156, (*shape, 3), dtype=np.uint8)
     image, (height, width) = Image.fromarray(pixels), size
-    cut, geometry = fit_to(image, size)
+    cut, geometry = cover(image, size)
     scale = max(height / image.height, width / image.width)
     whole = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
     top, left = geometry.crop

@@ -10,7 +10,7 @@ import torch
 
 from impasto.core.errors import DataError
 from impasto.data.captions import caption_of, styled_prompt
-from impasto.data.images import PictureFile, fit_to, to_tensor
+from impasto.data.images import PictureFile, cover, to_tensor
 from impasto.data.streams import Example
 from impasto.models.model import BaseModel
 
@@ -38,7 +38,7 @@ def encode_examples(
         prompt = styled_prompt(caption_of(picture.path) if with_captions else None, words)
         image = picture.read()
         for size in cuts(picture):
-            cut, geometry = fit_to(image, size)
+            cut, geometry = cover(image, size)
             upright = to_tensor(cut)
             for pixels in (upright, upright.flip(-1)) if with_flips else (upright,):
                 mean, std = base.encode_images(pixels[None])

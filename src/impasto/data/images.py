@@ -221,10 +221,10 @@ def _grey_8_bit(path: Path, image: Image.Image) -> tuple[Image.Image, str]:
 
 def fit_square(image: Image.Image, side: int) -> tuple[Image.Image, Geometry]:
     """Return the picture with its short side resized to `side`, cut to the middle square, and how it was cut."""
-    return fit_to(image, (side, side))
+    return cover(image, (side, side))
 
 
-def fit_to(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Geometry]:
+def cover(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Geometry]:
     """Return the picture resized to cover (height, width), cut to the middle, and how it was cut.
 
     Only what is kept is computed, so that a long picture takes no more memory than a square one.

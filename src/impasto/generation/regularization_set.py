@@ -120,8 +120,8 @@ def _drawn(options: AuxOptions, into: list[tuple[Image.Image | Path, str | None]
     requests = [ImageRequest(prompts[i % len(prompts)], options.seed + i) for i in range(_TRIES * wanted)]
     done = 0
     found: list[tuple[Image.Image, str | None]] = []
-    for first in range(0, len(requests), look.batch):
-        for request, image in draw(base, requests[first : first + look.batch], look):
+    for first in range(0, len(requests), params.batch):
+        for request, image in draw(base, requests[first : first + params.batch], params):
             found.append((image, request.prompt))
             done += 1
         kept = distinct([image for image, _ in found], options.threshold)

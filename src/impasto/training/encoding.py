@@ -55,7 +55,11 @@ def generated_streams(gathered: Gathered, folder: Path) -> list[GeneratedStream]
 
 
 def draw_aux(
-    options: TrainOptions, method: Method, base: LatentDiffusion, drawn: Drawn, into: dict[str, tuple[PictureFile, ...]]
+    options: TrainOptions,
+    method: Method,
+    base: LatentDiffusion,
+    drawn: GeneratedStream,
+    into: dict[str, tuple[PictureFile, ...]],
 ) -> Iterator[Event]:
     """Draw the auxiliary pictures of a stream and put them into `into`."""
     words, count = method.prompts()[drawn.stream], options.aux_count()
@@ -75,7 +79,7 @@ def aux_paths(options: TrainOptions, folder: Path) -> list[Path]:
     return [folder / f"{index:03d}.png" for index in range(options.aux_count())]
 
 
-def drawn_before(options: TrainOptions, drawn: Drawn, hashes: object) -> tuple[PictureFile, ...] | None:
+def drawn_before(options: TrainOptions, drawn: GeneratedStream, hashes: object) -> tuple[PictureFile, ...] | None:
     """Return the auxiliary pictures of a run that is gone on with, or None if they are not as they were."""
     try:
         found = tuple(check_picture(path) for path in aux_paths(options, drawn.folder))

@@ -64,7 +64,7 @@ def fit_memory(
     costs = costs_of(base, learnable, side_of(options, base), shape, arithmetic)
     copies = copies_of_learnt(method.kind(), base.device, averages=options.ema is not None)
     costs = replace(costs, copies=copies, reading=_reading_bytes(base, gathered))
-    asked = Setting(options.pairs, options.gradient_checkpointing, options.optimizer, base.dtype.itemsize)
+    asked = Setting(options.batch_size, options.gradient_checkpointing, options.optimizer, base.dtype.itemsize)
     if options.max_memory is None:
         expected = expected_bytes(costs, asked)
         return Fitted(options, options.batch_size, expected, f"about {format_bytes(expected)}")
