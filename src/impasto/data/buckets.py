@@ -9,10 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PIL import Image
-
-from impasto.models.conditioning import Geometry
-
 _LONGEST = 2.0
 
 
@@ -32,19 +28,7 @@ def bucket_sizes(side: int, step: int) -> list[tuple[int, int]]:
     return sorted(found | {(square, square)})
 
 
-def nearest_bucket(image: Image.Image, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Return the (height, width) nearest to the picture in shape; of equal shapes, the larger one."""
-    shape = math.log(image.height / image.width)
+def nearest_bucket(height: int, width: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the (height, width) nearest to a picture in shape; of equal shapes, the larger one."""
+    shape = math.log(height / width)
     return min(sizes, key=lambda size: (round(abs(math.log(size[0] / size[1]) - shape), 9), -size[0] * size[1]))
-
-
-def cut_to_bucket(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Geometry]:
-    """Return the picture resized to cover (height, width), cut to the middle, and how it was cut."""
-    height, width = size
-    scale = max(height / image.height, width / image.width)
-    resized = image.resize(
-        (max(width, round(image.width * scale)), max(height, round(image.height * scale))), Image.Resampling.LANCZOS
-    )
-    top, left = (resized.height - height) // 2, (resized.width - width) // 2
-    cut = resized.crop((left, top, left + width, top + height))
-    return cut, Geometry((image.height, image.width), (top, left), (height, width))

@@ -7,38 +7,38 @@ from pathlib import Path
 from typing import TypeAlias
 
 import torch
-from PIL import Image
 
 from impasto.core.errors import DataError
 from impasto.data.captions import caption_of, styled_prompt
-from impasto.data.images import Picture, to_tensor
+from impasto.data.images import PictureFile, cover, to_tensor
 from impasto.data.streams import Example
-from impasto.models.conditioning import Geometry
 from impasto.models.model import BaseModel
 
-Cuts: TypeAlias = Callable[[Image.Image], Sequence[tuple[Image.Image, Geometry]]]
-"""Maps a picture to what is shown of it: cut to a training size, with how it was cut."""
+Cuts: TypeAlias = Callable[[PictureFile], Sequence[tuple[int, int]]]
+"""Maps a picture to the (height, width) of what is shown of it: one example for each."""
 
 
 def encode_examples(
-    base: BaseModel, pictures: Sequence[Picture], *, cuts: Cuts, words: str, with_captions: bool, with_flips: bool
+    base: BaseModel, pictures: Sequence[PictureFile], *, cuts: Cuts, words: str, with_captions: bool, with_flips: bool
 ) -> Iterator[Example]:
-    """Yield the examples of one stream.
+    """Yield the examples of one stream; no more than one picture is in memory.
 
     Args:
         base: Encodes.
-        pictures: What to encode.
-        cuts: Cuts a picture; one example for each cut.
+        pictures: What to encode; read one after the other.
+        cuts: Says what sizes a picture is cut to.
         words: The words of the stream, e.g. "zwx style".
         with_captions: Put the caption beside a picture before the words.
         with_flips: Yield a mirrored copy of each picture too.
 
     Raises:
-        DataError: The autoencoder's output for a picture is not finite.
+        DataError: The autoencoder's output for a picture is not finite, or its file was changed.
     """
     for picture in pictures:
         prompt = styled_prompt(caption_of(picture.path) if with_captions else None, words)
-        for cut, geometry in cuts(picture.image):
+        image = picture.read()
+        for size in cuts(picture):
+            cut, geometry = cover(image, size)
             upright = to_tensor(cut)
             for pixels in (upright, upright.flip(-1)) if with_flips else (upright,):
                 mean, std = base.encode_images(pixels[None])

@@ -28,9 +28,9 @@ def read_measured(paths: Sequence[Path], option: str, *, side: int | None) -> li
     Raises:
         DataError: One is no PNG or damaged, or sizes are mixed.
     """
+    if side is not None:  # cut when read: the large originals are never in memory together
+        return [_cut(_read_png(path, option), side) for path in paths]
     pictures = [_read_png(path, option) for path in paths]
-    if side is not None:
-        return [replace(picture, image=fit_square(picture.image, side)[0]) for picture in pictures]
     first = pictures[0]
     for picture in pictures:
         refuse_other_size(first, picture, option)
@@ -55,6 +55,10 @@ def _read_png(path: Path, option: str) -> Picture:
             "use lossless originals (a JPEG saved again as PNG keeps its artefacts)"
         )
     return read_picture(path)
+
+
+def _cut(picture: Picture, side: int) -> Picture:
+    return replace(picture, image=fit_square(picture.image, side)[0])
 
 
 def _spoken(image: Image.Image) -> str:

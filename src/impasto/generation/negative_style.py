@@ -58,7 +58,13 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
     controlnet = named_controlnet(options.controlnet, options.base, source, instead)
     picture = read_picture(options.reference)
     prompt, guess = _prompt(options, source, picture.image)
-    base = open_base(options.base, device=options.device, precision=options.precision)
+    base = open_base(
+        options.base,
+        device=options.device,
+        precision=options.precision,
+        prediction=options.prediction,
+        zero_snr=options.zero_snr,
+    )
     square = reference_squares(picture.image, "pad")[0].resize((base.resolution,) * 2, Image.Resampling.LANCZOS)
     edges = Edges(controlnet, options.conditioning_scale, options.edges, options.edges_in)
     followed = follow(edges, square, base, source, str(options.reference))

@@ -35,6 +35,10 @@ class DrawOptions(Config):
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Of the weights; auto is fp32 on the CPU and bf16 elsewhere."""
+    prediction: Literal["auto", "epsilon", "v"] = "auto"
+    """What the base predicts, where it says something wrong; auto believes it."""
+    zero_snr: Literal["auto", "yes", "no"] = "auto"
+    """Whether the base's last timestep is pure noise (zero terminal SNR); auto believes it."""
     preview_every: int = Field(default=0, ge=0)
     """Show in preview.png, small, how the pictures become, every so many steps; it goes when all is drawn. 0: never."""
     dry_run: bool = False

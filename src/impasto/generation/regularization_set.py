@@ -15,7 +15,7 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError, DataError, ResourceError
 from impasto.core.events import Event, Generated, Planned, Progress
 from impasto.data.captions import caption_of
-from impasto.data.duplicates import THRESHOLD, distinct
+from impasto.data.duplicates import THRESHOLD, distinct, small_copy
 from impasto.data.images import read_picture
 from impasto.data.packs import PREFIX, pictures_of
 from impasto.generation.draw import draw
@@ -86,7 +86,7 @@ def make_aux(options: AuxOptions) -> Generator[Event]:
     """
     if options.out.exists():
         raise ConfigError(f"--out {options.out} exists already: choose another folder, or remove that one")
-    found: list[tuple[Image.Image, str | None]] = []
+    found: list[tuple[Image.Image | Path, str | None]] = []
     if options.images is not None:
         looked_at = yield from _taken(options, found)
     else:
@@ -95,23 +95,23 @@ def make_aux(options: AuxOptions) -> Generator[Event]:
     yield Generated(options.out, "", 0)
 
 
-def _taken(options: AuxOptions, found: list[tuple[Image.Image, str | None]]) -> Generator[Event, None, int]:
+def _taken(options: AuxOptions, found: list[tuple[Image.Image | Path, str | None]]) -> Generator[Event, None, int]:
     paths = pictures_of(str(options.images), "aux", "--images")
-    pictures = []
+    small: list[Image.Image] = []
     for index, path in enumerate(paths):
-        pictures.append(read_picture(path).image)
+        small.append(small_copy(read_picture(path).image))
         yield Progress("reading pictures", index + 1, len(paths))
-    kept = distinct(pictures, options.threshold)
+    kept = distinct(small, options.threshold)
     if len(kept) < (options.num or 1):
         raise DataError(
             f"--images {options.images} holds {len(kept)} pictures that differ by --threshold {options.threshold:g}, "
             f"--num {options.num} are wanted: add pictures, or ask for fewer"
         )
-    found += [(pictures[index], caption_of(paths[index])) for index in kept[: options.num]]
+    found += [(paths[index], caption_of(paths[index])) for index in kept[: options.num]]
     return len(paths)
 
 
-def _drawn(options: AuxOptions, found: list[tuple[Image.Image, str | None]]) -> Generator[Event, None, int]:
+def _drawn(options: AuxOptions, into: list[tuple[Image.Image | Path, str | None]]) -> Generator[Event, None, int]:
     base = open_base(options.base, device=options.device)
     prompts = options.prompt or (_PORTRAITS_OF_POCKET if options.base == POCKET else _PORTRAITS)
     wanted = options.num or 20
@@ -119,6 +119,7 @@ def _drawn(options: AuxOptions, found: list[tuple[Image.Image, str | None]]) -> 
     params = SamplingParams(options.steps, options.guidance_scale, base.resolution, base.resolution)
     requests = [ImageRequest(prompts[i % len(prompts)], options.seed + i) for i in range(_TRIES * wanted)]
     done = 0
+    found: list[tuple[Image.Image, str | None]] = []
     for first in range(0, len(requests), params.batch):
         for request, image in draw(base, requests[first : first + params.batch], params):
             found.append((image, request.prompt))
@@ -127,6 +128,7 @@ def _drawn(options: AuxOptions, found: list[tuple[Image.Image, str | None]]) -> 
         found[:] = [found[index] for index in kept][:wanted]
         yield Progress("drawing auxiliary pictures", len(found), wanted)
         if len(found) == wanted:
+            into += found
             return done
     raise DataError(
         f"only {len(found)} of {done} drawn pictures differ by --threshold {options.threshold:g}, {wanted} are wanted: "
@@ -134,12 +136,13 @@ def _drawn(options: AuxOptions, found: list[tuple[Image.Image, str | None]]) -> 
     )
 
 
-def _write(options: AuxOptions, found: Sequence[tuple[Image.Image, str | None]], looked_at: int) -> None:
+def _write(options: AuxOptions, found: Sequence[tuple[Image.Image | Path, str | None]], looked_at: int) -> None:
     """Fill a folder beside the target, then rename it: a failure leaves nothing behind."""
     staging = options.out.with_name(f".{options.out.name}.part")
     try:
         staging.mkdir(parents=True)
-        for index, (image, caption) in enumerate(found):
+        for index, (given, caption) in enumerate(found):
+            image = read_picture(given).image if isinstance(given, Path) else given  # one after the other
             image.save(staging / f"{index:03d}.png", format="PNG")
             if caption:
                 (staging / f"{index:03d}.txt").write_text(f"{caption}\n", "utf-8")

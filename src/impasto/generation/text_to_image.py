@@ -41,7 +41,15 @@ class Opened:
 
 def opened_for(options: DrawOptions) -> Opened:
     """Return the base that the options name, loaded."""
-    return Opened(open_base(options.base, device=options.device, precision=options.precision))
+    return Opened(
+        open_base(
+            options.base,
+            device=options.device,
+            precision=options.precision,
+            prediction=options.prediction,
+            zero_snr=options.zero_snr,
+        )
+    )
 
 
 def generate(options: GenerateOptions, *, opened: Opened | None = None) -> Generator[Event]:
@@ -225,7 +233,9 @@ def _plan(job: Job, requests: Sequence[ImageRequest]) -> Planned:
     if params.strength < 1:
         rows.append(("strength", f"{params.strength:g}"))
     rows.append(("writes", str(job.options.out)))
-    return Planned(tuple(rows), (*job.notes, *notes_on_precision(job.options.precision, job.base.device)))
+    return Planned(
+        tuple(rows), (*job.notes, *job.base.notes, *notes_on_precision(job.options.precision, job.base.device))
+    )
 
 
 def _sidecar(job: Job, request: ImageRequest, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from impasto.core.errors import ConfigError
-from impasto.diffusion.prediction import Prediction
-from impasto.diffusion.schedule import NoiseSchedule
+from impasto.models.checks.parts import check_parts
+from impasto.models.checks.schedule import prediction_of, schedule_of
+from impasto.models.checks.settings import check_settings
 from impasto.models.conditioning import Conditioning, Geometry
 from impasto.models.fingerprint import Fingerprint, fingerprint_of
 from impasto.models.forward_context import ForwardContext
@@ -30,6 +31,7 @@ class LatentDiffusion(ABC):
         family: The family's name, as the file in `families/` is called.
         recipe: Which measured settings fit: "pocket", or the family.
         roles: Which blocks of the UNet play which role.
+        notes: What the user should know of how it was opened.
         pipe: The pipeline whose parts are used; its own `__call__` is not.
         schedule: ᾱ_t of training.
         prediction: What the UNet predicts.
@@ -41,12 +43,24 @@ class LatentDiffusion(ABC):
     pipeline_class: ClassVar[type[DiffusionPipeline]]
     family_roles: ClassVar[Roles]
 
-    def __init__(self, pipe: DiffusionPipeline, recipe: str, roles: Roles | None = None) -> None:
+    def __init__(
+        self,
+        pipe: DiffusionPipeline,
+        recipe: str,
+        roles: Roles | None = None,
+        *,
+        name: str = "given",
+        notes: tuple[str, ...] = (),
+    ) -> None:
         self.pipe = pipe
+        for part in ("unet", "vae", "scheduler"):
+            module = getattr(pipe, part)
+            check_settings(type(module), module.config, part, name)
+        self.notes = (*notes, *check_parts(pipe, self.family, name))
         self.recipe = recipe
         self.roles = self.family_roles if roles is None else roles
-        self.prediction = _prediction_of(str(pipe.scheduler.config.prediction_type))
-        self.schedule = NoiseSchedule(DDPMScheduler.from_config(_training_config(pipe)).alphas_cumprod)
+        self.prediction = prediction_of(pipe.scheduler, name)
+        self.schedule = schedule_of(pipe.scheduler, name)
         self.resolution = int(pipe.unet.config.sample_size) * self.factor
         for module in self.networks().values():
             module.eval().requires_grad_(False)
@@ -194,23 +208,3 @@ def keywords_of(context: ForwardContext | None) -> dict[str, object]:
         keywords["down_block_additional_residuals"] = context.residuals.down
         keywords["mid_block_additional_residual"] = context.residuals.mid
     return keywords
-
-
-def _prediction_of(name: str) -> Prediction:
-    try:
-        return Prediction(name)
-    except ValueError as error:
-        allowed = ", ".join(Prediction)
-        raise ConfigError(f"the base predicts {name!r}, which is not supported: needs one of {allowed}") from error
-
-
-def _training_config(pipe: DiffusionPipeline) -> dict[str, object]:
-    wanted = (
-        "beta_start",
-        "beta_end",
-        "beta_schedule",
-        "trained_betas",
-        "num_train_timesteps",
-        "rescale_betas_zero_snr",
-    )
-    return {name: pipe.scheduler.config[name] for name in wanted if name in pipe.scheduler.config}

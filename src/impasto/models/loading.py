@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
 
+import diffusers
 import torch
+import transformers
 from diffusers import DiffusionPipeline
-from safetensors import SafetensorError
 
-from impasto.core.errors import ResourceError
+from impasto.core.errors import ImpastoError, ResourceError
+from impasto.models.checks.folder import check_folder, network_class
+from impasto.models.single_file import configuration_of
 from impasto.models.source import Source
+
+_UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
+"""Parts of a pipeline that are never used here: whether they are there does not matter."""
+_NOT_LEARNT = ("position_ids",)
 
 
 def load_pipeline(
@@ -20,18 +29,68 @@ def load_pipeline(
 
     Raises:
         ResourceError: The files are missing, damaged or could not be fetched.
+        ConfigError: They are of another kind than the family's.
     """
-    options: dict[str, object] = {"dtype": dtype}
     try:
         with quiet_loading():
             if source.is_single_file:
-                pipe = pipeline_class.from_single_file(source.location, **options)
+                pipe = pipeline_class.from_single_file(source.location, dtype=dtype)
             else:
-                pipe = pipeline_class.from_pretrained(source.location, use_safetensors=True, **options)
-    except (OSError, ValueError, SafetensorError) as error:
-        first_line = str(error).strip().splitlines()[0]
-        raise ResourceError(f"base {source.name} could not be loaded: {first_line}") from error
-    return pipe.to(device)
+                pipe = _from_folder(pipeline_class, source, dtype)
+        return pipe.to(device)
+    except ImpastoError:
+        raise
+    except Exception as error:  # libraries raise whatever they stumble over in damaged files
+        raise ResourceError(f"base {source.name} could not be loaded: {_first_line(error)}{_hint(source)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _hint(source: Source) -> str:
+    if not source.is_single_file:
+        return ""
+    return (
+        f" (a single file needs the configuration of {configuration_of(source.family)}, which is fetched from the hub "
+        "once: connect to it, or give a diffusers folder)"
+    )
+
+
+def _from_folder(pipeline_class: type[DiffusionPipeline], source: Source, dtype: torch.dtype) -> DiffusionPipeline:
+    folder = Path(source.location)
+    if not folder.is_dir():
+        unused = dict.fromkeys(_UNUSED)
+        folder = Path(cast(str, pipeline_class.download(source.location, use_safetensors=True, **unused)))
+    variants = check_folder(folder, source.family, source.name)
+    parts = {part: _network(folder, part, variant, dtype, source.name) for part, variant in variants.items()}
+    extra: dict[str, object] = {"requires_safety_checker": False} if source.family == "sd15" else {}
+    extra |= {"safety_checker": None} if source.family == "sd15" else {}
+    extra |= {"feature_extractor": None, "image_encoder": None}
+    return pipeline_class.from_pretrained(folder, **parts, **extra)
+
+
+def _network(folder: Path, part: str, variant: str | None, dtype: torch.dtype, name: str) -> torch.nn.Module:
+    """Return a network with all of its weights: what files lack would be drawn at random by the libraries."""
+    library = diffusers if part in {"unet", "vae"} else transformers
+    kind = getattr(library, network_class(part))
+    network, found = kind.from_pretrained(
+        folder / part,
+        use_safetensors=True,
+        variant=variant,
+        dtype=dtype,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # told below, in one line
+    )
+    if found["mismatched_keys"]:
+        layer = str(min(found["mismatched_keys"])[0])
+        raise ResourceError(
+            f"base {name}: {layer} of {part} has another shape than its config.json says: take both from one base"
+        )
+    missing = [each for each in found["missing_keys"] if not each.endswith(_NOT_LEARNT)]
+    if missing:
+        raise ResourceError(f"base {name}: the weights of {part} lack {min(missing)}: download the base again, whole")
+    return cast(torch.nn.Module, network)
 
 
 @contextmanager

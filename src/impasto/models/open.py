@@ -13,10 +13,11 @@ from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.files import is_folder
 from impasto.core.plugins import load_class
 from impasto.core.precision import SLOW_IN_BFLOAT16, is_slow_in_bfloat16
+from impasto.models.checks.schedule import PredictionName, ZeroSnr, override
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.loading import load_pipeline
 from impasto.models.roles import read_roles
-from impasto.models.source import POCKET, family_of_pipeline, find_base
+from impasto.models.source import POCKET, Source, family_of_pipeline, find_base
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -59,20 +60,46 @@ def notes_on_precision(precision: Precision, device: torch.device) -> tuple[str,
     return (f"--precision bf16: {SLOW_IN_BFLOAT16}",) if is_slow else ()
 
 
-def open_base(name: str, *, device: str = "auto", precision: Precision = "auto") -> LatentDiffusion:
+def open_base(
+    name: str,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    prediction: PredictionName = "auto",
+    zero_snr: ZeroSnr = "auto",
+) -> LatentDiffusion:
     """Return the base called `name`, loaded.
 
     Args:
         name: "pocket", a diffusers folder, a `.safetensors` checkpoint, or a hub name.
         device: See `choose_device`.
         precision: See `choose_dtype`.
+        prediction: What it predicts, where it says something wrong, or nothing.
+        zero_snr: Whether its last timestep is pure noise; likewise.
+
+    Raises:
+        ImpastoError: It cannot be used; one line says why. All that can be known of that is checked here.
     """
     source = find_base(name)
     family = cast(type[LatentDiffusion], load_class("impasto.models.families", source.family))
     chosen = choose_device(device)
     pipe = load_pipeline(family.pipeline_class, source, device=chosen, dtype=choose_dtype(precision, chosen))
+    notes = _believe(pipe, source, prediction, zero_snr)
     roles = None if source.is_single_file else read_roles(Path(source.location))
-    return family(pipe, source.recipe, roles)
+    return family(pipe, source.recipe, roles, name=name, notes=notes)
+
+
+def _believe(pipe: DiffusionPipeline, source: Source, prediction: PredictionName, zero_snr: ZeroSnr) -> tuple[str, ...]:
+    """Set what the base predicts and its last timestep: as asked, else as a checkpoint's marks say."""
+    header, notes = source.header, []
+    if header is not None and header.predicts_v and prediction == "auto":
+        prediction = "v"
+        notes.append("the checkpoint is marked v_pred: it predicts v (--prediction overrides)")
+    if header is not None and header.has_zero_snr and zero_snr == "auto":
+        zero_snr = "yes"
+        notes.append("the checkpoint is marked ztsnr: its last timestep is pure noise (--zero-snr overrides)")
+    override(pipe, prediction, zero_snr)
+    return tuple(notes)
 
 
 def wrap_pipeline(pipe: DiffusionPipeline, recipe: str | None = None) -> LatentDiffusion:

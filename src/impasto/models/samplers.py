@@ -25,6 +25,14 @@ _SETTINGS: dict[str, dict[str, object]] = {
     "lightning": {"timestep_spacing": "trailing"},
     "hyper": {"timestep_spacing": "trailing"},
 }
+_OF_ONE_SOLVER = frozenset(
+    {
+        *("algorithm_type", "solver_type", "solver_order", "lower_order_final", "final_sigmas_type", "variance_type"),
+        *("euler_at_final", "use_lu_lambdas", "lambda_min_clipped", "predict_x0", "disable_corrector", "solver_p"),
+        *("skip_prk_steps", "predictor_order", "corrector_order", "tau_func", "use_flow_sigmas", "flow_shift"),
+    }
+)
+"""Settings that one class of schedulers understands otherwise than the next, or not at all, such as DEIS's."""
 
 
 def new_scheduler(of_base: SchedulerMixin, sampler: Sampler) -> Scheduler:
@@ -37,9 +45,12 @@ def new_scheduler(of_base: SchedulerMixin, sampler: Sampler) -> Scheduler:
         copied: Scheduler = deepcopy(of_base)
         return copied
     settings = dict(_SETTINGS.get(sampler, {}))
+    config = dict(of_base.config)
+    if type(of_base) is not _CLASSES[sampler]:
+        config = {name: value for name, value in config.items() if name not in _OF_ONE_SOLVER}
     if sampler == "ddim" and not _states(of_base, "clip_sample"):
         settings["clip_sample"] = False
-    made: Scheduler = _CLASSES[sampler].from_config(of_base.config, **settings)
+    made: Scheduler = _CLASSES[sampler].from_config(config, **settings)
     return made
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from impasto.core.errors import ConfigError, ResourceError, UnsafeFile
+from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.files import is_file, is_folder
+from impasto.models.single_file import CheckpointHeader, read_checkpoint_header
 
 POCKET = "pocket"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _FAMILY_OF_PIPELINE = {"StableDiffusionPipeline": "sd15", "StableDiffusionXLPipeline": "sdxl"}
-_MAX_HEADER = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +26,14 @@ class Source:
         location: Folder, file, or hub name, for diffusers.
         family: "sd15" or "sdxl".
         is_single_file: Whether `location` is one checkpoint file.
+        header: What that file says of itself.
     """
 
     name: str
     location: str
     family: str
     is_single_file: bool
+    header: CheckpointHeader | None = None
 
     @property
     def recipe(self) -> str:
@@ -54,7 +55,8 @@ def find_base(name: str) -> Source:
     if is_folder(path):
         return Source(name, name, _family_of_folder(path), is_single_file=False)
     if is_file(path):
-        return Source(name, name, _family_of_checkpoint(path), is_single_file=True)
+        header = read_checkpoint_header(path)
+        return Source(name, name, header.family, is_single_file=True, header=header)
     if _HUB_NAME.fullmatch(name) and path.suffix not in {".safetensors", ".ckpt"}:
         return Source(name, name, _family_on_hub(name), is_single_file=False)
     raise ConfigError(
@@ -66,7 +68,7 @@ def find_base(name: str) -> Source:
 def _family_of_index(index: Path, where: str) -> str:
     try:
         facts = json.loads(index.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise ConfigError(f"base {where} is damaged (its model_index.json is not JSON): download it again") from error
     return family_of_pipeline(str(facts.get("_class_name", "")) if isinstance(facts, dict) else "", where)
 
@@ -92,24 +94,6 @@ def _family_of_folder(folder: Path) -> str:
     if not index.is_file():
         raise ConfigError(f"base {folder} is no diffusers folder: it has no model_index.json")
     return _family_of_index(index, str(folder))
-
-
-def _family_of_checkpoint(path: Path) -> str:
-    if path.suffix != ".safetensors":
-        raise UnsafeFile(f"base {path} may be a pickle, which can run code: convert it to .safetensors first")
-    with path.open("rb") as stream:
-        head = stream.read(8)
-        length = struct.unpack("<Q", head)[0] if len(head) == 8 else _MAX_HEADER
-        if length >= _MAX_HEADER:
-            raise UnsafeFile(f"base {path} is not a safetensors file: its header is damaged")
-        header = stream.read(length)
-    if b'"conditioner.embedders.' in header:
-        return "sdxl"
-    if b'"cond_stage_model.' in header:
-        return "sd15"
-    raise ConfigError(
-        f"base {path} is neither an SD 1.5 nor an SDXL checkpoint: it has no text encoder of these families"
-    )
 
 
 def _family_on_hub(name: str) -> str:

@@ -70,7 +70,13 @@ def probe(options: ProbeOptions, scorer: Scorer | None = None) -> Generator[Even
     Raises:
         ConfigError: `options.out` holds scores that were made with other settings.
     """
-    base = open_base(options.base, device=options.device, precision=options.precision)
+    base = open_base(
+        options.base,
+        device=options.device,
+        precision=options.precision,
+        prediction=options.prediction,
+        zero_snr=options.zero_snr,
+    )
     blocks = attention_blocks(base.unet)
     if len(blocks) < 2:
         raise ConfigError(f"base {options.base} has {len(blocks)} blocks with attention to words: nothing to compare")
@@ -133,7 +139,7 @@ def _plan(job: _Job, done: int) -> Planned:
         ("scorer", options.scorer_name()),
         ("writes", str(options.out)),
     )
-    return Planned(rows, notes_on_precision(options.precision, job.base.device))
+    return Planned(rows, (*job.base.notes, *notes_on_precision(options.precision, job.base.device)))
 
 
 def _score_all(job: _Job, scorer: Scorer, scores: list[PairScore]) -> Iterator[Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from impasto.core.versions import library_versions
-from impasto.data.images import Picture
+from impasto.data.images import PictureFile
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.style.card import Card
@@ -22,7 +22,7 @@ def card_of(
     method: Method,
     base: LatentDiffusion,
     state: TrainState,
-    pictures: Mapping[str, tuple[Picture, ...]],
+    pictures: Mapping[str, tuple[PictureFile, ...]],
 ) -> Card:
     """Return what the style file will say about itself.
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PIL import Image
-
 from impasto.core.errors import ConfigError
-from impasto.data.buckets import bucket_sizes, cut_to_bucket, nearest_bucket
+from impasto.data.buckets import bucket_sizes, nearest_bucket
 from impasto.data.encode import Cuts
-from impasto.data.images import Picture, fit_square
-from impasto.models.conditioning import Geometry
+from impasto.data.images import PictureFile
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.training.options import TrainOptions
 from impasto.training.plan import side_of
@@ -19,7 +16,9 @@ _STYLE = "style"
 _STEP = 64  # pixels, as SDXL's buckets are; a base with smaller pictures takes an eighth of its side
 
 
-def cuts_of(options: TrainOptions, base: LatentDiffusion, pictures: Mapping[str, Sequence[Picture]]) -> dict[str, Cuts]:
+def cuts_of(
+    options: TrainOptions, base: LatentDiffusion, pictures: Mapping[str, Sequence[PictureFile]]
+) -> dict[str, Cuts]:
     """Return how the pictures of each stream are cut.
 
     With --buckets every style picture goes to its own bucket, and the other streams, which share batches with it, are
@@ -30,18 +29,18 @@ def cuts_of(options: TrainOptions, base: LatentDiffusion, pictures: Mapping[str,
     """
     side = side_of(options, base)
     if not options.buckets:
-        return dict.fromkeys(pictures, lambda image: [fit_square(image, side)])
+        return dict.fromkeys(pictures, lambda _: [(side, side)])
     sizes = bucket_sizes(side, bucket_step(base, side))
     shown = [picture for stream, each in pictures.items() if _is_style(stream) for picture in each]
-    used = sorted({nearest_bucket(picture.image, sizes) for picture in shown})
+    used = sorted({nearest_bucket(picture.height, picture.width, sizes) for picture in shown})
     if used == [(side, side)]:
         raise ConfigError("--buckets has no effect: all style pictures are square, or nearly; leave it out")
 
-    def own(image: Image.Image) -> list[tuple[Image.Image, Geometry]]:
-        return [cut_to_bucket(image, nearest_bucket(image, sizes))]
+    def own(picture: PictureFile) -> list[tuple[int, int]]:
+        return [nearest_bucket(picture.height, picture.width, sizes)]
 
-    def all_used(image: Image.Image) -> list[tuple[Image.Image, Geometry]]:
-        return [cut_to_bucket(image, size) for size in used]
+    def all_used(_: PictureFile) -> list[tuple[int, int]]:
+        return used
 
     return {stream: own if _is_style(stream) else all_used for stream in pictures}
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from impasto.core.digest import digest_of_file
 from impasto.core.errors import ConfigError
 from impasto.data.encode import captioned
-from impasto.data.images import Picture, read_picture
+from impasto.data.images import PictureFile, check_picture
 from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept
 from impasto.methods._protocol import Method
 from impasto.training.concepts import Asked, picture_paths
@@ -23,12 +22,12 @@ class Gathered:
     """The pictures of a run.
 
     Attributes:
-        pictures: By stream.
+        pictures: By stream, without their pixels.
         source: Where each stream comes from, in words.
         notes: What the user should know.
     """
 
-    pictures: Mapping[str, tuple[Picture, ...]]
+    pictures: Mapping[str, tuple[PictureFile, ...]]
     source: Mapping[str, str]
     notes: tuple[str, ...]
 
@@ -47,14 +46,14 @@ def gather(options: TrainOptions, method: Method) -> Gathered:
     folders = [Asked(STYLE, options.style_images, "--style-images", options.concepts_csv)]
     if has_aux and options.aux_images is not None:
         folders.append(Asked(AUX, options.aux_images, "--aux-images"))
-    pictures: dict[str, tuple[Picture, ...]] = {}
+    pictures: dict[str, tuple[PictureFile, ...]] = {}
     source: dict[str, str] = {}
     notes: list[str] = []
     for asked in folders:
         found = picture_paths(asked, concepts_of(streams), options.base)
         notes += found.notes
         for stream, paths in found.paths.items():
-            pictures[stream] = tuple(read_picture(path) for path in paths)
+            pictures[stream] = tuple(check_picture(path) for path in paths)
             source[stream] = asked.label()
             notes += _notes_on(stream, pictures[stream], method.num_pictures)
             if options.shows_captions(stream):
@@ -82,7 +81,7 @@ def concept_words(method: Method) -> dict[str, str]:
     return {concept: words for (kind, concept), words in parts.items() if kind == STYLE and concept}
 
 
-def _notes_on(stream: str, pictures: tuple[Picture, ...], recommended: tuple[int, int]) -> list[str]:
+def _notes_on(stream: str, pictures: tuple[PictureFile, ...], recommended: tuple[int, int]) -> list[str]:
     notes = [f"{picture.path.name}: {note}" for picture in pictures for note in picture.notes]
     if len(notes) > 4:
         notes = [*notes[:3], f"... and {len(notes) - 3} more such notes"]
@@ -101,8 +100,6 @@ def _notes_on_captions(stream: str, paths: list[Path]) -> list[str]:
     return []
 
 
-def picture_hashes(gathered: Mapping[str, tuple[Picture, ...]]) -> dict[str, list[str]]:
+def picture_hashes(gathered: Mapping[str, tuple[PictureFile, ...]]) -> dict[str, list[str]]:
     """Return the SHA-256 of each picture file, shortened, by stream."""
-    return {
-        stream: [digest_of_file(picture.path)[:16] for picture in pictures] for stream, pictures in gathered.items()
-    }
+    return {stream: [picture.digest[:16] for picture in pictures] for stream, pictures in gathered.items()}

@@ -10,7 +10,7 @@ from impasto.core.errors import DataError
 from impasto.core.events import Event, Progress
 from impasto.core.files import staged
 from impasto.data.encode import Cuts, encode_examples
-from impasto.data.images import Picture, read_picture
+from impasto.data.images import PictureFile, check_picture
 from impasto.data.streams import Example
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
@@ -59,7 +59,7 @@ def draw_aux(
     method: Method,
     base: LatentDiffusion,
     drawn: GeneratedStream,
-    into: dict[str, tuple[Picture, ...]],
+    into: dict[str, tuple[PictureFile, ...]],
 ) -> Iterator[Event]:
     """Draw the auxiliary pictures of a stream and put them into `into`."""
     words, count = method.prompts()[drawn.stream], options.aux_count()
@@ -71,7 +71,7 @@ def draw_aux(
         with staged(path) as staging:
             image.save(staging, format="PNG")
         yield Progress("drawing auxiliary pictures", index + 1, count)
-    into[drawn.stream] = tuple(read_picture(path) for path in paths)
+    into[drawn.stream] = tuple(check_picture(path) for path in paths)
 
 
 def aux_paths(options: TrainOptions, folder: Path) -> list[Path]:
@@ -79,10 +79,10 @@ def aux_paths(options: TrainOptions, folder: Path) -> list[Path]:
     return [folder / f"{index:03d}.png" for index in range(options.aux_count())]
 
 
-def drawn_before(options: TrainOptions, drawn: GeneratedStream, hashes: object) -> tuple[Picture, ...] | None:
+def drawn_before(options: TrainOptions, drawn: GeneratedStream, hashes: object) -> tuple[PictureFile, ...] | None:
     """Return the auxiliary pictures of a run that is gone on with, or None if they are not as they were."""
     try:
-        found = tuple(read_picture(path) for path in aux_paths(options, drawn.folder))
+        found = tuple(check_picture(path) for path in aux_paths(options, drawn.folder))
     except DataError:
         return None
     return found if picture_hashes({drawn.stream: found})[drawn.stream] == hashes else None
@@ -92,13 +92,13 @@ def encode_streams(
     base: BaseModel,
     options: TrainOptions,
     method: Method,
-    pictures: Mapping[str, Sequence[Picture]],
+    pictures: Mapping[str, Sequence[PictureFile]],
     cuts: Mapping[str, Cuts],
     into: dict[str, list[Example]],
 ) -> Iterator[Event]:
     """Encode the pictures of every stream, cut as `cuts` says, and put the examples into `into`."""
     copies = 2 if options.flips else 1
-    total = sum(copies * len(each) * len(cuts[stream](each[0].image)) for stream, each in pictures.items())
+    total = sum(copies * len(each) * len(cuts[stream](each[0])) for stream, each in pictures.items())
     done = 0
     for stream, each in pictures.items():
         into[stream] = []

@@ -69,6 +69,10 @@ class TrainOptions(Config):
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the arithmetic; auto is fp32 on the CPU and bf16 elsewhere."""
+    prediction: Literal["auto", "epsilon", "v"] = "auto"
+    """What the base predicts, where it says something wrong; auto believes it."""
+    zero_snr: Literal["auto", "yes", "no"] = "auto"
+    """Whether the base's last timestep is pure noise (zero terminal SNR); auto believes it."""
     compile: bool = False
     """Compile the UNet's repeated blocks: minutes at first, quicker steps after; the result differs by rounding."""
     gradient_checkpointing: bool = False

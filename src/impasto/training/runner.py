@@ -12,7 +12,7 @@ from impasto.core.events import Checkpointed, Event, Noted, Sampled, Saved
 from impasto.core.files import clear_staged
 from impasto.core.store import TensorStore
 from impasto.data.captions import called_prompt, words_lead
-from impasto.data.images import Picture
+from impasto.data.images import PictureFile
 from impasto.data.streams import Example
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest
@@ -80,7 +80,7 @@ class Run:
     left: Left | None = None
     processes: Processes = Processes()  # noqa: RUF009 - frozen
     is_saved: bool = False
-    _pictures: dict[str, tuple[Picture, ...]] = field(default_factory=dict)
+    _pictures: dict[str, tuple[PictureFile, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         frozen = [self.base.vae]

@@ -81,7 +81,7 @@ def _train(
         base = _opened(options, method) if base is None else _able_to_learn(base, method)
         base.fingerprint()  # taken and kept while the base is untouched
         notes = [*left.notes, *refuse_other_base(left.base, base, folder.folder)] if left else []
-        notes += notes_on_precision(options.precision, base.device)
+        notes += [*base.notes, *notes_on_precision(options.precision, base.device)]
         kept = [(named.style, named.scale) for named in fit_styles(base, styles)]
         with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
             fitted = fit_memory(options, method, base, learnable, gathered)
@@ -104,7 +104,13 @@ def _train(
 
 def _opened(options: TrainOptions, method: Method) -> LatentDiffusion:
     precision = "fp32" if method.kind() == "full" else options.precision
-    return open_base(options.base, device=options.device, precision=precision)
+    return open_base(
+        options.base,
+        device=options.device,
+        precision=precision,
+        prediction=options.prediction,
+        zero_snr=options.zero_snr,
+    )
 
 
 def _able_to_learn(base: LatentDiffusion, method: Method) -> LatentDiffusion:

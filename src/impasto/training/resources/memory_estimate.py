@@ -68,6 +68,7 @@ class MemoryCosts:
         batch: Pictures of each stream in a batch.
         accumulate: Batches in a step.
         device: "cpu" or "cuda".
+        reading: Bytes that the largest picture takes while it is read, before step 1; 0 where that is other memory.
     """
 
     learnt: int
@@ -80,6 +81,7 @@ class MemoryCosts:
     batch: int
     accumulate: int
     device: str
+    reading: int = 0
 
 
 def expected_bytes(costs: MemoryCosts, setting: Setting) -> int:
@@ -94,7 +96,9 @@ def expected_bytes(costs: MemoryCosts, setting: Setting) -> int:
     else:
         passing = max(activations, gradients) + int(_OVERLAP * min(activations, gradients))
     kernels = int(_REORDERED * weights) if costs.device == "cpu" else int(0.1 * activations)
-    return CONTEXT_BYTES["cuda" if costs.device == "cuda" else "cpu"] + standing + passing + kernels
+    stepping = standing + passing + kernels
+    encoding = weights + costs.others + costs.reading
+    return CONTEXT_BYTES["cuda" if costs.device == "cuda" else "cpu"] + max(stepping, encoding)
 
 
 def candidates(costs: MemoryCosts, asked: Setting, *, may_halve: bool, may_use_8bit: bool) -> Iterator[Setting]:

@@ -63,12 +63,18 @@ def fit_memory(
     shape = (streams, options.batch_size, options.accumulate)
     costs = costs_of(base, learnable, side_of(options, base), shape, arithmetic)
     copies = copies_of_learnt(method.kind(), base.device, averages=options.ema is not None)
-    costs = replace(costs, copies=copies)
+    costs = replace(costs, copies=copies, reading=_reading_bytes(base, gathered))
     asked = Setting(options.batch_size, options.gradient_checkpointing, options.optimizer, base.dtype.itemsize)
     if options.max_memory is None:
         expected = expected_bytes(costs, asked)
         return Fitted(options, options.batch_size, expected, f"about {format_bytes(expected)}")
     return _fitted(options, method, base, learnable, (costs, asked))
+
+
+def _reading_bytes(base: LatentDiffusion, gathered: Gathered) -> int:
+    """Return what the largest picture takes of the memory that is planned: on the CPU, where pictures are read."""
+    found = [picture.decoded_bytes for pictures in gathered.pictures.values() for picture in pictures]
+    return max(found, default=0) if base.device.type == "cpu" else 0
 
 
 def _streams_in_a_step(method: Method, gathered: Gathered) -> int:

@@ -1,0 +1,1 @@
+"""What is checked of a base when it is opened: its files before they are loaded, its parts and its schedule after."""
