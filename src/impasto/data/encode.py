@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from impasto.core.errors import DataError
-from impasto.data.captions import caption_of, styled_prompt
+from impasto.data.captions import caption_of, shortened_caption, styled_prompt
 from impasto.data.images import Picture, to_tensor
 from impasto.data.streams import Example
 from impasto.models.conditioning import Geometry
@@ -30,14 +30,15 @@ def encode_examples(
         pictures: What to encode.
         cuts: Cuts a picture; one example for each cut.
         words: The words of the stream, e.g. "zwx style".
-        with_captions: Put the caption beside a picture before the words.
+        with_captions: Put the caption beside a picture before the words, shortened where both are too long.
         with_flips: Yield a mirrored copy of each picture too.
 
     Raises:
         DataError: The autoencoder's output for a picture is not finite.
     """
     for picture in pictures:
-        prompt = styled_prompt(caption_of(picture.path) if with_captions else None, words)
+        caption = (caption_of(picture.path) or "") if with_captions else ""
+        prompt = styled_prompt(shortened_caption(caption, words, base.reads_whole), words)
         for cut, geometry in cuts(picture.image):
             upright = to_tensor(cut)
             for pixels in (upright, upright.flip(-1)) if with_flips else (upright,):

@@ -22,7 +22,7 @@ from impasto.generation.requests import Guides, ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.preview import latent_colours
-from impasto.style.attach import attached
+from impasto.style.attach import attached, words_attached
 from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on, with_style_words
 
 
@@ -221,14 +221,34 @@ def _plan(job: Job, requests: Sequence[ImageRequest]) -> Planned:
     if params.strength < 1:
         rows.append(("strength", f"{params.strength:g}"))
     rows.append(("writes", str(job.options.out)))
-    return Planned(tuple(rows), (*job.notes, *notes_on_precision(job.options.precision, job.base.device)))
+    notes = (*job.notes, *_notes_on_windows(job, requests), *notes_on_precision(job.options.precision, job.base.device))
+    return Planned(tuple(rows), notes)
+
+
+def _notes_on_windows(job: Job, requests: Sequence[ImageRequest]) -> list[str]:
+    """Return one note on the longest prompt, if any is longer than the text encoders read at once."""
+    prompts = {prompt for request in requests for prompt in (request.prompt, *request.per_block.values())}
+    prompts.add(job.params.negative_prompt or "")
+    with words_attached(job.base, [named.style for named in job.styles]):
+        parts = [windows for prompt in sorted(prompts) if len(windows := job.base.windows(prompt)) > 1]
+    if not parts:
+        return []
+    most, limit = max(parts, key=len), job.base.token_limit()
+    second = " ".join(most[1].split()[:4])
+    note = (
+        f"{len(parts)} prompts are longer than the {limit} tokens that this base reads at once: read in windows, up to"
+    )
+    return [f"{note} {len(most)}; the second begins at {second!r}"]
 
 
 def _sidecar(job: Job, request: ImageRequest, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:
     params = job.params
     blocks = {"prompts_of_blocks": dict(request.per_block)} if request.per_block else {}
+    windows = job.base.windows(request.prompt)
+    read = {"prompt_windows": windows} if len(windows) > 1 else {}
     return blocks | {
         "prompt": request.prompt,
+        **read,
         "negative_prompt": params.negative_prompt,
         "seed": request.seed,
         "base": Path(job.options.base).name if Path(job.options.base).exists() else job.options.base,
