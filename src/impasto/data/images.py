@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ MAX_MEGAPIXELS = 64
 """Larger pictures are refused from their header, before any decoding."""
 
 
+_REPEATED = re.compile(r"\d+_")
+"""How kohya's scripts name folders of pictures: "10_name" shows each ten times."""
 _REDUCED = "16-bit reduced to 8-bit"
 
 
@@ -61,9 +64,11 @@ def list_pictures(folder: Path, option: str) -> list[Path]:
         raise DataError(f"{option} {folder} cannot be read: {reason_of(error).lower()}") from error
     found = sorted(path for path in inside if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
     if not found:
-        raise DataError(
-            f"{option} {folder} holds no picture: put files there that end in {', '.join(sorted(SUFFIXES))}"
-        )
+        repeated = sorted(path for path in inside if _REPEATED.match(path.name) and is_folder(path))
+        ways = f"put files there that end in {', '.join(sorted(SUFFIXES))}"
+        if repeated:
+            ways = f"its folders are named as kohya's scripts want them, give the one with the pictures: {repeated[0]}"
+        raise DataError(f"{option} {folder} holds no picture: {ways}")
     return found
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
-from impasto.core.files import is_file, staged, write_text
+from impasto.core.files import is_file, is_folder, staged, write_text
+from impasto.core.paths import FILE_SUFFIXES
 from impasto.core.versions import library_versions
 from impasto.data.images import fit_square, read_picture
 from impasto.generation.draw import draw_with_previews
@@ -22,6 +23,7 @@ from impasto.generation.requests import Guides, ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.preview import latent_colours
+from impasto.models.samplers import check_steps
 from impasto.style.attach import attached, words_attached
 from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on, with_style_words
 
@@ -156,6 +158,7 @@ def _requests(
 def draw_job(job: Job, requests: Sequence[ImageRequest]) -> Generator[Event]:
     """Yield the plan, then one `Generated` for every picture that was written, with `Previewed` before where asked."""
     job.base.latent_shape(job.params.height, job.params.width)
+    check_steps(job.base.pipe.scheduler, job.params.sampler, job.params.steps)
     targets, every = _targets(job.options.out, requests), job.options.preview_every
     preview_file = PreviewFile(targets)
     if every:
@@ -198,6 +201,8 @@ def _targets(out: Path, requests: Sequence[ImageRequest]) -> list[Path]:
         if len(requests) > 1:
             raise ConfigError(f"--out {out} is one file, but {len(requests)} pictures are asked for: name a folder")
         return [out]
+    if out.suffix.lower() in FILE_SUFFIXES and not is_folder(out):
+        raise ConfigError(f"--out {out} names no PNG, and PNG is written: {out.with_suffix('.png')}, or name a folder")
     if is_file(out):
         raise ConfigError(f"--out {out} is a file that does not end in .png: name a folder or a .png file")
     taken = [int(path.stem.split("-")[0]) for path in out.glob("*-*.png") if path.stem.split("-")[0].isdigit()]

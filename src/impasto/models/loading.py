@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from diffusers import DiffusionPipeline
 from safetensors import SafetensorError
 
 from impasto.core.errors import ResourceError
+from impasto.core.paths import SAFETENSORS
 from impasto.models.source import Source
 
 
@@ -25,13 +28,26 @@ def load_pipeline(
     try:
         with quiet_loading():
             if source.is_single_file:
-                pipe = pipeline_class.from_single_file(source.location, **options)
+                with _spelled_for_diffusers(Path(source.location)) as path:
+                    pipe = pipeline_class.from_single_file(str(path), **options)
             else:
                 pipe = pipeline_class.from_pretrained(source.location, use_safetensors=True, **options)
     except (OSError, ValueError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise ResourceError(f"base {source.name} could not be loaded: {first_line}") from error
     return pipe.to(device)
+
+
+@contextmanager
+def _spelled_for_diffusers(path: Path) -> Iterator[Path]:
+    """Yield the checkpoint under a name in .safetensors: diffusers takes .SAFETENSORS for a pickle."""
+    if path.suffix == SAFETENSORS:
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        link = Path(folder) / path.with_suffix(SAFETENSORS).name
+        link.symlink_to(path.absolute())
+        yield link
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from impasto.core.errors import ConfigError, ResourceError, UnsafeFile
 from impasto.core.files import is_file, is_folder
+from impasto.core.paths import SAFETENSORS, is_safetensors
 
 POCKET = "pocket"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -55,7 +56,7 @@ def find_base(name: str) -> Source:
         return Source(name, name, _family_of_folder(path), is_single_file=False)
     if is_file(path):
         return Source(name, name, _family_of_checkpoint(path), is_single_file=True)
-    if _HUB_NAME.fullmatch(name) and path.suffix not in {".safetensors", ".ckpt"}:
+    if _HUB_NAME.fullmatch(name) and path.suffix.lower() not in {SAFETENSORS, ".ckpt"}:
         return Source(name, name, _family_on_hub(name), is_single_file=False)
     raise ConfigError(
         f"base {name!r} was not found: use 'pocket', a diffusers folder, a .safetensors checkpoint, "
@@ -95,7 +96,7 @@ def _family_of_folder(folder: Path) -> str:
 
 
 def _family_of_checkpoint(path: Path) -> str:
-    if path.suffix != ".safetensors":
+    if not is_safetensors(path):
         raise UnsafeFile(f"base {path} may be a pickle, which can run code: convert it to .safetensors first")
     with path.open("rb") as stream:
         head = stream.read(8)
