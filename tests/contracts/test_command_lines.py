@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -21,6 +21,7 @@ from PIL import Image
 from pydantic.fields import FieldInfo
 
 from command_models import heads, is_list, is_positional, kinds_of, model_of
+from impasto.cli.arguments import without
 from impasto.cli.main import main
 from impasto.core.rng import generator
 from impasto.models import open as open_module
@@ -31,7 +32,25 @@ LINES = int(os.environ.get("IMPASTO_COMMAND_LINES", "500"))
 HEADS = list(heads())
 DOCUMENTED = {0, 2}
 """0: well, 2: the user can mend it. 130, interrupted, does not happen here."""
-ODD = ("", " ", "a" * 5000, "字é", "~", "/", ".", "..", "-", "--", "a\nb", "a:b@c:d", "pack:", "none", "'\"$`", "1")
+ODD = (
+    "",
+    " ",
+    "a" * 5000,
+    "字é",
+    "~",
+    "/",
+    ".",
+    "..",
+    "-",
+    "--",
+    "a\nb",
+    "a:b@c:d",
+    "pack:",
+    "none",
+    "'\"$`",
+    "1",
+    "\udce9",
+)
 NUMBERS = (
     "",
     "nan",
@@ -68,6 +87,13 @@ FLAGS: dict[str, tuple[str, ...]] = {
 """What makes a command line complete; options that are tried come behind, and later ones win."""
 
 
+COMPARISON = """
+base = "{base}"
+styles = [{{name = "blue", style_images = "pictures", reference = "pictures"}}]
+[methods.lora]
+"""
+
+
 @dataclass(frozen=True)
 class Line:
     """A command line: its beginning, and the options that are tried."""
@@ -81,14 +107,21 @@ class Line:
         return [*self.head, *usual, *self.tried, *(["--dry-run"] if has_dry_run else [])]
 
 
-def values_of(field: FieldInfo) -> Iterator[str]:
-    """Yield what an option of a kind may be given, its own extremes first."""
+SIDES = {"resolution", "height", "width"}
+"""Options whose largest values are allowed and take hours: these are not tried, what is beyond them is."""
+
+
+def values_of(name: str, field: FieldInfo) -> Iterator[str]:
+    """Yield what an option may be given, its own extremes first."""
     kinds = kinds_of(field.annotation)
+    if name in SIDES:
+        yield from ("8", "32", "7", "31", "33", "8193", str(10**18), "-1", "0", "x", "")
+        return
     for literal in _literals(field.annotation):
         yield from (str(literal), str(literal).upper())
     for each in field.metadata:
-        for name in ("ge", "gt", "le", "lt"):
-            if (bound := getattr(each, name, None)) is not None:
+        for kind in ("ge", "gt", "le", "lt"):
+            if (bound := getattr(each, kind, None)) is not None:
                 yield from (str(bound), str(bound - 1), str(bound + 1))
     yield from NUMBERS if kinds & {int, float} else ODD
 
@@ -111,34 +144,40 @@ def given(name: str, field: FieldInfo, value: str) -> tuple[str, ...]:
     return (flag, value) if value.startswith("-") is False else (f"{flag}={value}",)
 
 
-def singles(head: tuple[str, ...]) -> list[Line]:
-    """Return a line for each option and value of a command; each option's first value comes before any second."""
-    fields = {name: field for name, field in model_of(head).model_fields.items() if name != "dry_run"}
-    by_option = [
-        [Line(head, given(name, field, value)) for value in values_of(field)] for name, field in fields.items()
-    ]
-    return [line for lines in zip_longest(*by_option) for line in lines if line is not None]
+def tried_in(head: tuple[str, ...]) -> dict[str, FieldInfo]:
+    """Return the options that are tried with one head: its own, and a share of those that all heads have in common."""
+    heads_of = [each for each in HEADS if each[0] == head[0]]
+    common = set.intersection(*(set(model_of(each).model_fields) for each in heads_of)) - {"dry_run"}
+    share = set(sorted(common)[heads_of.index(head) :: len(heads_of)])
+    fields = model_of(head).model_fields
+    return {name: field for name, field in fields.items() if name in share or name not in common | {"dry_run"}}
 
 
-def pairs(head: tuple[str, ...], rng: torch.Generator) -> Iterator[Line]:
+def singles(head: tuple[str, ...], rng: torch.Generator) -> Iterator[Line]:
+    """Yield lines with one option each, all options in turn, each with its values in a random order."""
+    orders = []
+    for name, field in tried_in(head).items():
+        lines = [Line(head, given(name, field, value)) for value in values_of(name, field)]
+        orders.append([lines[place] for place in torch.randperm(len(lines), generator=rng).tolist()])
+    yield from (line for lines in zip_longest(*orders) for line in lines if line is not None)
+
+
+def pairs(lines: Sequence[Line], rng: torch.Generator) -> Iterator[Line]:
     """Yield lines with two options each, drawn at random."""
-    lines = singles(head)
     while lines:
         first, second = torch.randint(len(lines), (2,), generator=rng).tolist()
-        yield Line(head, lines[first].tried + lines[second].tried)
+        yield Line(lines[first].head, lines[first].tried + lines[second].tried)
 
 
 def all_lines() -> dict[tuple[str, ...], list[Line]]:
-    """Return `LINES` lines, equally many of every command: two thirds with one option, one third with two."""
+    """Return at least `LINES` lines of all commands, two thirds with one option and one third with two."""
     each = -(-LINES // len(HEADS))
     found = {}
     for index, head in enumerate(HEADS):
         rng = generator(LINES + index)
-        alone = singles(head)
-        first = torch.randint(len(alone), (), generator=rng).item()  # options in turn, another start for each method
-        chosen = [alone[(first + step) % len(alone)] for step in range(min(each * 2 // 3, len(alone)))]
-        together = islice(pairs(head, rng), each - len(chosen))
-        found[head] = [*chosen, *together]
+        every = list(singles(head, rng))
+        alone = every[: max(each * 2 // 3, len(tried_in(head)))]
+        found[head] = [*alone, *islice(pairs(every, rng), max(each - len(alone), each // 3))]
     return found
 
 
@@ -153,7 +192,8 @@ def folder(
     (tmp_path / "pictures").mkdir()
     for index in range(10):
         Image.new("RGB", (32, 32), (20 * index, 20, 200)).save(tmp_path / "pictures" / f"{index}.png")
-    (tmp_path / "compare.toml").write_text('styles = ["pack:openmoji"]\n[methods.lora]\n')
+        (tmp_path / "pictures" / f"{index}.txt").write_text("a fox")
+    (tmp_path / "compare.toml").write_text(COMPARISON.format(base=tiny_folders["sdxl"]))
     make_lora(tmp_path / "lora.safetensors")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -195,28 +235,135 @@ def test_every_option_of_every_command_is_tried() -> None:
                 assert is_tried or name in {"dry_run", "control"}, (head, name)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("head", HEADS, ids=" ".join)
 def test_no_command_line_ends_in_a_traceback(
     head: tuple[str, ...], folder: Path, tiny_folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    failures, codes = [], []
-    for line in GENERATED[head]:
-        arguments = line.arguments(str(tiny_folders["sdxl"]))
-        try:
-            code = main(arguments)
-        except SystemExit as asked:  # --help
-            code = asked.code or 0
-        except BaseException as error:
-            failures.append((line.tried, f"{type(error).__name__}: {error}"[:200]))
-            capsys.readouterr()
-            continue
-        told = capsys.readouterr()
-        codes.append(code)
-        if code not in DOCUMENTED:
-            failures.append((line.tried, f"exit code {code}"))
-        if code == 2 and not re.fullmatch(r"impasto: [^\n]+\n", told.err):
-            failures.append((line.tried, f"says {told.err!r}"[:300]))
-        if "Traceback" in told.out + told.err:
-            failures.append((line.tried, "traceback"))
-    print("codes", head, codes.count(0), codes.count(2))
-    assert not failures, "\n".join(f"{' '.join(tried)[:150]!r}: {why}" for tried, why in failures)
+    base = str(tiny_folders["sdxl"])
+    found = ((line, problem_of(line.arguments(base), capsys)) for line in GENERATED[head])
+    failures = [f"{' '.join(line.tried)[:150]!r}: {why}" for line, why in found if why]
+    assert not failures, "\n".join(failures)
+
+
+def problem_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what is wrong with how a command line ends, or nothing."""
+    try:
+        code = main(arguments)
+    except SystemExit as asked:  # --help
+        code = asked.code or 0
+    except BaseException as error:  # what these tests look for
+        capsys.readouterr()
+        return f"{type(error).__name__}: {error}"[:200]
+    told = capsys.readouterr()
+    if code not in DOCUMENTED:
+        return f"exit code {code}"
+    if code == 2 and not re.fullmatch(r"impasto: [^\n]+\n", told.err):
+        return f"says {told.err!r}"[:300]
+    return "traceback" if "Traceback" in told.out + told.err else ""
+
+
+TOML = (
+    *("1", "-1", "1.5", "true", '"x"', '""', '"~"', "[]", "[1]", "[[]]", '["a", 1]', "{}", "{a = 1}"),
+    *(r'"a\u0000b"', "1979-05-27", "1e400", "nan", str(10**30)),
+)
+"""Values that a file may give an option."""
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("head", HEADS, ids=" ".join)
+def test_no_toml_file_ends_in_a_traceback(
+    head: tuple[str, ...], folder: Path, tiny_folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    failures, rng = [], generator(HEADS.index(head))
+    for name in tried_in(head):
+        for place in torch.randperm(len(TOML), generator=rng)[:3].tolist():
+            (folder / "my.toml").write_text(f"{name} = {TOML[place]}\n", "utf-8")
+            given_otherwise = without(
+                Line(head, ()).arguments(str(tiny_folders["sdxl"])), f"--{name.replace('_', '-')}"
+            )
+            if why := problem_of([*given_otherwise, "--config", "my.toml"], capsys):
+                failures.append(f"{name} = {TOML[place]}: {why}")
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, "a = 1\na = 2", "\x00", "=", "[a]\nb = 1", 'out = "x', "\ufeff\ufeffa = 1"], ids=repr
+)
+def test_damaged_toml(folder: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    (folder / "my.toml").write_text(text, "utf-8")
+    assert not problem_of(["generate", "--prompt", "a", "--config", "my.toml"], capsys)
+    (folder / "my.toml").write_bytes(text.encode("utf-16"))
+    assert not problem_of(["generate", "--prompt", "a", "--config", "my.toml"], capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], [""], ["--"], ["-h"], ["help", "x"], ["--version", "x"], ["a" * 5000], ["字"], ["__init__"], ["aux_"]),
+        *(["train"], ["train", ""], ["train", "--base", "x"], ["train", "__init__"], ["train", "_protocol"]),
+        *(["train", "../methods/lora"], ["train", "lora.loss"], ["transfer"], ["transfer", "--control"]),
+        *(["transfer", "--control", ""], ["transfer", "x", "--control", "_window"], ["transfer", "x", "--preset", ""]),
+        *(["generate", "--config"], ["generate", "--config", ""], ["generate", "--config", "pictures"]),
+        *(["generate", "--config="], ["generate", "x"], ["generate", "--prompt"], ["generate", "--", "x"]),
+        *(["styles", "x", "y"], ["doctor", "x"], ["cache", "x"], ["convert"], ["convert", "x"], ["convert", "x", "y"]),
+    ],
+    ids=lambda each: " ".join(each)[:40],
+)
+def test_odd_beginnings(folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert not problem_of(arguments, capsys)
+
+
+EXCLUDED = [
+    ("train styleforge", "--aux generate --aux-images pictures"),
+    ("train styleforge", "--aux none --aux-images pictures"),
+    ("train styleforge", "--num-aux 4"),
+    ("train styleforge", "--resume"),
+    ("train styleforge", "--learn full --rank 4"),
+    ("train styleforge", "--prior-weight 0 --aux-images pictures"),
+    ("train lora", "--aux-images pictures"),
+    ("train b-lora", "--aux generate"),
+    ("train multi-styleforge", "--identifiers zwx"),
+    ("train multi-styleforge", "--concepts people --concepts people"),
+    ("generate", "--decompose --raw-prompt"),
+    ("generate", "--decompose"),
+    ("generate", "--num-images 2 --out x.png"),
+    ("generate", "--preview-every 30 --steps 20"),
+    ("generate", "--sampler lcm --steps 51"),
+    ("mix", "--subject fox"),
+    ("mix", "--words red"),
+    ("mix", "--keep-colour 0.5"),
+    ("mix", "--prompts-per-role"),
+    ("mix", "--content lora.safetensors --keep-colour 0.5 --colour-of pictures/0.png"),
+    ("mix", "--strip 3"),
+    ("transfer --control style-aligned", "--adapter x.safetensors"),
+    ("transfer --control style-aligned", "--join concat"),
+    ("transfer --control style-aligned", "--adapter-scale 2"),
+    ("transfer --control style-aligned", "--strength 0.5"),
+    ("transfer --control style-aligned", "--edges 1 2"),
+    ("transfer --control style-aligned", "--preset bold"),
+    ("transfer --control plain", "--reference-prompt fox"),
+    ("transfer --control plain", "--negative-style auto --guidance-scale 1"),
+    ("transfer --control plain", "--controlnet x"),
+    ("stylize", "--steps 2 --strength 0.1"),
+    ("aux", "--prompt fox"),
+    ("aux", "--seed 3"),
+    ("convert", "--base pocket"),
+    ("convert", "--format custom-diffusion --base pocket --split"),
+    ("extract", "--out lora.bin"),
+    ("subdivide", "--concepts one"),
+    ("subdivide", "--concepts one --concepts one"),
+    ("evaluate", "--style-words zwx"),
+    ("cache", "--cache none"),
+    ("probe", "--families style,style"),
+]
+"""Options that contradict each other, or have no effect in this company."""
+
+
+@pytest.mark.parametrize(("head", "tried"), EXCLUDED, ids=" ".join)
+def test_options_that_exclude_each_other_are_refused(
+    head: str, tried: str, folder: Path, tiny_folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = Line(tuple(head.split()), tuple(tried.split()))
+    assert main(line.arguments(str(tiny_folders["sdxl"]))) == 2
+    assert re.fullmatch(r"impasto: [^\n]+\n", capsys.readouterr().err)

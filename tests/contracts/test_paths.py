@@ -18,7 +18,7 @@ from impasto.core.errors import ConfigError, DataError
 from impasto.core.files import clear_staged, write_text
 from impasto.core.paths import with_home
 from impasto.core.shell import command
-from impasto.data.subdivision import read_division
+from impasto.data.subdivision import read_concepts_csv
 from impasto.evaluation.prompts import find_prompts
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -99,6 +99,8 @@ def test_names_that_the_disk_cannot_take_are_refused_at_once(head: tuple[str, ..
         value_of(head, name, f"{letter * (240 // size)}.safetensors")
     with pytest.raises(ConfigError, match="choose a shorter one"):
         value_of(head, name, f"{letter * (256 // size)}/x.safetensors")
+    with pytest.raises(ConfigError, match="choose a shorter one"):
+        value_of(head, name, f"{letter * 100}/" * 40 + "x.safetensors")
 
 
 @pytest.mark.parametrize("length", [99, 120, 240, 255])
@@ -177,7 +179,7 @@ def test_line_breaks_inside_quotes_of_a_csv_are_blanks(tmp_path: Path) -> None:
     division = tmp_path / "division.csv"
     division.write_bytes(b'file,class,note\nfox.png,people,"a\nb"\nhut.png,"back\ngrounds",\n')
     with pytest.raises(DataError, match=r"line 5: class 'back grounds' of 'hut.png' is unknown"):
-        read_division(division, ["fox.png", "hut.png"], ["people", "backgrounds"])
+        read_concepts_csv(division, ["fox.png", "hut.png"], ["people", "backgrounds"])
 
 
 @pytest.mark.parametrize("reader", ["prompts", "division"])
@@ -190,7 +192,7 @@ def test_damaged_csv_is_told_in_one_line(tmp_path: Path, reader: str, damage: by
         if reader == "prompts":
             find_prompts([Path("owl.png")], file, "")
         else:
-            read_division(file, ["fox.png"], ["people", "backgrounds"])
+            read_concepts_csv(file, ["fox.png"], ["people", "backgrounds"])
 
     with pytest.raises(DataError) as told:
         read()

@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from impasto.core.errors import ConfigError
-from impasto.core.paths import with_home
+from impasto.core.paths import as_path_text, with_home
 
 
 class Config(BaseModel):
@@ -27,7 +27,7 @@ class Config(BaseModel):
     @classmethod
     def _home_in_paths(cls, given: object) -> object:
         if isinstance(given, Path):
-            return Path(with_home(str(given)))
+            return Path(as_path_text(str(given)))
         return tuple(map(cls._home_in_paths, given)) if type(given) is tuple else given
 
 
@@ -40,7 +40,7 @@ def read_toml(path: Path) -> dict[str, object]:
         return tomllib.loads(Path(with_home(str(path))).read_text("utf-8-sig"))  # Windows editors begin files so
     except FileNotFoundError as error:
         raise ConfigError(f"config file {path} does not exist") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"config file {path} is not valid TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"config file {path} cannot be read: {(error.strerror or str(error)).lower()}") from error

@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 
 SAFETENSORS = ".safetensors"
 _HOME = re.compile(r"(?<=[:@])~(?=[/\\]|$)")
-_LONGEST_NAME = 255
+_LONGEST_NAME, _LONGEST_PATH = 255, 3900
 _ADDED = 16
 """Bytes that names made from an output's name have more at most: "-content", ".json"."""
 FILE_SUFFIXES = frozenset(
@@ -27,6 +27,13 @@ def with_home(given: str) -> str:
     return _HOME.sub(lambda _: os.path.expanduser("~"), os.path.expanduser(given))  # noqa: PTH111 - never raises
 
 
+def as_path_text(given: str) -> str:
+    """Return what `with_home` does; raises `ValueError` for a zero byte, which no system takes in a path."""
+    if "\0" in given:
+        raise ValueError("holds a zero byte, which no path has: leave it out")
+    return with_home(given)
+
+
 def is_safetensors(path: Path) -> bool:
     """Return whether a file is called .safetensors, in letters of any case."""
     return path.suffix.lower() == SAFETENSORS
@@ -39,6 +46,9 @@ def _fitting(path: Path) -> Path:
         room = longest - (_ADDED if part == path.name else 0)
         if (size := len(os.fsencode(part))) > room:
             raise ValueError(f"this name has {size} bytes, at most {room} can be written there: choose a shorter one")
+    whole = len(os.fsencode(os.path.abspath(path)))  # noqa: PTH100 - resolves no links
+    if whole > _LONGEST_PATH:
+        raise ValueError(f"this path has {whole} bytes, at most {_LONGEST_PATH} can be written: choose a shorter one")
     return path
 
 
@@ -63,7 +73,7 @@ def is_folder_option(metadata: Sequence[object]) -> bool:
     return any(isinstance(each, AfterValidator) and each.func is _like_a_folder for each in metadata)
 
 
-FileOrName: TypeAlias = Annotated[str, AfterValidator(with_home)]
+FileOrName: TypeAlias = Annotated[str, AfterValidator(as_path_text)]
 """A file or folder to read, or a name such as pack:NAME."""
 OutputFile: TypeAlias = Annotated[Path, AfterValidator(_fitting)]
 """A file to write, or where the command takes both, a folder."""

@@ -34,9 +34,9 @@ class MixOptions(DrawOptions):
     """Read scales as the official script does, squared: 1.1 means 1.21."""
     strip: int | None = Field(default=None, ge=2, le=50)
     """With two styles: draw a strip of so many pictures, from the first to the second."""
-    height: int | None = Field(default=None, ge=8, le=16_384)
+    height: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
-    width: int | None = Field(default=None, ge=8, le=16_384)
+    width: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
 
 

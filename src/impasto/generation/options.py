@@ -64,9 +64,9 @@ class GenerateOptions(StyledOptions):
 
     prompt: tuple[str, ...] = Field(min_length=1)
     """What to draw; repeat the flag for several prompts."""
-    height: int | None = Field(default=None, ge=8, le=16_384)
+    height: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
-    width: int | None = Field(default=None, ge=8, le=16_384)
+    width: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
 
 

@@ -61,9 +61,9 @@ class TransferOptions(StyledOptions):
     """With --structure: how strictly the edges are followed, 0.5 by default."""
     edges: tuple[int, int] | None = None
     """With --structure: lower and upper threshold of the edges, 100 and 200 by default."""
-    height: int | None = Field(default=None, ge=8, le=16_384)
+    height: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
-    width: int | None = Field(default=None, ge=8, le=16_384)
+    width: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
 
 

@@ -50,7 +50,7 @@ class TrainOptions(Config):
     """Keep the learning rate, or let it fall to nothing."""
     max_grad_norm: float = Field(default=1.0, ge=0)
     """Clip gradients to this norm; 0 leaves them."""
-    resolution: int | None = Field(default=None, ge=32, le=16_384)
+    resolution: int | None = Field(default=None, ge=32, le=4096)
     """Side of the training pictures in pixels; by default the base's own."""
     buckets: bool = False
     """Keep the pictures' shapes: sizes of about the same area (aspect-ratio buckets) instead of middle squares."""
