@@ -201,10 +201,10 @@ def _targets(out: Path, requests: Sequence[ImageRequest]) -> list[Path]:
         if len(requests) > 1:
             raise ConfigError(f"--out {out} is one file, but {len(requests)} pictures are asked for: name a folder")
         return [out]
-    if out.suffix.lower() in FILE_SUFFIXES and not is_folder(out):
-        raise ConfigError(f"--out {out} names no PNG, and PNG is written: {out.with_suffix('.png')}, or name a folder")
     if is_file(out):
         raise ConfigError(f"--out {out} is a file that does not end in .png: name a folder or a .png file")
+    if out.suffix.lower() in FILE_SUFFIXES and not is_folder(out):
+        raise ConfigError(f"--out {out} names no PNG, and PNG is written: {out.with_suffix('.png')}, or name a folder")
     taken = [int(path.stem.split("-")[0]) for path in out.glob("*-*.png") if path.stem.split("-")[0].isdigit()]
     first = max(taken, default=-1) + 1
     return [out / f"{first + index:04d}-seed{request.seed}.png" for index, request in enumerate(requests)]
