@@ -17,10 +17,14 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 LEVELS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False}
 
 
+TOKENS = 77
+"""Letters that the tiny text encoders read at once, start and end included; as many as the published ones' tokens."""
+
+
 def tokenizer() -> CLIPTokenizer:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     pieces = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    return CLIPTokenizer(vocab={piece: index for index, piece in enumerate(pieces)}, merges=[], model_max_length=24)
+    return CLIPTokenizer(vocab={piece: index for index, piece in enumerate(pieces)}, merges=[], model_max_length=TOKENS)
 
 
 def text_config(width: int, *, eos_token_id: int) -> CLIPTextConfig:
@@ -31,7 +35,7 @@ def text_config(width: int, *, eos_token_id: int) -> CLIPTextConfig:
         projection_dim=width,
         num_hidden_layers=2,
         num_attention_heads=2,
-        max_position_embeddings=24,
+        max_position_embeddings=TOKENS,
         bos_token_id=512,
         eos_token_id=eos_token_id,
         pad_token_id=513,

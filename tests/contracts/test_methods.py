@@ -37,7 +37,7 @@ SETTINGS_OF: dict[str, list[dict[str, object]]] = {
     "dreambooth": [{"learn": "full"}, {"learn": "lora", "rank": 2}],
     "lora": [{"rank": 2}, {"rank": 2, "alpha": 6.0, "learn_text": True}],
     "textual_inversion": [
-        {"num_vectors": 3, "training_prompt": "{v}"},  # the tiny bases read a letter a token, 24 in all
+        {"num_vectors": 3, "training_prompt": "{v}"},
         {"training_prompt": "in the style of {v}"},
     ],
     "custom_diffusion": [

@@ -181,7 +181,8 @@ def test_a_convolution_keeps_its_shape() -> None:
 def test_what_is_no_plain_lora_is_refused(name: str) -> None:
     down, up = pair()
     tensors = {QUERY + DOWN: down, QUERY + UP: up, name: torch.ones(2, 2)}
-    assert f"holds {name!r}, which is not part of a plain LoRA" in refusal(tensors)
+    told = refusal(tensors)
+    assert re.search(f"holds {re.escape(repr(name))}, (which is not part of a plain LoRA|.*ask for)", told), told
 
 
 @pytest.mark.parametrize(

@@ -418,9 +418,9 @@ def test_full_disk_while_saving(
     fill_disk(monkeypatch, lambda staging: staging.parent == Path())
     told = refused(*training)  # compares fox.safetensors before and after
     assert "cannot write fox.safetensors: no space left on the disk, free some and repeat" in told
-    assert "the style is in run/fox.safetensors instead" in told
+    assert "the style is in run/style.safetensors instead" in told
     assert read_card(folder / "fox.safetensors").steps == 1
-    spare = load_style(folder / "run/fox.safetensors")
+    spare = load_style(folder / "run/style.safetensors")
     assert (spare.card.steps, spare.card.is_complete) == (4, True)
     assert not list(folder.rglob("*.part"))
 

@@ -57,7 +57,7 @@ def test_from_subfolders_to_pictures(run: Run, multi: tuple[object, ...], tiny_f
     assert code == 0, told
     assert "style:people pictures" in told
     assert 'shown with "ukj style"' in told
-    assert '--prompt "zwx style, ukj style, a fox"' in told
+    assert "--prompt 'zwx style, ukj style, a fox'" in told
     drawn = sorted(str(path.relative_to("run")) for path in Path("run/aux").rglob("*.png"))
     assert drawn == [f"aux/{concept}/00{index}.png" for concept in ("backgrounds", "people") for index in (0, 1)]
     card = load_style(Path("m.safetensors")).card

@@ -219,9 +219,8 @@ def test_what_was_done_to_pictures_is_noted(learn: Run, style_images: Path) -> N
 
 
 def test_words_in_brackets_are_printed_as_they_are(learn: Run) -> None:
-    assert '/sdxl --style [b].safetensors --prompt "a fox, [v] style"' in learn(
-        "[b].safetensors", "--identifier", "[v]"
-    )
+    told = learn("[b].safetensors", "--identifier", "[v]")
+    assert "/sdxl --style '[b].safetensors' --prompt 'a fox, [v] style'" in told
 
 
 def test_dry_run_of_training_writes_nothing(learn: Run, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from impasto.core.config import Config, describe, read_toml, validated
 from impasto.core.errors import ConfigError
+from impasto.core.paths import is_folder_option, with_home
 from impasto.models.source import POCKET, find_base
 
 Model = TypeVar("Model", bound=Config)
@@ -37,7 +38,7 @@ def peek(arguments: Sequence[str], flag: str) -> str | None:
 
 def kind_of_base(arguments: Sequence[str]) -> str:
     """Return which recipes fit the base that raw arguments name: "pocket", or a family."""
-    return find_base(str(asked_for(arguments, "base") or POCKET)).recipe
+    return find_base(with_home(str(asked_for(arguments, "base") or POCKET))).recipe
 
 
 def asked_for(arguments: Sequence[str], option: str) -> object:
@@ -179,6 +180,9 @@ def _partial(model: type[Config], values: Mapping[str, object], source: str) -> 
 
 
 def _stand_in(name: str, model: type[Config]) -> object:
-    if get_args(model.model_fields[name].annotation)[-1:] == (Ellipsis,):
+    field = model.model_fields[name]
+    if get_args(field.annotation)[-1:] == (Ellipsis,):
         return ("",)
-    return {"out": "x.safetensors", "format": "diffusers"}.get(name, name)
+    if name == "out" and not is_folder_option(field.metadata):
+        return "x.safetensors"
+    return {"format": "diffusers"}.get(name, name)

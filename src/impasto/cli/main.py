@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -68,6 +69,7 @@ def help_text() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 well, 2 the user can mend it, 130 interrupted."""
+    _print_anything()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in {"-h", "--help", "help"}:
         print(help_text())
@@ -78,6 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"impasto {version('impasto')}")
         return 0
     return _run(given[0], given[1:])
+
+
+def _print_anything() -> None:
+    """Let terminals that are not UTF-8 show "?" for what they cannot; it would end the run otherwise."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _run(command: str, rest: list[str]) -> int:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from impasto.core.config import Config
+from impasto.core.paths import FileOrName, OutputFolder
 from impasto.data.packs import PREFIX
 from impasto.models.source import POCKET
 from impasto.registry.recipes import guidance_for
@@ -27,7 +28,7 @@ class CompareOptions(Config):
 
     comparison: Path
     """TOML file with methods, styles and seeds; see docs/compare.md."""
-    out: Path = Path("comparison")
+    out: OutputFolder = Path("comparison")
     """Folder for trials and report; a comparison that was stopped goes on there."""
     workers: int = Field(default=1, ge=1)
     """Trials at once: speed and memory, not the result."""
@@ -44,11 +45,11 @@ class StyleSource(Config):
 
     name: str = Field(min_length=1)
     """In the report."""
-    style_images: str
+    style_images: FileOrName
     """Folder of style pictures, pack:NAME, or a part such as pack:NAME/people."""
-    aux_images: str | None = None
+    aux_images: FileOrName | None = None
     """Folder of auxiliary pictures, or pack:NAME: for methods that show any."""
-    reference: str
+    reference: FileOrName
     """Folder of real pictures that no training saw, each with a caption beside it, or pack:NAME."""
 
     @model_validator(mode="before")
@@ -95,7 +96,7 @@ class Search(Config):
 class ComparisonConfig(Config):
     """Methods x styles x seeds, and how pictures are drawn and measured."""
 
-    base: str = POCKET
+    base: FileOrName = POCKET
     """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
     methods: Mapping[str, Mapping[str, object]] = Field(min_length=1)
     """Rows of the table: name -> what differs from the shipped recipe; "method" where the name is no method's."""
@@ -107,7 +108,7 @@ class ComparisonConfig(Config):
     """Find the steps of every method that states none; by default they are those of the shipped recipes."""
     num_prompts: int | None = Field(default=None, ge=10)
     """How many of the reference's captions are drawn; by default all."""
-    features: str = POCKET
+    features: FileOrName = POCKET
     """As for impasto evaluate."""
     steps: int = Field(default=20, ge=1, le=1000)
     """Steps of the sampler."""

@@ -15,6 +15,7 @@ from impasto.conversion.custom_diffusion import WEIGHTS, export_custom
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.files import refuse_folder
+from impasto.core.paths import FileOrName, OutputFile, is_safetensors
 from impasto.models.roles import SDXL_ROLES
 from impasto.models.source import POCKET
 from impasto.style.file import LowRankFile, load_low_rank, save_tensors
@@ -35,12 +36,12 @@ class ConvertOptions(Config):
 
     source: Path
     """A low-rank style, or a LoRA of another tool for SD 1.5 or SDXL."""
-    out: Path
+    out: OutputFile
     """The file to write, ending in .safetensors."""
     format: Literal["diffusers", "kohya", "kohya-ldm", "comfyui", "custom-diffusion"]
     """kohya is also A1111's; kohya-ldm is what sd-scripts writes for SDXL, and right for extracts of full SDXL styles;
     custom-diffusion makes a folder."""
-    base: str | None = None
+    base: FileOrName | None = None
     """With --format custom-diffusion, which holds whole weights: the base that the style was trained on."""
     dtype: Literal["fp32", "fp16", "bf16"] | None = None
     """Of the matrices; by default as they are."""
@@ -81,7 +82,7 @@ def convert(options: ConvertOptions) -> Converted:
     if options.base is not None:
         raise ConfigError(f"--base {options.base} has no effect with --format {options.format}: leave it out")
     refuse_folder(options.out, "OUT")
-    if options.out.suffix != ".safetensors":
+    if not is_safetensors(options.out):
         raise ConfigError(f"OUT {options.out} must end in .safetensors")
     source = load_low_rank(options.source)
     _refuse_pocket(source, options.format)

@@ -10,6 +10,7 @@ from impasto.adapters.extract import Extracted, extract_low_rank
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.files import refuse_folder
+from impasto.core.paths import OutputFile, is_safetensors
 from impasto.style.file import Style, load_style, save_style
 
 
@@ -18,7 +19,7 @@ class ExtractOptions(Config):
 
     source: Path
     """A style file that holds weight differences (trained with --learn full)."""
-    out: Path
+    out: OutputFile
     """The file to write, ending in .safetensors."""
     rank: int = Field(default=16, ge=1, le=4096)
     """Rank of every pair; layers with a smaller side get that."""
@@ -29,7 +30,7 @@ class ExtractOptions(Config):
 def extract(options: ExtractOptions) -> Extracted:
     """Return the low-rank style with its reconstruction error; writes it, unless it is a dry run."""
     refuse_folder(options.out, "--out")
-    if options.out.suffix != ".safetensors":
+    if not is_safetensors(options.out):
         raise ConfigError(f"--out {options.out} must end in .safetensors")
     style = load_style(options.source)
     if style.card.kind != "full":

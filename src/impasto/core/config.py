@@ -7,17 +7,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from impasto.core.errors import ConfigError
+from impasto.core.paths import as_path_text, with_home
 
 
 class Config(BaseModel):
-    """Base of all option models: immutable, no unknown names, no infinite numbers, defaults validated too."""
+    """Base of all option models: immutable, no unknown names, no infinite numbers, defaults validated too.
+
+    Of fields that are a `Path`, "~" is the home folder; texts that name files are of type `FileOrName`.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _home_in_paths(cls, given: object) -> object:
+        if isinstance(given, Path):
+            return Path(as_path_text(str(given)))
+        return tuple(map(cls._home_in_paths, given)) if type(given) is tuple else given
 
 
 Model = TypeVar("Model", bound=Config)
@@ -26,11 +37,10 @@ Model = TypeVar("Model", bound=Config)
 def read_toml(path: Path) -> dict[str, object]:
     """Return the contents of a TOML file; raises `ConfigError` that names the file."""
     try:
-        with path.open("rb") as stream:
-            return tomllib.load(stream)
+        return tomllib.loads(Path(with_home(str(path))).read_text("utf-8-sig"))  # Windows editors begin files so
     except FileNotFoundError as error:
         raise ConfigError(f"config file {path} does not exist") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"config file {path} is not valid TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"config file {path} cannot be read: {(error.strerror or str(error)).lower()}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from impasto.core.errors import ConfigError, ResourceError
 _TOLD_BY_SAFETENSORS = re.compile(r"I/O error: (.+?) \(os error \d+\)")
 
 
+_LONGEST_STAGED = 100
+"""Bytes of a name that its staged file takes over."""
+
+
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
     """Yield a path beside `target`; when the block ends well, it becomes `target` by one rename.
@@ -22,7 +27,7 @@ def staged(target: Path) -> Iterator[Path]:
     Raises:
         ResourceError: The disk is full or read-only.
     """
-    staging = target.with_name(f".{target.name}.{os.getpid()}.part")
+    staging = target.with_name(f"{_staging_prefix(target)}{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield staging
@@ -41,9 +46,17 @@ def staged(target: Path) -> Iterator[Path]:
             staging.unlink(missing_ok=True)
 
 
+def _staging_prefix(target: Path) -> str:
+    """Return what names of files staged for `target` begin with, short enough for any disk."""
+    name = target.name
+    if len(os.fsencode(name)) > _LONGEST_STAGED:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return f".{name}."
+
+
 def clear_staged(target: Path) -> None:
     """Remove what killed processes left half-written beside `target`; only for whoever alone writes it."""
-    prefix, suffix = f".{target.name}.", ".part"
+    prefix, suffix = _staging_prefix(target), ".part"
     for path in target.parent.glob(".*.part"):
         process = path.name.removeprefix(prefix).removesuffix(suffix)
         if path.name.startswith(prefix) and process.isdigit() and path.is_file():

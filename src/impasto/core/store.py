@@ -40,7 +40,7 @@ def store_folder(given: str) -> Path | None:
     if given == "none":
         return None
     if given != "auto":
-        folder = Path(given).expanduser()
+        folder = Path(given)
     elif own := os.environ.get("IMPASTO_CACHE"):
         folder = Path(own)
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from impasto.core.errors import DataError
 from impasto.core.files import is_file, reason_of
+from impasto.models.prompt_windows import longest_start
 
 _MAX_CHARACTERS = 2000
 
@@ -63,3 +64,21 @@ def styled_prompt(caption: str | None, style_words: str) -> str:
     if not caption:
         return style_words
     return f"{caption} {style_words}" if style_words.startswith("in ") else f"{caption}, {style_words}"
+
+
+def shortened_caption(caption: str, style_words: str, fits: Callable[[str], bool]) -> str:
+    """Return as many words of a caption, from its beginning, as fit beside the words of the style.
+
+    Args:
+        caption: On one line.
+        style_words: Kept whole.
+        fits: Whether a text encoder reads all of a text at once.
+    """
+    if fits(styled_prompt(caption, style_words)):
+        return caption
+    words = caption.split()
+
+    def start(length: int) -> str:
+        return " ".join(words[:length]).rstrip(" ,;:.")
+
+    return start(longest_start(len(words), lambda length: fits(styled_prompt(start(length), style_words))))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 
 from impasto.core.errors import DataError
-from impasto.data.captions import caption_of, styled_prompt
+from impasto.data.captions import caption_of, shortened_caption, styled_prompt
 from impasto.data.images import PictureFile, cover, to_tensor
 from impasto.data.streams import Example
 from impasto.models.model import BaseModel
@@ -28,14 +28,15 @@ def encode_examples(
         pictures: What to encode; read one after the other.
         cuts: Says what sizes a picture is cut to.
         words: The words of the stream, e.g. "zwx style".
-        with_captions: Put the caption beside a picture before the words.
+        with_captions: Put the caption beside a picture before the words, shortened where both are too long.
         with_flips: Yield a mirrored copy of each picture too.
 
     Raises:
         DataError: The autoencoder's output for a picture is not finite, or its file was changed.
     """
     for picture in pictures:
-        prompt = styled_prompt(caption_of(picture.path) if with_captions else None, words)
+        caption = (caption_of(picture.path) or "") if with_captions else ""
+        prompt = styled_prompt(shortened_caption(caption, words, base.reads_whole), words)
         image = picture.read()
         for size in cuts(picture):
             cut, geometry = cover(image, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ MAX_MEGAPIXELS = 64
 """Larger pictures are refused from their header, before any decoding."""
 MAX_SHAPE = 100
 """Pictures longer than so many times their width are refused: a mistake, and a trap for what pads or tiles them."""
+_REPEATED = re.compile(r"\d+_")
+"""How kohya's scripts name folders of pictures: "10_name" shows each ten times."""
 _REDUCED = "16-bit reduced to 8-bit"
 
 
@@ -111,9 +114,11 @@ def list_pictures(folder: Path, option: str) -> list[Path]:
     found = [path for path in visible if path.suffix.lower() in SUFFIXES]
     _refuse_unreadable(folder, option, visible, {path.stem for path in found})
     if not found:
-        raise DataError(
-            f"{option} {folder} holds no picture: put files there that end in {', '.join(sorted(SUFFIXES))}"
-        )
+        repeated = sorted(path for path in inside if _REPEATED.match(path.name) and is_folder(path))
+        ways = f"put files there that end in {', '.join(sorted(SUFFIXES))}"
+        if repeated:
+            ways = f"its folders are named as kohya's scripts want them, give the one with the pictures: {repeated[0]}"
+        raise DataError(f"{option} {folder} holds no picture: {ways}")
     return found
 
 

@@ -79,7 +79,7 @@ def pictures_of(given: str, stream: str, option: str) -> list[Path]:
         DataError: There is no such folder, or no picture in it.
     """
     if not given.startswith(PREFIX):
-        return list_pictures(Path(given).expanduser(), option)
+        return list_pictures(Path(given), option)
     asked = _PART.fullmatch(given.removeprefix(PREFIX))
     if asked is None:
         raise ConfigError(

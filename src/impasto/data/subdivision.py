@@ -19,6 +19,8 @@ from torch import Tensor
 
 from impasto.core.errors import DataError
 from impasto.core.files import write_text
+from impasto.core.shell import command
+from impasto.data.tables import Row, columns_of, rows_of
 
 PEOPLE, BACKGROUNDS = "people", "backgrounds"
 LEFT_OUT = "none"
@@ -104,8 +106,8 @@ def read_concepts_csv(path: Path, files: Sequence[str], concepts: Sequence[str])
         DataError: The file is missing or no such CSV, a class is unknown, or its files are not those of the folder.
     """
     classes: dict[str, str] = {}
-    for line, row in enumerate(_rows(path), start=2):
-        file, concept = (row.get("file") or "").strip(), (row.get("class") or "").strip()
+    for row in _rows(path):
+        line, file, concept = row.line, row.fields["file"], row.fields["class"]
         if concept not in {*concepts, LEFT_OUT}:
             raise DataError(
                 f"{path}, line {line}: class {concept!r} of {file!r} is unknown: write one of {', '.join(concepts)}, "
@@ -122,14 +124,14 @@ def read_concepts_csv(path: Path, files: Sequence[str], concepts: Sequence[str])
     return {concept: [file for file in files if classes[file] == concept] for concept in concepts}
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path) -> list[Row]:
     try:
-        text = path.read_text("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist: make it with impasto subdivide DIR --out {path}") from error
+        making = command("impasto", "subdivide", "DIR", "--out", path)
+        raise DataError(f"{path} does not exist: make it with {making}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as a CSV in UTF-8: make it with impasto subdivide") from error
-    reader = csv.DictReader(io.StringIO(text))
-    if not {"file", "class"} <= set(reader.fieldnames or ()):
+    if not {"file", "class"} <= set(columns_of(text)):
         raise DataError(f"{path} has no columns 'file' and 'class' in its first line: make it with impasto subdivide")
-    return list(reader)
+    return list(rows_of(text, str(path)))

@@ -14,6 +14,7 @@ from pydantic import Field
 from impasto.core.config import Config, validated
 from impasto.core.events import Event, Generated, Measured, Progress
 from impasto.core.files import staged, write_text
+from impasto.core.paths import OutputFolder
 from impasto.data.held_out import HeldBack, read_held_out
 from impasto.data.packs import Pack, find_pack
 from impasto.features.pocket import PocketFeatures
@@ -38,7 +39,7 @@ _FEWEST_TO_MEASURE = 12
 class DemoOptions(Config):
     """Learn a style from twenty drawings and draw with it: a few minutes on two CPU cores."""
 
-    out: Path = Path("demo")
+    out: OutputFolder = Path("demo")
     """Folder for pictures, style file and page."""
     pack: str = "openmoji"
     """The shipped style pack to learn."""
@@ -50,7 +51,7 @@ class DemoOptions(Config):
     """How strictly to follow the words."""
     seed: int = Field(default=0, ge=0)
     """Same seed, same pictures."""
-    run_dir: Path | None = None
+    run_dir: OutputFolder | None = None
     """Folder for the training's samples, log and loss plot; by default a new one in OUT/runs."""
     resume: bool = False
     """Go on with the training in --run-dir where it was stopped."""

@@ -23,6 +23,7 @@ from impasto.evaluation.feature_sets import (
     Named,
     as_json,
     features_of,
+    is_read_whole,
     measure_all,
     pairs_by_name,
     places_of,
@@ -148,10 +149,10 @@ def _notes(given: _Given, options: EvaluateOptions, extractor: Extractor) -> tup
     else:
         if prompts.styled is None:
             notes.append("prompts are measured whole: --style-words tells the words of the style from the rest")
-        counts = extractor.tokens(list(prompts.styled or prompts.bare))
-        long = sum(count > extractor.token_limit for count in counts)
+        long = sum(not is_read_whole(extractor, each) for each in prompts.styled or prompts.bare)
         if long:
-            notes.append(f"{long} prompts have more than {extractor.token_limit} tokens: the rest of them is not read")
+            limit = extractor.token_limit
+            notes.append(f"{long} prompts have more than {limit} tokens: read in windows, whose mean counts")
     if options.training is None:
         notes.append("copying is not measured: --training names the pictures that the style was learnt from")
     return tuple(notes)

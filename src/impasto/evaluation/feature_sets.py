@@ -14,12 +14,14 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from impasto.core.events import Progress
 from impasto.core.plugins import plugin_names
 from impasto.evaluation.prompts import Prompts
 from impasto.features._protocol import Extractor, Places, Reader
 from impasto.metrics._protocol import FeatureSets, Measurement
+from impasto.models.prompt_windows import windows_of
 
 FEWEST = 10
 """Pictures of each set below which nothing is measured: errors could not be estimated either."""
@@ -133,5 +135,17 @@ def pairs_by_name(drawn: Sequence[str], real: Sequence[str]) -> tuple[tuple[int,
 
 def _text(reader: Reader, words: Sequence[str]) -> Float[Tensor, "pictures dim"]:
     unique = list(dict.fromkeys(words))
-    features = reader.text(unique)
+    features = text_in_windows(reader, unique)
     return features[[unique.index(each) for each in words]]
+
+
+def text_in_windows(reader: Reader, captions: Sequence[str]) -> Float[Tensor, "captions dim"]:
+    """Return one feature for each caption: the mean over its windows, of unit length, where it is a long one."""
+    parts = [windows_of(caption, lambda part: is_read_whole(reader, part)) for caption in captions]
+    rows = torch.split(reader.text([part for each in parts for part in each]), [len(each) for each in parts])
+    return torch.stack([each[0] if len(each) == 1 else normalize(each.mean(dim=0), dim=0) for each in rows])
+
+
+def is_read_whole(reader: Reader, caption: str) -> bool:
+    """Return whether an extractor reads all of a caption at once."""
+    return reader.tokens([caption])[0] <= reader.token_limit

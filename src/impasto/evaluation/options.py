@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from impasto.core.config import Config
+from impasto.core.paths import FileOrName, OutputFile
 from impasto.models.source import POCKET
 
 
@@ -15,19 +16,19 @@ class EvaluateOptions(Config):
 
     images: Path
     """Folder of drawn pictures, PNG only."""
-    reference: str
+    reference: FileOrName
     """Folder of real pictures of the style that no training saw, PNG only; or pack:NAME: its held-out ones."""
-    training: str | None = None
+    training: FileOrName | None = None
     """Folder of the pictures that the style was learnt from, or pack:NAME: measures copying."""
     prompts: Path | None = None
     """CSV with columns name and prompt, or TXT with a prompt a line; by default what lies beside pictures."""
     style_words: str = ""
     """What the prompts say for the style: they are measured with and without these words."""
-    features: str = POCKET
+    features: FileOrName = POCKET
     """pocket, clip:NAME, dino:NAME, csd:FILE, inception:FILE, open_clip:MODEL@FILE."""
     resize: int | None = Field(default=None, ge=16, le=4096)
     """Bring all pictures to their middle square with this side first; without it, all must have one size."""
-    out: Path | None = None
+    out: OutputFile | None = None
     """JSON file to write the numbers to."""
     device: str = "cpu"
     """auto, cpu, cuda, cuda:1 or mps."""

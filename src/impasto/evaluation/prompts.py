@@ -7,7 +7,6 @@ equally many in a row, as `impasto generate` numbers them.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from impasto.core.errors import ConfigError, DataError
 from impasto.data.captions import caption_of, styled_prompt
+from impasto.data.tables import columns_of, rows_of
 
 _COLUMNS = ["name", "prompt"]
 
@@ -100,7 +100,7 @@ def _from_file(file: Path, pictures: Sequence[Path]) -> list[str]:
     if file.suffix.lower() not in {".csv", ".txt"}:
         raise ConfigError(f"--prompts {file} must end in .csv (columns name and prompt) or .txt (a prompt a line)")
     try:
-        text = file.read_text("utf-8-sig")
+        text = file.read_bytes().decode("utf-8-sig")  # with its line breaks as they are
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"--prompts {file} cannot be read as UTF-8 text: check the path and save it as UTF-8"
@@ -111,17 +111,14 @@ def _from_file(file: Path, pictures: Sequence[Path]) -> list[str]:
 
 
 def _rows(text: str, file: Path) -> dict[str, str]:
-    reader = csv.DictReader(text.splitlines())
-    if list(reader.fieldnames or []) != _COLUMNS:
-        raise DataError(f"--prompts {file} has columns {reader.fieldnames}: the first line must be name,prompt")
+    if (columns := columns_of(text)) != _COLUMNS:
+        raise DataError(f"--prompts {file} has columns {columns}: the first line must be name,prompt")
     rows: dict[str, str] = {}
-    for row in reader:
-        name, prompt = (row["name"] or "").removesuffix(".png"), row["prompt"]
+    for row in rows_of(text, f"--prompts {file}"):
+        name, prompt = row.fields["name"].removesuffix(".png"), row.fields["prompt"]
         if not name or not prompt or name in rows:
             problem = f"names {name} twice" if name in rows else "lacks a name or a prompt"
-            raise DataError(
-                f"--prompts {file} line {reader.line_num} {problem}: give each picture one line name,prompt"
-            )
+            raise DataError(f"--prompts {file} line {row.line} {problem}: give each picture one line name,prompt")
         rows[name] = prompt
     return rows
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto.core.errors import ConfigError, PluginError, ResourceError, UnsafeFile
+from impasto.core.paths import is_safetensors
 
 _EXTRA = "metrics"
 
@@ -52,7 +53,7 @@ def read_weights(file: str, features: str, example: str) -> dict[str, Tensor]:
     if not file:
         raise ConfigError(f"features {features} need a file of weights: write {example}")
     path = Path(file)
-    if path.suffix != ".safetensors":
+    if not is_safetensors(path):
         raise UnsafeFile(
             f"weights {file} of features {features} may be a pickle, which can run code: convert them to .safetensors, "
             "see docs/evaluate.md"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import groupby
 
 import torch
 from PIL import Image
@@ -72,12 +73,13 @@ def draw_with_previews(
     drawing = _Drawing(base, params, guides, previews)
     shares_first = control is not None and control.needs_reference and reference is None
     leading = list(requests[:1]) if shares_first else []
-    width = max(params.batch - len(leading), 1)
-    for first in range(len(leading), len(requests), width):
-        chunk = [*leading, *requests[first : first + width]]
+    is_first = True
+    for following in drawing.batches(requests[len(leading) :], max(params.batch - len(leading), 1)):
+        chunk = [*leading, *following]
         pictures = yield from drawing.batch(chunk)
         pairs = list(zip(chunk, pictures, strict=True))
-        yield from pairs if first == len(leading) else pairs[len(leading) :]
+        yield from pairs if is_first else pairs[len(leading) :]
+        is_first = False
 
 
 class _Drawing:
@@ -98,8 +100,15 @@ class _Drawing:
         base, params = self._base, self._params
         scheduler = new_scheduler(base.pipe.scheduler, params.sampler)
         scheduler.set_timesteps(params.steps, device=base.device)
-        words = self._words.prompt(reference.prompt)
-        return inverted(base, reference, words, self._words.empty(), scheduler.timesteps, self._geometry)
+        told = self._words.even({TEXT: self._words.prompt(reference.prompt), UNCONDITIONAL: self._words.empty()})
+        return inverted(base, reference, told[TEXT], told[UNCONDITIONAL], scheduler.timesteps, self._geometry)
+
+    def batches(self, requests: Sequence[ImageRequest], width: int) -> Iterator[list[ImageRequest]]:
+        """Yield the requests, at most `width` at once, those together whose words take equally many windows."""
+        for _, alike in groupby(requests, self._words.num_windows):
+            rest = list(alike)
+            for first in range(0, len(rest), width):
+                yield rest[first : first + width]
 
     @torch.no_grad()
     def batch(self, requests: Sequence[ImageRequest]) -> Generator[Preview, None, list[Image.Image]]:
@@ -112,7 +121,7 @@ class _Drawing:
         words = self._words.branches(requests)
         beside = self._auxiliary_branches(requests, start, rngs, words)
         images = {TEXT: [each.images for each in requests], UNCONDITIONAL: [each.negative_images for each in requests]}
-        inputs = BranchInputs(words | dict(beside.words), images, beside.rows, self._hook)
+        inputs = BranchInputs(self._words.even(words | dict(beside.words)), images, beside.rows, self._hook)
         has_images = any(each.is_styled for each in requests)
         is_controlled = self._control is not None or self._hook is not None or has_images
         forward = BranchedDenoiser(base, inputs, self._geometry, is_controlled=is_controlled)

@@ -7,15 +7,16 @@ from pathlib import Path
 from pydantic import Field
 
 from impasto.core.errors import ConfigError
+from impasto.core.paths import FileOrName
 from impasto.generation.options import DrawOptions
 
 
 class MixOptions(DrawOptions):
     """Draw the content of one B-LoRA in the style of another, either one alone, or a blend of several."""
 
-    content: tuple[str, ...] = ()
+    content: tuple[FileOrName, ...] = ()
     """Whose content: FILE or FILE:SCALE; the role @content is taken. Repeat the flag for several in one picture."""
-    style: tuple[str, ...] = ()
+    style: tuple[FileOrName, ...] = ()
     """Whose style: FILE or FILE:SCALE; the role @style is taken. Repeat the flag to blend several."""
     subject: str = ""
     """What to draw where no content is given, e.g. "a backpack"."""
@@ -33,9 +34,9 @@ class MixOptions(DrawOptions):
     """Read scales as the official script does, squared: 1.1 means 1.21."""
     strip: int | None = Field(default=None, ge=2, le=50)
     """With two styles: draw a strip of so many pictures, from the first to the second."""
-    height: int | None = Field(default=None, ge=8)
+    height: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
-    width: int | None = Field(default=None, ge=8)
+    width: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
 
 

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event
+from impasto.core.paths import FileOrName, OutputFile
 from impasto.data.edges import CANNY
 from impasto.data.images import read_picture
 from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_article
@@ -34,7 +35,7 @@ class NegativeStyleOptions(DrawOptions):
     """The picture whose style is wanted."""
     prompt: str = ""
     """What the reference shows, without its style: "a lighthouse at the sea"; auto: pocket's own towers guess."""
-    controlnet: str = ""
+    controlnet: FileOrName = ""
     """Canny ControlNet, a folder or hub name; by default the base's own, controlnet/ in its folder."""
     conditioning_scale: float = Field(default=0.5, gt=0, le=2)
     """How strictly the edges are followed."""
@@ -42,7 +43,7 @@ class NegativeStyleOptions(DrawOptions):
     """Lower and upper threshold of the edges."""
     edges_in: Colours = "auto"
     """Where edges are looked for; auto is grey as published ControlNets were trained, and colour on pocket."""
-    out: Path = Path("negative.png")
+    out: OutputFile = Path("negative.png")
     """The picture to write."""
 
 

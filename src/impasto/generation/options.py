@@ -8,12 +8,13 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from impasto.core.config import Config
+from impasto.core.paths import FileOrName, OutputFile
 
 
 class DrawOptions(Config):
     """What all commands that draw share."""
 
-    base: str = "pocket"
+    base: FileOrName = "pocket"
     """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
     negative_prompt: str | None = None
     """What to steer away from."""
@@ -29,7 +30,7 @@ class DrawOptions(Config):
     """Same seed, same picture, whatever the batch."""
     batch: int = Field(default=4, ge=1)
     """Pictures drawn at once: speed and memory, not the result."""
-    out: Path = Path("pictures")
+    out: OutputFile = Path("pictures")
     """Folder for the pictures, or a .png file for a single one."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
@@ -48,7 +49,7 @@ class DrawOptions(Config):
 class StyledOptions(DrawOptions):
     """What generate and stylize share."""
 
-    style: tuple[str, ...] = ()
+    style: tuple[FileOrName, ...] = ()
     """Style file, as FILE, FILE:SCALE or FILE@ROLE:SCALE (role: content or style); repeat the flag for several."""
     raw_prompt: bool = False
     """Draw the prompt as it is, without adding the words of the attached styles."""
@@ -67,9 +68,9 @@ class GenerateOptions(StyledOptions):
 
     prompt: tuple[str, ...] = Field(min_length=1)
     """What to draw; repeat the flag for several prompts."""
-    height: int | None = Field(default=None, ge=8)
+    height: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
-    width: int | None = Field(default=None, ge=8)
+    width: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ class Words:
             return base.encode_nothing(1, negative_words)
 
         self._params = params
+        self._count = lru_cache(maxsize=KEPT)(lambda prompt: len(base.windows(prompt)))
         self.prompt = lru_cache(maxsize=KEPT)(encode)
         self._encode_nothing = lru_cache(maxsize=3)(encode_nothing)
 
@@ -47,17 +48,35 @@ class Words:
         """Return one row of the empty prompt as the base was trained with it, whatever the negative prompt."""
         return self._encode_nothing(None)
 
+    def num_windows(self, request: ImageRequest) -> int:
+        """Return how many windows of the text encoder's length the words of a request take, the negative ones too."""
+        negative = self._params.negative_words(is_styled=request.is_styled) or ""
+        prompts = {request.prompt, negative, *request.per_block.values()}
+        return max(map(self._count, prompts))
+
+    def even(self, words: Mapping[str, Conditioning]) -> dict[str, Conditioning]:
+        """Return the words of all branches with equally many windows: the shorter ones get empty windows behind."""
+        tokens = max(each.states.shape[1] for each in words.values())
+        return {name: self._lengthened(each, tokens) for name, each in words.items()}
+
     def branches(self, requests: Sequence[ImageRequest]) -> dict[str, Conditioning]:
         """Return what each branch of a batch is told."""
-        text = self._rows([request.prompt for request in requests])
         blocks = dict.fromkeys(block for request in requests for block in request.per_block)
-        per_block = {
-            block: self._rows([request.per_block.get(block, request.prompt) for request in requests]).states
+        told = {"": self._rows([request.prompt for request in requests])}
+        told |= {
+            block: self._rows([request.per_block.get(block, request.prompt) for request in requests])
             for block in blocks
         }
-        text = replace(text, per_block=per_block)
+        text = self.even(told)
+        whole = replace(text[""], per_block={block: text[block].states for block in blocks})
         nothing = joined([self.nothing(is_styled=request.is_styled) for request in requests])
-        return {UNCONDITIONAL: nothing, WORDS: text, TEXT: text}
+        return self.even({UNCONDITIONAL: nothing, WORDS: whole, TEXT: whole})
 
     def _rows(self, prompts: Sequence[str]) -> Conditioning:
-        return joined([self.prompt(prompt) for prompt in prompts])
+        return joined(list(self.even({str(row): self.prompt(each) for row, each in enumerate(prompts)}).values()))
+
+    def _lengthened(self, words: Conditioning, tokens: int) -> Conditioning:
+        if words.states.shape[1] == tokens:
+            return words
+        says_something = words.states.flatten(1).any(dim=1)  # rows of zeros stay zeros
+        return words.lengthened(self.prompt("").states * says_something[:, None, None], tokens)

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, DataError, ResourceError
 from impasto.core.events import Event, Generated, Planned, Progress
+from impasto.core.paths import FileOrName, OutputFolder
 from impasto.data.captions import caption_of
 from impasto.data.duplicates import THRESHOLD, distinct, small_copy
 from impasto.data.images import read_picture
@@ -47,9 +48,9 @@ class AuxOptions(Config):
     way. So without --images, the base draws portraits.
     """
 
-    out: Path
+    out: OutputFolder
     """The folder to make; it must not exist yet."""
-    images: str | None = None
+    images: FileOrName | None = None
     """Take pictures from this folder, or pack:NAME for the auxiliary pictures of a shipped pack."""
     prompt: tuple[str, ...] = ()
     """Without --images: what the base draws, in turn; repeat the flag. By default portraits of people."""
@@ -57,7 +58,7 @@ class AuxOptions(Config):
     """How many pictures; 20 drawn ones unless given, or all of a folder."""
     threshold: float = Field(default=THRESHOLD, ge=0, le=1)
     """Two pictures count as one when their copies of 16 x 16 pixels differ by less (root mean square, 0 to 1)."""
-    base: str = POCKET
+    base: FileOrName = POCKET
     """Without --images: pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
     steps: int = Field(default=30, ge=1, le=1000)
     """Without --images: steps of the sampler."""

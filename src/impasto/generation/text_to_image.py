@@ -12,7 +12,8 @@ from PIL import Image
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
-from impasto.core.files import is_file, staged, write_text
+from impasto.core.files import is_file, is_folder, staged, write_text
+from impasto.core.paths import FILE_SUFFIXES
 from impasto.core.versions import library_versions
 from impasto.data.images import fit_square, read_picture
 from impasto.generation.draw import draw_with_previews
@@ -22,7 +23,8 @@ from impasto.generation.requests import Guides, ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.preview import latent_colours
-from impasto.style.attach import attached
+from impasto.models.samplers import check_steps
+from impasto.style.attach import attached, words_attached
 from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on, with_style_words
 
 
@@ -164,6 +166,7 @@ def _requests(
 def draw_job(job: Job, requests: Sequence[ImageRequest]) -> Generator[Event]:
     """Yield the plan, then one `Generated` for every picture that was written, with `Previewed` before where asked."""
     job.base.latent_shape(job.params.height, job.params.width)
+    check_steps(job.base.pipe.scheduler, job.params.sampler, job.params.steps)
     targets, every = _targets(job.options.out, requests), job.options.preview_every
     preview_file = PreviewFile(targets)
     if every:
@@ -208,6 +211,8 @@ def _targets(out: Path, requests: Sequence[ImageRequest]) -> list[Path]:
         return [out]
     if is_file(out):
         raise ConfigError(f"--out {out} is a file that does not end in .png: name a folder or a .png file")
+    if out.suffix.lower() in FILE_SUFFIXES and not is_folder(out):
+        raise ConfigError(f"--out {out} names no PNG, and PNG is written: {out.with_suffix('.png')}, or name a folder")
     taken = [int(path.stem.split("-")[0]) for path in out.glob("*-*.png") if path.stem.split("-")[0].isdigit()]
     first = max(taken, default=-1) + 1
     return [out / f"{first + index:04d}-seed{request.seed}.png" for index, request in enumerate(requests)]
@@ -233,16 +238,39 @@ def _plan(job: Job, requests: Sequence[ImageRequest]) -> Planned:
     if params.strength < 1:
         rows.append(("strength", f"{params.strength:g}"))
     rows.append(("writes", str(job.options.out)))
-    return Planned(
-        tuple(rows), (*job.notes, *job.base.notes, *notes_on_precision(job.options.precision, job.base.device))
+    notes = (
+        *job.notes,
+        *job.base.notes,
+        *_notes_on_windows(job, requests),
+        *notes_on_precision(job.options.precision, job.base.device),
     )
+    return Planned(tuple(rows), notes)
+
+
+def _notes_on_windows(job: Job, requests: Sequence[ImageRequest]) -> list[str]:
+    """Return one note on the longest prompt, if any is longer than the text encoders read at once."""
+    prompts = {prompt for request in requests for prompt in (request.prompt, *request.per_block.values())}
+    prompts.add(job.params.negative_prompt or "")
+    with words_attached(job.base, [named.style for named in job.styles]):
+        parts = [windows for prompt in sorted(prompts) if len(windows := job.base.windows(prompt)) > 1]
+    if not parts:
+        return []
+    most, limit = max(parts, key=len), job.base.token_limit()
+    second = " ".join(most[1].split()[:4])
+    note = (
+        f"{len(parts)} prompts are longer than the {limit} tokens that this base reads at once: read in windows, up to"
+    )
+    return [f"{note} {len(most)}; the second begins at {second!r}"]
 
 
 def _sidecar(job: Job, request: ImageRequest, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:
     params = job.params
     blocks = {"prompts_of_blocks": dict(request.per_block)} if request.per_block else {}
+    windows = job.base.windows(request.prompt)
+    read = {"prompt_windows": windows} if len(windows) > 1 else {}
     return blocks | {
         "prompt": request.prompt,
+        **read,
         "negative_prompt": params.negative_prompt,
         "seed": request.seed,
         "base": Path(job.options.base).name if Path(job.options.base).exists() else job.options.base,

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from impasto.core.errors import ConfigError
+from impasto.core.paths import FileOrName
 from impasto.data.images import list_pictures
 from impasto.generation.options import StyledOptions
 from impasto.generation.requests import EmptyPrompt
@@ -25,14 +26,14 @@ DEFAULT_WITHOUT = 0.5
 class TransferOptions(StyledOptions):
     """Draw what the words say in the style of a picture, of several pictures together, or of each in a folder."""
 
-    reference: tuple[str, ...] = ()
+    reference: tuple[FileOrName, ...] = ()
     """The picture, as FILE or FILE:WEIGHT; several make one style together; a folder: every picture is a style."""
     prompt: tuple[str, ...] = Field(min_length=1)
     """What to draw; repeat the flag for several prompts."""
-    adapter: str = ""
+    adapter: FileOrName = ""
     """Image prompt adapter, a .safetensors file or ip-adapter, ip-adapter-vit-h, ip-adapter-plus, ip-adapter-sd15 or
     ip-adapter-plus-sd15 from the hub; by default the base's own, ip_adapter/ in its folder."""
-    encoder: str = ""
+    encoder: FileOrName = ""
     """Image encoder that the adapter was trained with; by default that of the base, or one beside the adapter."""
     adapter_scale: float = Field(default=1.0, gt=0, le=10)
     """Weight of the picture beside the words."""
@@ -46,7 +47,7 @@ class TransferOptions(StyledOptions):
     """What the reference shows, in words: taken off what the adapter reads of it; for adapters of global features."""
     without_scale: float | None = Field(default=None, gt=0, le=2)
     """With --without: how much of it is taken off, 0.5 by default; InstantStyle's authors use 0.5 to 0.8."""
-    negative_style: str = ""
+    negative_style: FileOrName = ""
     """A picture to steer away from, or auto, which makes it from the reference itself (CleanStyle)."""
     style_guidance_scale: float | None = Field(default=None, ge=0)
     """A guidance scale of its own for the style; by default that of the words."""
@@ -67,15 +68,15 @@ class TransferOptions(StyledOptions):
     """With --start: how much is redrawn, 0.6 by default; small values keep the picture."""
     structure: Path | None = None
     """Draw along the edges of this picture, cut to the size that is drawn (Canny ControlNet)."""
-    controlnet: str = ""
+    controlnet: FileOrName = ""
     """With --structure: ControlNet, a folder or hub name; by default the base's own, controlnet/ in its folder."""
     conditioning_scale: float | None = Field(default=None, gt=0, le=2)
     """With --structure: how strictly the edges are followed, 0.5 by default."""
     edges: tuple[int, int] | None = None
     """With --structure: lower and upper threshold of the edges, 100 and 200 by default."""
-    height: int | None = Field(default=None, ge=8)
+    height: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
-    width: int | None = Field(default=None, ge=8)
+    width: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
 
 

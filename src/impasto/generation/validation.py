@@ -12,6 +12,7 @@ from impasto.generation.auxiliary_branches import Reference
 from impasto.models.control import Control
 from impasto.models.controlled import check_image
 from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.samplers import check_steps
 
 if TYPE_CHECKING:
     from impasto.generation.requests import ImageRequest, SamplingParams
@@ -25,6 +26,7 @@ def check_draw(
     reference: Reference | None,
 ) -> None:
     """Raise `ConfigError` when requests, look, control and reference do not go together."""
+    check_steps(base.pipe.scheduler, params.sampler, params.steps)
     has_images = any(request.images for request in requests)
     if control is not None:
         control.check(base)

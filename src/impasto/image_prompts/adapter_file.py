@@ -10,6 +10,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from impasto.core.errors import ConfigError, UnsafeFile
+from impasto.core.precision import readable
+from impasto.core.shell import command
 
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl"})
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -79,7 +81,7 @@ def read_adapter_file(path: Path) -> AdapterFile:
         raise _pickle(path)
     try:
         with safe_open(path, framework="pt") as opened:
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+            tensors = {name: readable(opened.get_tensor(name)) for name in opened.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
         with path.open("rb") as stream:
             is_pickle = stream.read(4).startswith(_PICKLE_STARTS)
@@ -100,5 +102,5 @@ def _pickle(path: Path) -> UnsafeFile:
     conversion = _CONVERSION.format(source=str(path), target=str(target))
     return UnsafeFile(
         f"adapter {path} is a pickle, which can run code when read: only .safetensors is read, convert it with "
-        f'python -c "{conversion}"'
+        + command("python", "-c", conversion)
     )

@@ -101,6 +101,10 @@ class CachedEncoders:
         found = self._store.get("latents", key, make)
         return found["mean"].to(self._base.device), found["std"].to(self._base.device)
 
+    def reads_whole(self, prompt: str) -> bool:
+        """Return whether every text encoder reads all of a prompt at once."""
+        return self._base.reads_whole(prompt)
+
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Return the encoded prompts, from memory or the store where their words were met before."""
         if not self._keeps_prompts:

@@ -15,7 +15,7 @@ class Conditioning:
     """Encoded prompts.
 
     Attributes:
-        states: Token states for cross-attention.
+        states: Token states for cross-attention; a long prompt has several windows of the text encoder's length.
         pooled: Pooled embedding, or None in families without one.
         per_block: Other token states for single blocks of the UNet, by the block's path; the same rows as `states`.
     """
@@ -33,6 +33,16 @@ class Conditioning:
         per_block = {block: states[chosen] for block, states in self.per_block.items()}
         return Conditioning(self.states[chosen], None if self.pooled is None else self.pooled[chosen], per_block)
 
+    def lengthened(self, nothing: Float[Tensor, "#batch window dim"], tokens: int) -> Conditioning:
+        """Return conditioning with windows of `nothing` behind its own, `tokens` in all; blocks get them too."""
+
+        def longer(states: Tensor) -> Tensor:
+            missing = (tokens - states.shape[1]) // nothing.shape[1]
+            return torch.cat([states, *[nothing.expand(len(states), -1, -1)] * missing], dim=1)
+
+        per_block = {block: longer(states) for block, states in self.per_block.items()}
+        return Conditioning(longer(self.states), self.pooled, per_block)
+
     def zeros_like(self) -> Conditioning:
         """Return conditioning of the same shape that says nothing."""
         pooled = None if self.pooled is None else torch.zeros_like(self.pooled)
@@ -45,6 +55,15 @@ def joined(parts: Sequence[Conditioning]) -> Conditioning:
     blocks = dict.fromkeys(block for part in parts for block in part.per_block)  # in order, once each
     per_block = {block: torch.cat([part.per_block.get(block, part.states) for part in parts]) for block in blocks}
     return Conditioning(torch.cat([part.states for part in parts]), torch.cat(pooled) if pooled else None, per_block)
+
+
+def joined_windows(windows: Conditioning) -> Conditioning:
+    """Return one row: the token states of all rows side by side, and the mean of their pooled embeddings.
+
+    A1111 and ComfyUI take the first window's pooled embedding; the words of a style often stand in the last one.
+    """
+    pooled = None if windows.pooled is None else windows.pooled.mean(dim=0, keepdim=True)
+    return Conditioning(windows.states.flatten(0, 1)[None], pooled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from impasto.core.errors import ConfigError
 from impasto.models.checks.parts import check_parts
 from impasto.models.checks.schedule import prediction_of, schedule_of
 from impasto.models.checks.settings import check_settings
-from impasto.models.conditioning import Conditioning, Geometry
+from impasto.models.conditioning import Conditioning, Geometry, joined, joined_windows
 from impasto.models.fingerprint import Fingerprint, fingerprint_of
 from impasto.models.forward_context import ForwardContext
+from impasto.models.prompt_windows import windows_of
 from impasto.models.roles import Roles
 
 _TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
@@ -167,9 +168,38 @@ class LatentDiffusion(ABC):
             )
         return int(self.unet.config.in_channels), height // self.factor, width // self.factor
 
-    @abstractmethod
+    def token_limit(self) -> int:
+        """Return how many tokens of a prompt the text encoders read at once, those of start and end left out."""
+        return min(_limit_of(tokenizer) for tokenizer in self.tokenizers().values())
+
+    def reads_whole(self, prompt: str) -> bool:
+        """Return whether every text encoder reads all of a prompt at once; learnt words count with all their rows."""
+        return all(
+            len(tokenizer.encode(self.pipe.maybe_convert_prompt(prompt, tokenizer), add_special_tokens=False))
+            <= _limit_of(tokenizer)
+            for tokenizer in self.tokenizers().values()
+        )
+
+    def windows(self, prompt: str) -> list[str]:
+        """Return the parts in which a prompt is read: itself, or windows of the text encoders' length."""
+        return windows_of(prompt, self.reads_whole)
+
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
-        """Return the encoded prompts; carries gradients when text encoders are learnt."""
+        """Return the encoded prompts; carries gradients when text encoders are learnt.
+
+        A long prompt is read in windows: their token states stand side by side, and the pooled embedding is the mean
+        over them. Shorter prompts of the same call get empty windows.
+        """
+        parts = [self.windows(prompt) for prompt in prompts]
+        if max(map(len, parts), default=1) == 1:
+            return self._encode(prompts)
+        nothing = self._encode([""]).states
+        encoded = [joined_windows(self._encode(each)) for each in parts]
+        return joined([each.lengthened(nothing, max(map(len, parts)) * nothing.shape[1]) for each in encoded])
+
+    @abstractmethod
+    def _encode(self, prompts: Sequence[str]) -> Conditioning:
+        """Return encoded prompts of one window each."""
 
     @property
     def zeros_empty_prompt(self) -> bool:
@@ -197,6 +227,10 @@ class LatentDiffusion(ABC):
         context: ForwardContext | None = None,
     ) -> Float[Tensor, "batch c h w"]:
         """Return the UNet's prediction; `context` tells an installed control which row is which."""
+
+
+def _limit_of(tokenizer: CLIPTokenizer) -> int:
+    return int(tokenizer.model_max_length) - int(tokenizer.num_special_tokens_to_add())
 
 
 def keywords_of(context: ForwardContext | None) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import diffusers
@@ -13,6 +14,7 @@ import transformers
 from diffusers import DiffusionPipeline
 
 from impasto.core.errors import ImpastoError, ResourceError
+from impasto.core.paths import SAFETENSORS
 from impasto.models.checks.folder import check_folder, network_class
 from impasto.models.single_file import configuration_of
 from impasto.models.source import Source
@@ -34,7 +36,8 @@ def load_pipeline(
     try:
         with quiet_loading():
             if source.is_single_file:
-                pipe = pipeline_class.from_single_file(source.location, dtype=dtype)
+                with _spelled_for_diffusers(Path(source.location)) as path:
+                    pipe = pipeline_class.from_single_file(str(path), dtype=dtype)
             else:
                 pipe = _from_folder(pipeline_class, source, dtype)
         return pipe.to(device)
@@ -91,6 +94,18 @@ def _network(folder: Path, part: str, variant: str | None, dtype: torch.dtype, n
     if missing:
         raise ResourceError(f"base {name}: the weights of {part} lack {min(missing)}: download the base again, whole")
     return cast(torch.nn.Module, network)
+
+
+@contextmanager
+def _spelled_for_diffusers(path: Path) -> Iterator[Path]:
+    """Yield the checkpoint under a name in .safetensors: diffusers takes .SAFETENSORS for a pickle."""
+    if path.suffix == SAFETENSORS:
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        link = Path(folder) / path.with_suffix(SAFETENSORS).name
+        link.symlink_to(path.absolute())
+        yield link
 
 
 @contextmanager

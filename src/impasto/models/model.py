@@ -37,6 +37,9 @@ class BaseModel(Protocol):
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Return the encoded prompts; carries gradients when text encoders are learnt."""
 
+    def reads_whole(self, prompt: str) -> bool:
+        """Return whether every text encoder reads all of a prompt at once."""
+
     def predict(
         self,
         x_t: Float[Tensor, "batch c h w"],

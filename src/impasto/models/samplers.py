@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from copy import deepcopy
 from typing import Literal, TypeAlias
 
+import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, LCMScheduler, SchedulerMixin
 
+from impasto.core.errors import ConfigError
 from impasto.diffusion.sampling import Scheduler
 
 Sampler: TypeAlias = Literal["dpm++", "ddim", "euler", "lcm", "lightning", "hyper", "base"]
@@ -52,6 +55,23 @@ def new_scheduler(of_base: SchedulerMixin, sampler: Sampler) -> Scheduler:
         settings["clip_sample"] = False
     made: Scheduler = _CLASSES[sampler].from_config(config, **settings)
     return made
+
+
+def check_steps(of_base: SchedulerMixin, sampler: Sampler, steps: int) -> None:
+    """Raise `ConfigError` where a sampler does not take so many steps: the one of LCM has 50 at most."""
+    if _takes(of_base, sampler, steps):
+        return
+    most = bisect_left(range(1, steps + 1), x=True, key=lambda count: not _takes(of_base, sampler, count))
+    way_out = f"it takes at most {most}" if most else "choose another --sampler"
+    raise ConfigError(f"--sampler {sampler} cannot take --steps {steps} on this base: {way_out}")
+
+
+def _takes(of_base: SchedulerMixin, sampler: Sampler, steps: int) -> bool:
+    try:
+        new_scheduler(of_base, sampler).set_timesteps(steps, device=torch.device("cpu"))
+    except (ValueError, IndexError, ZeroDivisionError, RuntimeError):  # schedulers raise what they stumble over
+        return False
+    return True
 
 
 def _states(scheduler: SchedulerMixin, name: str) -> bool:

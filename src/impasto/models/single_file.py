@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from impasto.core.errors import ConfigError, UnsafeFile
+from impasto.core.paths import is_safetensors
 
 _MAX_HEADER = 100_000_000
 _FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
@@ -47,7 +48,7 @@ def read_checkpoint_header(path: Path) -> CheckpointHeader:
         UnsafeFile: It is no safetensors file.
         ConfigError: It is of no family that is supported, or for another task.
     """
-    if path.suffix != ".safetensors":
+    if not is_safetensors(path):
         raise UnsafeFile(f"base {path} may be a pickle, which can run code: convert it to .safetensors first")
     names = _names(path)
     if any(name.startswith("conditioner.embedders.") for name in names):

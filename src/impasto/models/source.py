@@ -10,6 +10,7 @@ from pathlib import Path
 
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.files import is_file, is_folder
+from impasto.core.paths import SAFETENSORS
 from impasto.models.single_file import CheckpointHeader, read_checkpoint_header
 
 POCKET = "pocket"
@@ -57,7 +58,7 @@ def find_base(name: str) -> Source:
     if is_file(path):
         header = read_checkpoint_header(path)
         return Source(name, name, header.family, is_single_file=True, header=header)
-    if _HUB_NAME.fullmatch(name) and path.suffix not in {".safetensors", ".ckpt"}:
+    if _HUB_NAME.fullmatch(name) and path.suffix.lower() not in {SAFETENSORS, ".ckpt"}:
         return Source(name, name, _family_on_hub(name), is_single_file=False)
     raise ConfigError(
         f"base {name!r} was not found: use 'pocket', a diffusers folder, a .safetensors checkpoint, "

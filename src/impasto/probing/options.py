@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from impasto.core.config import Config
+from impasto.core.paths import FileOrName, OutputFolder
 from impasto.features._scorers import CLIP
 from impasto.models.source import POCKET
 
@@ -18,7 +19,7 @@ FAMILIES = ("subject", "style", "colour")
 class ProbeOptions(Config):
     """Measure which blocks of a base decide on subject, style and colour; proposes roles for B-LoRA."""
 
-    base: str = POCKET
+    base: FileOrName = POCKET
     """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
     pairs: int = Field(default=400, ge=2, le=100_000)
     """Pairs of prompts in each family; each costs two pictures and one for every block."""
@@ -30,11 +31,11 @@ class ProbeOptions(Config):
     """How strictly to follow the words; 1 switches guidance off."""
     seed: int = Field(default=0, ge=0, le=2**62)
     """Draws the pairs; pair i is drawn with seed SEED + i."""
-    scorer: str | None = None
+    scorer: FileOrName | None = None
     """pocket, or a CLIP checkpoint (hub name or folder); by default pocket for pocket, else a CLIP from the hub."""
     batch: int = Field(default=9, ge=1)
     """Pictures drawn at once: speed and memory, not the result."""
-    out: Path = Path("probe")
+    out: OutputFolder = Path("probe")
     """Folder for scores, tables and pictures; a run that was stopped goes on there."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""

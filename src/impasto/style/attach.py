@@ -58,14 +58,24 @@ def attached(base: LatentDiffusion, styles: Sequence[tuple[Style, float]]) -> It
     """
     for style, _ in styles:
         verify(base, style, style.card.style_words or style.card.method)
-    words = [word for style, _ in styles for word in style.card.new_tokens]
+    changes = [(_changes(style), scale) for style, scale in styles]
+    with patched(base.networks(), changes), words_attached(base, [style for style, _ in styles]):
+        yield base
+
+
+@contextmanager
+def words_attached(base: LatentDiffusion, styles: Sequence[Style]) -> Iterator[LatentDiffusion]:
+    """Attach the new tokens of `styles` alone: prompts are then as long as they will be when drawing.
+
+    Raises:
+        ConfigError: Two styles bring the same new token.
+    """
+    words = [word for style in styles for word in style.card.new_tokens]
     if len(words) != len(set(words)):
         twice = next(word for word in words if words.count(word) > 1)
         raise ConfigError(f"two styles bring the same new token {twice!r}: attach one of them at a time")
-    networks = base.networks()
     with ExitStack() as stack:
-        stack.enter_context(patched(networks, [(_changes(style), scale) for style, scale in styles]))
-        for style, _ in styles:
+        for style in styles:
             if style.card.new_tokens:
                 stack.enter_context(learning(NewTokens(base, learnt_words(style.tensors))))
         yield base

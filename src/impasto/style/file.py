@@ -17,6 +17,8 @@ from impasto.adapters.full_weights import DELTA
 from impasto.adapters.new_tokens import TOKEN
 from impasto.core.errors import StyleFileError, UnsafeFile
 from impasto.core.files import is_file, is_folder, staged
+from impasto.core.precision import readable
+from impasto.core.shell import command
 from impasto.style.card import CARD_KEY, Card, foreign_card
 from impasto.style.embeddings import EMBEDDINGS, from_stock, to_stock
 from impasto.style.formats.pairs import is_foreign, read_pairs
@@ -152,9 +154,9 @@ def load_low_rank(path: Path) -> LowRankFile:
     metadata = _metadata_of(path)
     tensors = _read_tensors(path)
     if any(name.startswith(DELTA) for name in tensors):
+        extraction = command("impasto", "extract", path, "--out", f"{path.stem}-lora.safetensors")
         raise StyleFileError(
-            f"style file {path} is of kind full, other tools read low-rank pairs: make them with "
-            f"impasto extract {path} --out {path.stem}-lora.safetensors"
+            f"style file {path} is of kind full, other tools read low-rank pairs: make them with {extraction}"
         )
     card = _card_in(metadata, path)
     if any(name.startswith(TOKEN) for name in tensors) or (card is not None and card.kind == EMBEDDINGS):
@@ -162,6 +164,8 @@ def load_low_rank(path: Path) -> LowRankFile:
             f"style file {path} brings a token of its own, which no other tool reads from a LoRA: use it "
             "here, or train without a new token"
         )
+    if card is None and not tensors:
+        raise StyleFileError(f"style file {path} holds no tensors, so nothing would change: ask for a whole one")
     pairs = read_pairs(tensors, metadata, f"style file {path}")
     _refuse_bad_tensors(path, pairs)
     return LowRankFile(card, metadata, pairs)
@@ -188,7 +192,7 @@ def _card_in(metadata: Mapping[str, str], path: Path) -> Card | None:
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as opened:
-            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+            return {name: readable(opened.get_tensor(name)) for name in opened.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
         raise UnsafeFile(f"style file {path} is damaged ({error}): train or download it again") from error
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.core.errors import ConfigError, DataError
+from impasto.core.shell import command
 from impasto.data.images import list_pictures
 from impasto.data.packs import PREFIX, people_and_backgrounds, pictures_of
 from impasto.data.streams import stream_of
@@ -64,12 +65,12 @@ def picture_paths(asked: Asked, concepts: Sequence[str], base: str) -> ConceptPa
     divided, notes = _divided(asked, concepts, POCKET if base == POCKET else CLIP)
     for concept in concepts:
         if not divided[concept]:
-            raise _empty(asked, Path(asked.given).expanduser(), concept)
+            raise _empty(asked, Path(asked.given), concept)
     return ConceptPaths({stream_of(asked.kind, concept): divided[concept] for concept in concepts}, notes)
 
 
 def _divided(asked: Asked, concepts: Sequence[str], scorer: str) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
-    folder = Path(asked.given).expanduser()
+    folder = Path(asked.given)
     if any((folder / concept).is_dir() for concept in concepts):
         if asked.csv is not None:
             raise ConfigError(f"--concepts-csv {asked.csv} and the subfolders of {folder} contradict each other")
@@ -115,5 +116,6 @@ def _empty(asked: Asked, folder: Path, concept: str) -> DataError:
     if asked.kind == "aux":
         ways += ", or let the base draw them: --aux generate"
     else:
-        ways += f", or divide by hand: impasto subdivide {asked.given} --out FILE.csv, then --concepts-csv FILE.csv"
+        dividing = command("impasto", "subdivide", asked.given, "--out", "FILE.csv")
+        ways += f", or divide by hand: {dividing}, then --concepts-csv FILE.csv"
     return DataError(f"{asked.option} {asked.given} holds no picture of {concept}: {ways}")

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.core.errors import ConfigError
+from impasto.core.files import is_file
 from impasto.data.encode import captioned
 from impasto.data.images import PictureFile, check_picture
+from impasto.data.packs import PREFIX
 from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept
 from impasto.methods._protocol import Method
 from impasto.training.concepts import Asked, picture_paths
@@ -56,8 +58,8 @@ def gather(options: TrainOptions, method: Method) -> Gathered:
             pictures[stream] = tuple(check_picture(path) for path in paths)
             source[stream] = asked.label()
             notes += _notes_on(stream, pictures[stream], method.num_pictures)
-            if options.shows_captions(stream):
-                notes += _notes_on_captions(stream, paths)
+            notes += _notes_on_captions(stream, paths, asked, is_shown=options.shows_captions(stream))
+    notes += _notes_on_shared(pictures)
     if options.aux == "generate":
         source |= _drawn_by_the_base(streams)
     elif has_aux and options.aux_images is None:
@@ -93,11 +95,29 @@ def _notes_on(stream: str, pictures: tuple[PictureFile, ...], recommended: tuple
     return notes
 
 
-def _notes_on_captions(stream: str, paths: list[Path]) -> list[str]:
-    found = len(captioned(paths))
-    if found < len(paths):
-        return [f"{stream}: {found} of {len(paths)} pictures have a caption; the others get the style words alone"]
-    return []
+def _notes_on_captions(stream: str, paths: list[Path], asked: Asked, *, is_shown: bool) -> list[str]:
+    if is_shown:
+        found = len(captioned(paths))
+        told = f"{stream}: {found} of {len(paths)} pictures have a caption; the others get the style words alone"
+        return [told] if found < len(paths) else []
+    if asked.kind != STYLE or asked.given.startswith(PREFIX):  # Aux and packs are meant to be shown so
+        return []
+    found = sum(is_file(path.with_suffix(".txt")) for path in paths)
+    told = f"{stream}: {found} of {len(paths)} pictures have a caption that is not shown: --captions shows it"
+    return [told] if found else []
+
+
+def _notes_on_shared(pictures: Mapping[str, tuple[PictureFile, ...]]) -> list[str]:
+    """Return a note where the same pictures are to show the style and what the style is not."""
+    hashes = picture_hashes(pictures)
+    style, aux = (
+        {each for stream, found in hashes.items() if kind_and_concept(stream)[0] == kind for each in found}
+        for kind in (STYLE, AUX)
+    )
+    if not style & aux:
+        return []
+    shared = f"{len(style & aux)} of {len(aux)} auxiliary pictures are style pictures too"
+    return [f"{shared}, so the style works against itself: --aux-images should show other styles, see impasto aux"]
 
 
 def picture_hashes(gathered: Mapping[str, tuple[PictureFile, ...]]) -> dict[str, list[str]]:

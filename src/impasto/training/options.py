@@ -9,19 +9,22 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from impasto.core.config import Config
+from impasto.core.paths import FileOrName, OutputFile, OutputFolder, is_safetensors
 from impasto.data.streams import AUX, kind_and_concept
+
+_LONGEST_STEM = 50
 
 
 class TrainOptions(Config):
     """What is trained on what, for how long, and where it goes."""
 
-    style_images: str
+    style_images: FileOrName
     """Folder of style pictures, one picture file, or pack:NAME for shipped ones (a part: pack:NAME/people)."""
-    out: Path
+    out: OutputFile
     """The style file to write, ending in .safetensors."""
-    base: str = "pocket"
+    base: FileOrName = "pocket"
     """pocket, a diffusers folder, a .safetensors checkpoint, or a hub name."""
-    aux_images: str | None = None
+    aux_images: FileOrName | None = None
     """Folder of about 20 auxiliary pictures, or pack:NAME as above."""
     aux: Literal["folder", "generate", "none"] = "folder"
     """Where auxiliary pictures come from: a folder, drawn by the base itself (as DreamBooth does), or nowhere."""
@@ -47,11 +50,11 @@ class TrainOptions(Config):
     """Keep the learning rate, or let it fall to nothing."""
     max_grad_norm: float = Field(default=1.0, ge=0)
     """Clip gradients to this norm; 0 leaves them."""
-    resolution: int | None = Field(default=None, ge=32)
+    resolution: int | None = Field(default=None, ge=32, le=4096)
     """Side of the training pictures in pixels; by default the base's own."""
     buckets: bool = False
     """Keep the pictures' shapes: sizes of about the same area (aspect-ratio buckets) instead of middle squares."""
-    attach: tuple[str, ...] = ()
+    attach: tuple[FileOrName, ...] = ()
     """Style file to keep attached, unchanged, while learning: FILE, FILE@ROLE:SCALE; repeat the flag for several."""
     captions: bool = False
     """Put the caption in NAME.txt beside NAME.png before the style words."""
@@ -79,9 +82,9 @@ class TrainOptions(Config):
     """Compute activations twice instead of keeping them: far less memory, steps take about 1.4 times as long."""
     max_memory: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?\s*([GM]i?B|[GM])$")
     """Fit into this much memory, e.g. 12GB: chooses pictures at once, checkpointing, optimiser and precision."""
-    run_dir: Path | None = None
+    run_dir: OutputFolder | None = None
     """Folder for samples, log and loss plot; by default a new one below runs/."""
-    cache: str = "auto"
+    cache: FileOrName = "auto"
     """Folder that keeps encoded pictures and prompts between runs, auto for the user's cache folder, or none."""
     checkpoint_every: int = Field(default=0, ge=0)
     """Write all that is needed to go on every so many steps; 0 does so only when the run is stopped or paused."""
@@ -93,7 +96,7 @@ class TrainOptions(Config):
     @field_validator("out")
     @classmethod
     def _is_safetensors(cls, out: Path) -> Path:
-        if out.suffix != ".safetensors":
+        if not is_safetensors(out):
             raise ValueError(f"must end in .safetensors, for example {out.with_suffix('.safetensors').name}")
         return out
 
@@ -109,4 +112,4 @@ class TrainOptions(Config):
         """Return the run folder: the chosen one, or a new one named after style and time."""
         if self.run_dir is not None:
             return self.run_dir
-        return Path("runs") / f"{self.out.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        return Path("runs") / f"{self.out.stem[:_LONGEST_STEM]}-{datetime.now(UTC):%Y%m%d-%H%M%S}"

@@ -17,6 +17,7 @@ from impasto.models.timing import seconds_of_pass
 from impasto.training.dataset import Gathered
 from impasto.training.options import TrainOptions
 
+_MOST_TIMED = 16
 PASSES_OF_A_STEP = 3.5
 """What a training step costs, in forward passes; one more where activations are computed twice."""
 
@@ -112,8 +113,10 @@ def _format_batch(options: TrainOptions) -> str:
 
 def expected_seconds(options: TrainOptions, base: LatentDiffusion, streams: int, at_once: int) -> float:
     """Return the expected duration: one forward pass is timed, a step takes a few of them."""
-    passes = options.accumulate * options.batch_size / at_once
+    rows = at_once * streams
+    timed = min(rows, _MOST_TIMED)  # a pass takes longer in proportion, and a larger one may not fit
+    passes = options.accumulate * options.batch_size / at_once * (rows / timed)
     a_step = PASSES_OF_A_STEP + options.gradient_checkpointing
     with computing_in(choose_dtype(options.precision, base.device), base.device):
-        a_pass = seconds_of_pass(base, at_once * streams, side_of(options, base))
+        a_pass = seconds_of_pass(base, timed, side_of(options, base))
     return a_pass * a_step * passes * options.steps

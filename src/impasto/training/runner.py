@@ -10,6 +10,7 @@ from impasto.core.checkpoints import write_checkpoint
 from impasto.core.errors import ResourceError, RunError, TrainingDiverged
 from impasto.core.events import Checkpointed, Event, Noted, Sampled, Saved
 from impasto.core.files import clear_staged
+from impasto.core.shell import command
 from impasto.core.store import TensorStore
 from impasto.data.captions import called_prompt, words_lead
 from impasto.data.images import PictureFile
@@ -47,6 +48,8 @@ from impasto.training.state import TrainState
 from impasto.training.step import Diverged, Learner, Stepper
 
 _SAMPLE_SEED = 1234
+_SPARE = "style.safetensors"
+"""What a style is called in its run folder where its own place cannot be written: a name that any disk takes."""
 
 
 @dataclass
@@ -111,7 +114,7 @@ class Run:
         if not self.is_complete or self.options.checkpoint_every:
             yield self._checkpoint()
         if not self.is_complete:
-            where = f"--resume --run-dir {self.folder.folder}"
+            where = command("--resume", "--run-dir", self.folder.folder)
             yield Noted(f"stopped after step {self.state.step}: to go on, give the same command with {where}")
         yield self._save()
 
@@ -246,7 +249,7 @@ class Run:
         try:
             save_style(self.options.out, style)
         except ResourceError as error:
-            spare = self.folder.folder / self.options.out.name
+            spare = self.folder.folder / _SPARE
             save_style(spare, style)
             raise ResourceError(f"{error}; the style is in {spare} instead") from error
         return Saved(self.options.out, self.state.step, self.is_complete)

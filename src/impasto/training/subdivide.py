@@ -13,6 +13,7 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Progress
 from impasto.core.files import refuse_folder, staged
+from impasto.core.paths import FileOrName, OutputFile
 from impasto.data.images import fit_square, read_picture
 from impasto.data.packs import pictures_of
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE, Divided, divide, prompts_for, write_division
@@ -32,15 +33,15 @@ class SubdivideOptions(Config):
     give it to train with --concepts-csv. The sheet of all pictures by class is written beside it.
     """
 
-    source: str
+    source: FileOrName
     """A folder of pictures, or pack:NAME for the style pictures of a shipped pack."""
-    out: Path
+    out: OutputFile
     """The CSV to write; the sheet goes beside it, as .png."""
     concepts: tuple[Annotated[str, StringConstraints(pattern=r"^[\w-]+$")], ...] = Field(
         default=(PEOPLE, BACKGROUNDS), min_length=2
     )
     """Classes; repeat the flag. Any but people and backgrounds are described by their names alone."""
-    scorer: str = POCKET
+    scorer: FileOrName = POCKET
     """pocket, which knows emoji drawings alone, or a CLIP checkpoint (hub name or folder) for all else."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps; pocket is always on the CPU."""
@@ -59,7 +60,7 @@ def subdivide(options: SubdivideOptions) -> Generator[Event]:
         ConfigError: The output is no .csv or exists: it may hold corrections.
     """
     refuse_folder(options.out, "--out")
-    if options.out.suffix != ".csv":
+    if options.out.suffix.lower() != ".csv":
         raise ConfigError(f"--out {options.out} must end in .csv")
     if options.out.exists():
         raise ConfigError(f"--out {options.out} exists and may hold your corrections: choose another name or remove it")

@@ -32,6 +32,7 @@ from impasto.training.control_files import Steering
 from impasto.training.dataset import gather
 from impasto.training.distributed import Processes
 from impasto.training.distributed_run import together
+from impasto.training.long_captions import notes_on_long_captions
 from impasto.training.optimizers import new_optimizer
 from impasto.training.options import TrainOptions
 from impasto.training.plan import check_options, describe_run
@@ -84,6 +85,7 @@ def _train(
         notes += [*base.notes, *notes_on_precision(options.precision, base.device)]
         kept = [(named.style, named.scale) for named in fit_styles(base, styles)]
         with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
+            notes += notes_on_long_captions(options, method, base, gathered.pictures)
             fitted = fit_memory(options, method, base, learnable, gathered)
             options = fitted.options
             cost = estimate_of(fitted, method, base, gathered)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from impasto.cli.arguments import parse
+from impasto.core.shell import command
 from impasto.generation.regularization_set import AuxOptions
 
 
@@ -19,6 +20,8 @@ def run(arguments: list[str]) -> int:
     console = Console()
     with closing(make_aux(options)) as stream:
         show(console, stream)
-    training = f"impasto train styleforge --style-images DIR --aux-images {options.out} --out FILE"
+    training = command(
+        *"impasto train styleforge --style-images DIR --aux-images".split(), options.out, "--out", "FILE"
+    )
     console.print(f"look at it, then  {training}", highlight=False, markup=False, soft_wrap=True)
     return 0

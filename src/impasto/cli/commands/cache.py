@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from impasto.cli.arguments import parse
 from impasto.core.config import Config
+from impasto.core.paths import FileOrName
 
 
 class CacheOptions(Config):
     """Encoded pictures and prompts are kept between runs, and made again where they are missing."""
 
-    cache: str = "auto"
+    cache: FileOrName = "auto"
     """The folder, or auto: $IMPASTO_CACHE, or impasto in the user's cache folder."""
     clear: bool = False
     """Remove all entries."""

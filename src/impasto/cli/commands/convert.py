@@ -9,12 +9,13 @@ import tyro
 
 from impasto.cli.arguments import parse
 from impasto.conversion.convert import ConvertOptions
+from impasto.core.paths import OutputFile
 
 
 class _Options(ConvertOptions):
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
     """A low-rank style, or a LoRA of another tool for SD 1.5 or SDXL."""
-    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    out: Annotated[OutputFile, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """The file to write, ending in .safetensors."""
 
 

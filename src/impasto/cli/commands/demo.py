@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from impasto.cli.arguments import parse
+from impasto.core.shell import command
 from impasto.demo.demo import DemoOptions
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def run(arguments: list[str]) -> int:
     if stop.was_asked:
         return 130
     console.print(f"\nlook at  {options.out / 'index.html'}  or  {options.out / 'grid.png'}", markup=False)
-    drawing = f'impasto generate --style {options.out / options.pack}.safetensors --prompt "a fox"'
+    style = options.out / f"{options.pack}.safetensors"
+    drawing = command("impasto", "generate", "--style", style, "--prompt", "a fox")
     console.print(f"draw more with  {drawing}", markup=False, soft_wrap=True)
     return 0
 

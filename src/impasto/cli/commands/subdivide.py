@@ -8,11 +8,13 @@ from typing import Annotated
 import tyro
 
 from impasto.cli.arguments import parse
+from impasto.core.paths import FileOrName
+from impasto.core.shell import command
 from impasto.training.subdivide import SubdivideOptions
 
 
 class _Options(SubdivideOptions):
-    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
+    source: Annotated[FileOrName, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """A folder of pictures, or pack:NAME for the style pictures of a shipped pack."""
 
 
@@ -27,6 +29,7 @@ def run(arguments: list[str]) -> int:
     console = Console()
     with closing(subdivide(options)) as stream:
         show(console, stream)
-    training = f"impasto train multi-styleforge --style-images {options.source} --concepts-csv {options.out} --out FILE"
+    pictures = ("--style-images", options.source, "--concepts-csv", options.out)
+    training = command("impasto", "train", "multi-styleforge", *pictures, "--out", "FILE")
     console.print(f"correct it, then  {training}", highlight=False, markup=False, soft_wrap=True)
     return 0

@@ -10,6 +10,7 @@ from pydantic import create_model
 from impasto.cli.arguments import asked_for, kind_of_base, parse
 from impasto.core.config import Config
 from impasto.core.plugins import plugin_names
+from impasto.core.shell import command
 from impasto.models.source import POCKET
 from impasto.registry.recipes import recipe_for
 from impasto.training.options import TrainOptions
@@ -78,14 +79,13 @@ def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
     from impasto.data.captions import called_prompt, words_lead
     from impasto.training.dataset import concept_words
 
-    base = "" if options.base == POCKET else f"--base {options.base} "
+    base = () if options.base == POCKET else ("--base", options.base)
     lead = words_lead(concept_words(method), captions=options.captions)
     prompt = called_prompt("a fox", method.style_words(), lead=lead)
-    drawing = f'impasto generate {base}--style {options.out} --prompt "{prompt}"'
     if not method.content_words():
-        return [drawing]
-    mixing = f"impasto mix {base}--content {options.out} --style {options.out}"
-    return [mixing, f'impasto mix {base}--style {options.out} --subject "A fox"']
+        return [command("impasto", "generate", *base, "--style", options.out, "--prompt", prompt)]
+    mixing = command("impasto", "mix", *base, "--content", options.out, "--style", options.out)
+    return [mixing, command("impasto", "mix", *base, "--style", options.out, "--subject", "A fox")]
 
 
 def _noting_checkpoints(stream: Iterator[Event], checkpoints: list[Path]) -> Iterator[Event]:
@@ -98,5 +98,5 @@ def _noting_checkpoints(stream: Iterator[Event], checkpoints: list[Path]) -> Ite
 
 
 def _left_by(checkpoint: Path) -> str:
-    where = f"--resume --run-dir {checkpoint.parents[1]}"
+    where = command("--resume", "--run-dir", checkpoint.parents[1])
     return f"interrupted; to go on from {checkpoint.name}, give the same command with {where}"

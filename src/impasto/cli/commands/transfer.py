@@ -12,6 +12,7 @@ from pydantic import create_model
 from impasto.cli.arguments import kind_of_base, parse, peek
 from impasto.core.config import read_toml
 from impasto.core.errors import ConfigError
+from impasto.core.paths import FileOrName
 from impasto.core.plugins import plugin_names
 from impasto.generation.transfer_options import DEFAULT_CONTROL, PLAIN, TransferOptions, num_pictures
 from impasto.generation.transfer_presets import (
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class _Options(TransferOptions):
-    reference: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    reference: Annotated[tuple[FileOrName, ...], tyro.conf.Positional] = ()
     """FILE or FILE:WEIGHT; several make one style together; a folder: every picture is a style, and a sheet is made."""
     control: str = DEFAULT_CONTROL
     """style_studio, instant_style, style_aligned or plain; --help with it shows its settings."""

@@ -26,7 +26,7 @@ class SD15(LatentDiffusion):
     pipeline_class: ClassVar[type[DiffusionPipeline]] = StableDiffusionPipeline
     family_roles: ClassVar[Roles] = {}  # B-LoRA's authors looked and found no blocks that separate
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+    def _encode(self, prompts: Sequence[str]) -> Conditioning:
         """Return the last states of the text encoder."""
         states, _ = self.pipe.encode_prompt(
             prompt=list(prompts), device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False

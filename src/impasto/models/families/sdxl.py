@@ -28,7 +28,7 @@ class SDXL(LatentDiffusion):
     pipeline_class: ClassVar[type[DiffusionPipeline]] = StableDiffusionXLPipeline
     family_roles: ClassVar[Roles] = SDXL_ROLES
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+    def _encode(self, prompts: Sequence[str]) -> Conditioning:
         """Return penultimate states of both text encoders side by side, and the second one's pooled embedding."""
         states, _, pooled, _ = self.pipe.encode_prompt(
             prompt=list(prompts), device=self.device, do_classifier_free_guidance=False

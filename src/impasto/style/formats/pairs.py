@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -28,6 +28,43 @@ _FOREIGN = {
     "alpha": (".alpha",),
 }
 _ENDINGS = {"down": (DOWN, *_FOREIGN["down"]), "up": (UP, *_FOREIGN["up"]), "alpha": _FOREIGN["alpha"]}
+
+
+_UNKNOWN = "which is not part of a plain LoRA for SD 1.5 or SDXL: ask for one of these"
+_OTHERS: tuple[tuple[Callable[[str, Tensor], bool], str], ...] = (
+    (
+        lambda name, _: name.startswith(("weight.", "optimizer.", "rng.")),
+        "part of a training that is not finished: go on with it by --resume --run-dir",
+    ),
+    (
+        lambda name, _: "bundle_emb" in name,
+        "a learnt word bundled with a LoRA: bundles are not read; ask for the LoRA without its embeddings",
+    ),
+    (
+        lambda name, _: name.startswith("base_model.model.") or ".default." in name,
+        "as PEFT itself saves adapters, whose α is not in the file: save it with save_lora_weights of diffusers",
+    ),
+    (lambda name, _: "hada_" in name, "part of a LoHa: it is not read; ask for a plain LoRA"),
+    (lambda name, _: "lokr_" in name, "part of a LoKr: it is not read; ask for a plain LoRA"),
+    (
+        lambda name, _: "dora_scale" in name or "lora_magnitude_vector" in name,
+        "part of a DoRA: it is not read; ask for a plain LoRA",
+    ),
+    (
+        lambda name, tensor: name in {"clip_l", "clip_g", "emb_params"} or ("." not in name and tensor.ndim <= _ROWS),
+        "an embedding (Textual Inversion) of another tool: it is not read; ask for a LoRA",
+    ),
+    (
+        lambda name, _: name.startswith(("transformer.", "lora_transformer", "double_blocks", "single_blocks")),
+        "part of a LoRA for a model with a transformer: ask for one for SD 1.5 or SDXL",
+    ),
+    (
+        lambda name, _: name.startswith(("model.diffusion_model.", "first_stage_model.", "conditioner.")),
+        "part of a whole checkpoint: give it as --base",
+    ),
+)
+"""What else people give as a style: how its tensors are called, and what to do."""
+_ROWS = 2
 
 
 def is_foreign(name: str) -> bool:
@@ -96,15 +133,17 @@ def folded(down: Tensor, up: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     return down.float() * share, up.float() * (scale / share)
 
 
+def what_else(name: str, tensor: Tensor) -> str:
+    """Return what a tensor that is no part of a plain LoRA seems to be part of, and the way out."""
+    return next((said for is_it, said in _OTHERS if is_it(name, tensor)), _UNKNOWN)
+
+
 def _by_module(tensors: Mapping[str, Tensor], where: str) -> dict[str, dict[str, Tensor]]:
     found: dict[str, dict[str, Tensor]] = {}
     for name in sorted(tensors):
         place = _place(name)
         if place is None:
-            raise StyleFileError(
-                f"{where} holds {name!r}, which is not part of a plain LoRA for SD 1.5 or SDXL: LoHa, LoKr, DoRA and "
-                "other models' files are not read; ask for a plain LoRA"
-            )
+            raise StyleFileError(f"{where} holds {name!r}, {what_else(name, tensors[name])}")
         module, part = place
         if part in found.setdefault(module, {}):
             raise StyleFileError(f"{where} holds {module} twice, the second time as {name!r}: keep one spelling")
