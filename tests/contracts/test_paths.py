@@ -250,3 +250,11 @@ def test_pictures_are_not_written_under_other_names(
         png = (tmp_path / out).with_suffix(".png")
         assert f"names no PNG, and PNG is written: {png}, or name a folder" in told
     assert not (tmp_path / out).exists()
+
+
+@pytest.mark.parametrize("head", HEADS, ids=" ".join)
+def test_a_zero_byte_in_a_path_is_refused(head: tuple[str, ...]) -> None:
+    """A shell cannot give one, a TOML file can."""
+    for name in (name for each, name in PATHS if each == head):
+        with pytest.raises(ConfigError, match=f"{name}.* = .*holds a zero byte"):
+            value_of(head, name, "a\0b")
