@@ -108,7 +108,7 @@ class Way:
         if self.mix == "instant":
             return InstantStyle(InstantStyleSettings())
         if self.mix == "aligned":
-            return StyleAligned(StyleAlignedSettings())
+            return StyleAligned(StyleAlignedSettings(score_shift=0.0, share_norms="no"))  # as it was measured
         values = {"mix": self.mix, "teacher": self.teacher, "strength": strength, "window": (0.0, self.until)}
         return StyleStudio(StyleStudioSettings.model_validate(values))
 
@@ -245,7 +245,7 @@ class Bench:
             if own := [pair for pair in pairs if pair[1] == r]:
                 square = fit_square(shown.picture, self.params.width)[0]
                 requests = [ImageRequest(prompts[p].text, seed) for p, _ in own]
-                reference = Reference(square, words_for(shown))
+                reference = Reference(square, words_for(shown), guidance_scale=1.0, offset=0.0)
                 beside = draw(self.base, requests, self.params, way.control(1.0), reference=reference)
                 drawn |= dict(zip(own, (image for _, image in beside), strict=True))
         return [drawn[pair] for pair in pairs]

@@ -106,7 +106,7 @@ def test_public_names() -> None:
 def test_every_recipe_is_valid(path: Path, learn: str | None) -> None:
     method_name, _, base = path.stem.rpartition("-")
     assert base in {"pocket", "sd15", "sdxl"}
-    if method_name == "draw":
+    if method_name in {"draw", "negative_style"}:
         validated(GenerateOptions, tomllib.loads(path.read_text("utf-8")) | {"prompt": ("a fox",)}, source=path.name)
         return
     if method_name == "transfer":

@@ -70,7 +70,9 @@ def assert_equal_to_stock(folder: Path, width: int, guidance_scale: float, ours:
         shown, nothing = projection(embedding), projection(torch.zeros_like(embedding))
     images = (ImageTokens(shown, adapter, ours),)
     request = ImageRequest("a fox", 11, images=images, negative_images=(ImageTokens(nothing, adapter, ours),))
-    params = SamplingParams(5, guidance_scale, 32, 32, sampler="base")
+    params = SamplingParams(
+        5, guidance_scale, 32, 32, sampler="base", empty_prompt="base"
+    )  # as the stock pipeline has it
     drawn = latents_of(base, [request], params, control)
     pipe = stock_with_adapter(folder, projection, adapter, stock)
     given = torch.stack([torch.zeros_like(embedding), embedding]) if guidance_scale > 1 else embedding[None]

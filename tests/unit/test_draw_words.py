@@ -53,14 +53,14 @@ def test_a_reference_is_encoded_once_however_many_batches_look_at_it(
 
 def test_words_of_single_blocks_are_shared_with_whole_prompts(base: LatentDiffusion, asked: list[list[str]]) -> None:
     requests = [ImageRequest("a fox", 0, per_block={BLOCK: "a hut"}), ImageRequest("a hut", 1)]
-    told = Words(base, None).branches(requests)[TEXT]
+    told = Words(base, SamplingParams(1, 1.0, 32, 32)).branches(requests)[TEXT]
     assert sorted(asked) == [[""], ["a fox"], ["a hut"]]
     assert torch.equal(told.per_block[BLOCK][0], told.states[1])
     assert torch.equal(told.per_block[BLOCK][1], told.states[1])
 
 
 def test_what_a_prompt_becomes_does_not_depend_on_its_batch_in_any_bit(base: LatentDiffusion) -> None:
-    words = Words(base, None)
+    words = Words(base, SamplingParams(1, 1.0, 32, 32))
     alone, among = words.branches(FOUR_AND_TWO[:1]), words.branches(FOUR_AND_TWO)
     for branch in (TEXT, UNCONDITIONAL):
         assert torch.equal(alone[branch].states[0], among[branch].states[3])
@@ -93,7 +93,7 @@ def test_only_the_last_prompts_are_kept(
     base: LatentDiffusion, asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(draw_words, "KEPT", 2)
-    words = Words(base, None)
+    words = Words(base, SamplingParams(1, 1.0, 32, 32))
     for prompt in ("a", "b", "a", "c", "a", "b"):
         words.prompt(prompt)
     assert asked == [["a"], ["b"], ["c"], ["b"]]

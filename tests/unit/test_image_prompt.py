@@ -12,6 +12,8 @@ from safetensors.torch import load_file, save_file
 import small_adapters
 import tiny
 from impasto.core.errors import ConfigError, DataError, ImpastoError, ResourceError, UnsafeFile
+from impasto.generation.draw import draw_with_previews
+from impasto.generation.requests import Guides, ImageRequest, SamplingParams
 from impasto.image_prompts.cross_attentions import cross_attentions
 from impasto.image_prompts.formats._resampler import name_in_file
 from impasto.image_prompts.image_encoder import load_encoder
@@ -380,13 +382,27 @@ def test_a_scale_that_is_no_number_is_refused(base: LatentDiffusion, plain: Path
 
 
 def test_csgo_with_a_first_convolution_of_its_own(base: LatentDiffusion, tmp_path: Path) -> None:
-    """The base's own is no harm; another one would change the base."""
+    """The base's own changes nothing; another one is in the UNet while it is drawn with, and gone afterwards."""
     tensors = small_adapters.csgo(base.unet)
     own = {f"conv_in_unet_sd.{name}": value.half() for name, value in base.unet.conv_in.state_dict().items()}
-    assert read_contents(small_adapters.save(tensors | own, tmp_path / "a.safetensors"), base.unet).title == "CSGO"
+    same = read_contents(small_adapters.save(tensors | own, tmp_path / "a.safetensors"), base.unet)
+    assert (same.title, dict(same.changes)) == ("CSGO", {})
     other = own | {"conv_in_unet_sd.bias": own["conv_in_unet_sd.bias"] + 1}
-    path = small_adapters.save(tensors | other, tmp_path / "b.safetensors")
-    assert "another first convolution" in refused(path, base)
+    contents = read_contents(small_adapters.save(tensors | other, tmp_path / "b.safetensors"), base.unet)
+    assert set(contents.changes) == {"delta.unet.conv_in.bias"}
+    assert any("first convolution" in note for note in contents.notes)
+    seen, before = [], {name: value.clone() for name, value in base.unet.state_dict().items()}
+    hook = base.unet.conv_in.register_forward_pre_hook(lambda conv, _: seen.append(conv.bias.clone()))
+    params, request = SamplingParams(2, 1.0, 32, 32), ImageRequest("a fox", 7)
+    list(draw_with_previews(base, [request], params, Guides(changes=contents.changes)))
+    hook.remove()
+    assert all((bias - other["conv_in_unet_sd.bias"].float()).abs().max() < 1e-5 for bias in seen)
+    assert len(seen) == 2
+    assert all(torch.equal(value, before[name]) for name, value in base.unet.state_dict().items())
+    wide = tensors | {"conv_in_unet_sd.weight": torch.ones(3, 3)}
+    assert "conv_in_unet_sd.weight is 3x3" in refused(small_adapters.save(wide, tmp_path / "c.safetensors"), base)
+    extra = tensors | {"conv_in_unet_sd.gain": torch.ones(3)}
+    assert "has no place" in refused(small_adapters.save(extra, tmp_path / "d.safetensors"), base)
 
 
 def test_stylecrafter_is_not_drawn_as_if_it_were_plain(tiny_folders: dict[str, Path], tmp_path: Path) -> None:

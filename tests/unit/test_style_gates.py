@@ -59,7 +59,7 @@ def written_out(base: LatentDiffusion, shown: ImageTokens) -> torch.Tensor:
     scheduler = new_scheduler(base.pipe.scheduler, "ddim")
     scheduler.set_timesteps(PARAMS.steps)
     x_t = noise_for([generator(7)], base.latent_shape(32, 32))
-    words, nothing = base.encode_prompts(["a fox"]), base.encode_nothing(1, None)
+    words, nothing = base.encode_prompts(["a fox"]), base.encode_nothing(1, "")
     states, stock = torch.cat([nothing.states, words.states]), dict(base.unet.attn_processors)
     added = {"text_embeds": torch.cat([nothing.pooled, words.pooled])}
     added["time_ids"] = torch.tensor([Geometry.whole(32, 32).time_ids()] * 2, dtype=states.dtype)
@@ -99,4 +99,4 @@ def test_gates_of_zero_are_the_words_alone(sdxl: LatentDiffusion) -> None:
     shown = gated(sdxl, 1)
     closed = Gating(shown.gating.norms, {name: 0 * gate for name, gate in shown.gating.gates.items()})
     drawn = latents_of(sdxl, [ImageRequest("a fox", 7, images=(replace(shown, gating=closed),))], PARAMS)
-    assert torch.equal(drawn, latents_of(sdxl, [ImageRequest("a fox", 7)], PARAMS))
+    assert torch.equal(drawn, latents_of(sdxl, [ImageRequest("a fox", 7)], replace(PARAMS, empty_prompt="encoded")))

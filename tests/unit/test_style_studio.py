@@ -4,6 +4,7 @@ D1 to D12 are those found by reading the official code; what concerns controls i
 """
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ from impasto.diffusion.adain import EPSILON
 from impasto.diffusion.branches import side_by_side
 from impasto.diffusion.sampling import Denoised, denoise
 from impasto.diffusion.step import Step
-from impasto.generation.requests import ImageRequest, SamplingParams
+from impasto.generation.requests import ImageRequest
+from impasto.generation.requests import SamplingParams as AnyParams
 from impasto.models.attention_layers import AttentionLayer, attention_layers_of
 from impasto.models.conditioning import Geometry
 from impasto.models.control import Control as PlainControl
@@ -26,6 +28,7 @@ from impasto.models.image_tokens import ImageTokens
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.samplers import new_scheduler
 
+SamplingParams = partial(AnyParams, empty_prompt="encoded")  # so that plain runs differ in the style alone
 PARAMS = SamplingParams(5, 4.0, 32, 32, sampler="ddim", batch=8)
 PROMPT = "a fox on a hill"
 
@@ -85,7 +88,7 @@ def explicit_run(base: LatentDiffusion, shown: ImageRequest, teacher_steps: int)
     scheduler.set_timesteps(PARAMS.steps)
     x_t = noise_for([generator(shown.seed)], base.latent_shape(32, 32)).to(base.dtype).repeat(2, 1, 1, 1)
     words = base.encode_prompts([shown.prompt]).rows([0, 0])
-    nothing = base.encode_nothing(2, None)
+    nothing = base.encode_nothing(2, "")
     states = torch.cat([nothing.states, words.states])
     added = {"text_embeds": torch.cat([nothing.pooled, words.pooled])}
     added["time_ids"] = torch.tensor([Geometry.whole(32, 32).time_ids()] * 4, dtype=states.dtype)

@@ -131,3 +131,17 @@ def test_pockets_towers_name_more_than_chance_of_what_a_hand_that_they_know_drew
     by_chance = len(named) / len(SUBJECTS)
     assert sum(name == path.stem.replace("-", " ") for name, path in zip(named, paths, strict=True)) > 3 * by_chance
     assert len(set(named)) > 1
+
+
+def test_the_authors_settings_are_defaults_on_their_bases(folder: Path, tiny_folders: dict[str, Path], capsys) -> None:
+    def planned(base: str, *more: str) -> str:
+        given = [str(folder / "drawing.png"), "--base", base, "--prompt", "a box", "--dry-run"]
+        assert main(["negative-style", *given, *more]) == 0
+        return capsys.readouterr().out
+
+    of_authors = planned(str(folder / "base"))
+    assert "50 steps" in of_authors
+    assert "octane render, render, drawing, anime" in " ".join(of_authors.split())
+    assert re.search(r"guidance\s+7\b", of_authors)
+    assert "20 steps" in planned(str(folder / "base"), "--steps", "20")
+    assert "octane" not in planned("pocket")

@@ -85,7 +85,7 @@ PLUS = ("--adapter", "plus.safetensors")
 def test_draws_with_a_sidecar_and_a_plan(drawn) -> None:
     (path,), out = drawn("b.png", *PLUS, "--adain", 0.5, "--teacher", 0.5)
     assert "padded to a square by its mirror image" in out
-    assert re.search(r"control\s+style_studio: mix adain, adain 0.5, window 0 to 1, teacher 0.5", out)
+    assert re.search(r"control\s+style_studio: mix adain, adain 0.5, roles style, window 0 to 1, teacher 0.5", out)
     assert re.search(r"adapter\s+IP-Adapter-Plus, plus.safetensors x 1", out)
     facts = json.loads(path.with_suffix(".json").read_text())
     assert facts["control"] == "style_studio"
@@ -114,7 +114,8 @@ def test_ways_differ_and_strength_zero_is_the_words_alone(drawn, tiny_folders, t
     pictures = {name: pixels(drawn(*way)[0][0]) for name, way in ways.items()}
     words = tmp_path / "words.png"
     base = str(tiny_folders["sdxl"])
-    assert main(["generate", "--base", base, "--steps", "2", "--prompt", "a fox", "--out", str(words)]) == 0
+    encoded = ("--negative-prompt", "")  # as beside a style picture
+    assert main(["generate", "--base", base, "--steps", "2", "--prompt", "a fox", "--out", str(words), *encoded]) == 0
     assert np.array_equal(pictures.pop("nothing"), pixels(words))
     names = list(pictures)
     for index, name in enumerate(names):
@@ -164,7 +165,7 @@ def test_content_is_taken_off_and_edges_are_followed(drawn) -> None:
     whole = ("a.png", "--adapter", "global/global.safetensors", "--control", "instant_style")
     (plain,), _ = drawn(*whole)
     (less,), out = drawn(*whole, "--without", "a red apple")
-    assert re.search(r"without\s+a red apple", out)
+    assert re.search(r"without\s+a red apple x 0.5", out)
     assert not np.array_equal(pixels(plain), pixels(less))
     along = ("--structure", "b.png", "--controlnet", "canny")
     for studio in (("--teacher", 0.5), ("--teacher", 0.5, "--sampler", "lcm", "--guidance-scale", 1)):
@@ -184,11 +185,17 @@ EFFECTS = {
     "scale, D3": (("a.png", *PLUS, "--adapter-scale", 0.5), ("a.png", *PLUS, "--adapter-scale", 1)),
     "fit": (("b.png", *PLUS, "--fit", "tile"), ("b.png", *PLUS, "--fit", "pad")),
     "join": (("a.png", "b.png", *PLUS, "--join", "concat"), ("a.png", "b.png", *PLUS, "--join", "mean")),
+    "how much is taken off": (
+        ("a.png", "--adapter", "global/global.safetensors", "--without", "an apple", "--without-scale", 0.8),
+        ("a.png", "--adapter", "global/global.safetensors", "--without", "an apple"),
+    ),
+    "empty prompt": (("a.png", *PLUS, "--empty-prompt", "base"), ("a.png", *PLUS)),
     "two scales": (("a.png", *PLUS, "--style-guidance-scale", 1), ("a.png", *PLUS)),
     "roles": (
         ("a.png", *PLUS, "--control", "instant_style", "--roles", "content"),
         ("a.png", *PLUS, "--control", "instant_style", "--roles", "style"),
     ),
+    "roles of style_studio": (("a.png", *PLUS, "--roles", "all"), ("a.png", *PLUS)),
     "teacher, few steps": (
         ("a.png", *PLUS, "--sampler", "lightning", "--guidance-scale", 1, "--teacher", 0.5),
         ("a.png", *PLUS, "--sampler", "lightning", "--guidance-scale", 1, "--teacher", 0),
@@ -203,13 +210,68 @@ def test_no_setting_is_silently_ignored(drawn, name: str) -> None:
     assert not np.array_equal(pixels(one), pixels(other))
 
 
+PLANNED = {
+    "beside a picture": (("a.png", *PLUS), r"empty prompt\s+encoded"),
+    "as trained": (("a.png", *PLUS, "--empty-prompt", "base"), r"empty prompt\s+zeros, as this base was trained"),
+    "without a picture": (("a.png", "--control", "style_aligned"), r"empty prompt\s+zeros, as this base was trained"),
+    "words": (("a.png", *PLUS, "--negative-prompt", "a photo"), r"negative words\s+a photo"),
+}
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_the_plan_says_what_the_unconditional_branch_is_told(drawn, name: str) -> None:
+    arguments, row = PLANNED[name]
+    assert re.search(row, drawn(*arguments, "--dry-run")[1])
+
+
 def test_dry_run_writes_nothing(drawn) -> None:
     paths, out = drawn("a.png", *PLUS, "--dry-run")
     assert paths == []
     assert "style_studio" in out
 
 
+ALIGNED = ("a.png", "--control", "style_aligned")
+TOGETHER = ("--together", "--prompt", "an owl")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *(("--score-shift", 0), ("--score-scale", 0.5), ("--share-norms", "no"), ("--inversion-guidance", 1)),
+        ("--inversion-offset", 0.5),
+    ],
+)
+def test_every_setting_of_style_aligned_has_an_effect(drawn, setting: tuple[str, object]) -> None:
+    (one,), (other,) = drawn(*ALIGNED)[0], drawn(*ALIGNED, *setting)[0]
+    assert not np.array_equal(pixels(one), pixels(other))
+
+
+def test_a_set_of_prompts_in_the_style_of_the_first_picture(drawn, tiny_folders, tmp_path: Path) -> None:
+    """The leading picture is a plain one, all others look at it, and each has a seed of its own."""
+    paths, out = drawn(*TOGETHER, "--seed", 3)
+    assert [path.name for path in paths] == ["0000-seed3.png", "0001-seed4.png"]
+    assert re.search(r"together\s+2 pictures in the style of the first, seeds 3 and up", out)
+    plain = ["generate", "--base", str(tiny_folders["sdxl"]), "--steps", "2"]
+    alone = tmp_path / "alone"
+    for prompt, seed in (("a fox", 3), ("an owl", 4)):
+        assert main([*plain, "--prompt", prompt, "--seed", str(seed), "--out", str(alone / f"{seed}.png")]) == 0
+    assert np.abs(pixels(paths[0]) - pixels(alone / "3.png")).max() <= 1
+    assert np.abs(pixels(paths[1]) - pixels(alone / "4.png")).max() > 1
+    facts = json.loads(paths[1].with_suffix(".json").read_text())
+    assert facts["together_with"] == {"prompt": "a fox", "seed": 3}
+    assert facts["control"] == "style_aligned"
+
+
 BAD = {
+    "alone": (("--together",), "--together draws one picture"),
+    "nothing": ((), "the reference is missing: name a picture, or draw several prompts --together"),
+    "together with a picture": (("a.png", *TOGETHER), "together takes its style from the first picture"),
+    "together by another": (
+        (*TOGETHER, "--control", "plain"),
+        "--together is drawn with style_aligned, not with plain",
+    ),
+    "together inverted": ((*TOGETHER, "--inversion-offset", 0.2), "--inversion-offset has no effect with --together"),
+    "inversion elsewhere": (("a.png", *PLUS, "--inversion-guidance", 1), "--inversion-guidance has no effect with"),
     "no adapter": (("a.png",), "has no image prompt adapter of its own"),
     "family": (("a.png", "--adapter", "foreign.safetensors"), "foreign.safetensors"),
     "not there": (("c.png", *PLUS), "picture c.png does not exist"),
@@ -230,6 +292,7 @@ BAD = {
         ("a.png", *PLUS, "--structure", "b.png", "--controlnet", "canny", "--edges", 90000, 90001),
         "--edges 90000 90001 finds none in b.png: lower them",
     ),
+    "nothing taken off": (("a.png", *PLUS, "--without-scale", 0.8), "--without-scale has no effect without --without"),
     "no controlnet": (("a.png", *PLUS, "--structure", "b.png"), "has no ControlNet of its own"),
     "no structure": (("a.png", *PLUS, "--structure", "c.png", "--controlnet", "canny"), "c.png does not exist"),
     "more than all": (
@@ -246,6 +309,11 @@ BAD = {
     "mixed": (("a.png", "many", *PLUS), "reference many is a folder"),
     "control": (("a.png", *PLUS, "--control", "magic"), "control 'magic' is unknown: choose one of"),
     "preset": (("a.png", *PLUS, "--preset", "loud"), "preset 'loud' is unknown"),
+    "script": (
+        ("a.png", *PLUS, "--preset", "infer_StyleStudio"),
+        "--preset infer_StyleStudio is the authors' script for CSGO, and the adapter is IP-Adapter-Plus",
+    ),
+    "role": (("a.png", *PLUS, "--roles", "mood"), "role 'mood' is not known for this base"),
     "preset elsewhere": (("a.png", *PLUS, "--control", "plain", "--preset", "bold"), "--preset bold has no effect"),
     "aligned": (("a.png", *PLUS, "--control", "style_aligned"), "--adapter has no effect with style_aligned"),
     "prompt of reference": (("a.png", *PLUS, "--reference-prompt", "x"), "--reference-prompt has no effect"),
@@ -288,3 +356,58 @@ def test_presets_are_defaults_that_flags_win_over(tmp_path: Path, tiny_folders: 
     assert (control.settings.strength, options.adapter_scale) == (PRESETS["faithful"]["adain"], 1.0)
     assert read_options([*given, "--control", "instant-style", "--roles", "style"])[1].name == "instant_style"
     assert torch.is_grad_enabled()
+
+
+OF_ADAPTERS = {
+    "IP-Adapter": ("global/global.safetensors", {"roles": ("style",), "mix": "adain"}, {"adapter_scale": 1.0}),
+    "IP-Adapter-Plus": ("plus.safetensors", {"roles": ("style",), "mix": "adain"}, {"guidance_scale": 5.0}),
+    "short name": ("ip-adapter-plus", {"roles": ("style",), "teacher": 0.4}, {}),
+    "StyleCrafter": (
+        "crafter/crafter.safetensors",
+        {"roles": ("all",), "mix": "sum", "teacher": 0.2},
+        {"adapter_scale": 0.5, "guidance_scale": 7.5, "style_guidance_scale": 5.0},
+    ),
+    "CSGO": ("csgo.safetensors", {"roles": ("all",), "mix": "adain"}, {"style_guidance_scale": None}),
+    "none": ("", {"roles": ("all",), "mix": "adain"}, {"adapter_scale": 1.0}),
+}
+
+
+@pytest.fixture
+def with_csgo(folder: Path, tiny_folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    from impasto.models.open import open_base
+
+    monkeypatch.chdir(folder)
+    if not Path("csgo.safetensors").exists():
+        unet = open_base(str(tiny_folders["sdxl"]), device="cpu").unet
+        small_adapters.save(small_adapters.csgo(unet), Path("csgo.safetensors"))
+    return ["a.png", "--prompt", "a fox", "--base", str(tiny_folders["sdxl"])]
+
+
+@pytest.mark.parametrize("name", OF_ADAPTERS)
+def test_what_authors_draw_with_is_the_default_of_their_adapter(with_csgo: list[str], name: str) -> None:
+    adapter, settings, stated = OF_ADAPTERS[name]
+    given = [*with_csgo, "--adapter", adapter] if adapter else with_csgo
+    options, control = read_options(given)
+    assert {each: getattr(control.settings, each) for each in settings} == settings
+    assert {each: getattr(options, each) for each in stated} == stated
+    options, control = read_options([*given, "--roles", "content", "--mix", "adain_sum", "--adapter-scale", "0.7"])
+    assert (control.settings.roles, control.settings.mix, options.adapter_scale) == (("content",), "adain_sum", 0.7)
+    assert read_options([*given, "--guidance-scale", "1"])[0].style_guidance_scale is None
+    if name == "StyleCrafter":
+        assert read_options([*given, "--control", "plain"])[0].adapter_scale == 0.5
+        assert read_options([*given, "--preset", "bold"])[1].settings.teacher == 0.0
+
+
+def test_adapters_are_known_by_their_names_without_reading_or_fetching(tmp_path: Path) -> None:
+    from impasto.image_prompts.published import PUBLISHED, known_format
+
+    assert {known_format(name) for name in PUBLISHED} == {"IP-Adapter", "IP-Adapter-Plus"}
+    (tmp_path / "x.safetensors").write_bytes(b"nothing")
+    for unknown in ("csgo", "nowhere.safetensors", str(tmp_path / "x.safetensors"), str(tmp_path)):
+        assert known_format(unknown) is None
+
+
+@pytest.mark.parametrize("given", ["infer_StyleStudio", "infer-stylestudio", "INFER_STYLESTUDIO"])
+def test_scripts_are_presets_by_any_spelling(with_csgo: list[str], given: str) -> None:
+    options, control = read_options([*with_csgo, "--adapter", "csgo.safetensors", "--preset", given])
+    assert (options.steps, options.sampler, control.settings.teacher) == (50, "base", 0.4)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from impasto.api.desk import Desk, Picture, Styling, named_style
 from impasto.api.keywords import GenerateKeywords, MixKeywords, PromptKeywords, TransferKeywords
+from impasto.controls.style_aligned import StyleAligned
 from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.config import Model, validated
 from impasto.core.errors import ConfigError
@@ -26,7 +27,8 @@ from impasto.generation.options import GenerateOptions, StylizeOptions
 from impasto.generation.text_to_image import Opened, generate, stylize
 from impasto.generation.transfer import transfer
 from impasto.generation.transfer_options import TransferOptions
-from impasto.generation.transfer_presets import BALANCED, preset
+from impasto.generation.transfer_presets import BALANCED, preset, settings_of_adapter, without_guidance
+from impasto.image_prompts.published import known_format
 from impasto.models.control import Control
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import Precision, open_base, wrap_pipeline
@@ -144,26 +146,27 @@ class Base:
 
     @overload
     def transfer(
-        self, prompt: Prompts, reference: Picture | Sequence[Picture], **options: Unpack[TransferKeywords]
+        self, prompt: Prompts, reference: Picture | Sequence[Picture] = (), **options: Unpack[TransferKeywords]
     ) -> list[Image.Image]: ...
 
     def transfer(
-        self, prompt: str | Prompts, reference: Picture | Sequence[Picture], **options: Unpack[TransferKeywords]
+        self, prompt: str | Prompts, reference: Picture | Sequence[Picture] = (), **options: Unpack[TransferKeywords]
     ) -> Image.Image | list[Image.Image]:
         """Draw in the style of pictures, without learning.
 
         Args:
             prompt: One prompt, or a list of them.
-            reference: One picture, or several that make one style together.
+            reference: One picture, or several that make one style together; none with `together=True`.
             options: Of `impasto transfer`. `control` is how the style joins the words, by default `StyleStudio()` with
-                the settings measured for this base; `start`, `structure` and `mask` may be pictures in memory.
+                the settings measured for this base or published with the adapter; `start`, `structure` and `mask` may be pictures in memory.
 
         Returns:
             A picture for a prompt, a list for a list.
         """
-        chosen, defaults = self._with_preset(options.pop("control", None) or StyleStudio())
+        usual = StyleAligned() if options.get("together") else StyleStudio()
+        chosen, defaults = self._with_preset(options.pop("control", None) or usual, options.get("adapter", ""))
         if options.get("guidance_scale") == 1:
-            defaults.pop("negative_style", None)  # nothing steers without guidance
+            defaults = without_guidance(defaults)
         with Desk() as desk:
             given: dict[str, object] = {name: desk.as_file(value) for name, value in options.items()}
             references = [reference] if isinstance(reference, str | Path | Image.Image) else reference
@@ -200,12 +203,14 @@ class Base:
         known = recipe_for("draw", self.model.recipe) | {"base": self.name} | given
         return validated(model, known, source=model.__name__.removesuffix("Options").lower())
 
-    def _with_preset(self, control: Control) -> tuple[Control, dict[str, object]]:
-        """Return the control and options with what is measured for this base, where the caller chose nothing."""
+    def _with_preset(self, control: Control, adapter: str) -> tuple[Control, dict[str, object]]:
+        """Return the control and options with what is measured or published, where the caller chose nothing."""
+        title = known_format(adapter) if adapter and not control.needs_reference else None
+        of_adapter = settings_of_adapter(title, self.model.recipe, control.name)
         if not isinstance(control, StyleStudio):
-            return control, {}
+            return control, of_adapter
         named = control.settings.model_dump(include=control.settings.model_fields_set)
-        stated = dict(preset(BALANCED, self.model.recipe, named.get("mix")))
+        stated = dict(preset(BALANCED, self.model.recipe, named.get("mix"))) | of_adapter
         flags = {name: StyleStudio.flags.get(name, name) for name in StyleStudio.Config.model_fields}
         own = {name: stated.pop(flag) for name, flag in flags.items() if flag in stated}
         return StyleStudio(validated(StyleStudioSettings, own | named, source="StyleStudio")), stated

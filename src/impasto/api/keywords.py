@@ -59,9 +59,14 @@ class TransferKeywords(GenerateKeywords, total=False):
     fit: Literal["pad", "tile"]
     join: Literal["mean", "concat"]
     without: str
+    without_scale: float
     negative_style: str
     style_guidance_scale: float
+    empty_prompt: Literal["auto", "encoded", "base"]
+    together: bool
     reference_prompt: str
+    inversion_guidance: float
+    inversion_offset: float
     control: Control | None
     start: Picture
     strength: float

@@ -27,6 +27,7 @@ class Control(Protocol):
         Config: What can be chosen about it.
         needs_images: Whether it has no effect without style pictures.
         needs_reference: Whether pictures look at a reference.
+        may_join_norms: Whether `joins_norms` is to be asked.
         flags: What the command line calls settings whose own names mean something else there.
     """
 
@@ -36,6 +37,7 @@ class Control(Protocol):
     flags: ClassVar[Mapping[str, str]]
     needs_images: ClassVar[bool]
     needs_reference: ClassVar[bool]
+    may_join_norms: ClassVar[bool]
 
     @property
     def settings(self) -> config.Config:
@@ -50,6 +52,9 @@ class Control(Protocol):
 
     def counterpart(self, layer: AttentionLayer, context: ForwardContext) -> Counterpart | None:
         """Return whose query and key each row uses."""
+
+    def joins_norms(self, context: ForwardContext) -> Counterpart | None:
+        """Return the row whose features join each row's in the statistics of group norms."""
 
     def touches(self, layer: AttentionLayer, context: ForwardContext) -> bool:
         """Return whether `attend` is to be asked."""

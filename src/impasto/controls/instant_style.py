@@ -22,7 +22,7 @@ from impasto.models.attention_layers import AttentionLayer
 from impasto.models.control import Control
 from impasto.models.forward_context import ForwardContext
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.roles import blocks_of
+from impasto.models.roles import check_roles, plays
 
 
 class InstantStyleSettings(config.Config):
@@ -46,8 +46,8 @@ class InstantStyle(Control, Configured[InstantStyleSettings]):
 
     def check(self, base: LatentDiffusion) -> None:
         """Raise `ConfigError` when the base does not state a role."""
-        blocks_of(base.roles, self.settings.roles, base.unet)
+        check_roles(base.roles, self.settings.roles, base.unet)
 
     def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002 - the same in every step
         """Return whether the block plays a chosen role."""
-        return any(role in self.settings.roles for role in layer.roles)
+        return plays(layer.roles, self.settings.roles)

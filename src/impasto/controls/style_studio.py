@@ -14,6 +14,8 @@ words, as those of IP-Adapter are. Their S is a shift of T with statistics of it
 throws away, holds what the words say of the whole picture, such as its background. The statistics of the sum keep both,
 and the layout of S still does not come in. Measured on pocket by
 `benchmarks/style_studio_pocket.py`.
+Roles: the authors show the picture, and apply AdaIN, in CSGO's up blocks, which are all that it has weights for, and
+with IP-Adapter files in InstantStyle's one block, which is role "style" here.
 Differs from the official code: AdaIN has a strength, (1 - a) T + a AdaIN(T, S), a window of steps, an epsilon, float32
 statistics, and blended statistics for several pictures, where the code has none of these and ignores the scale. Maps
 are shared by sharing Q and K, which is the same and materialises no map; stylised branches then compute no Q and K of
@@ -42,6 +44,8 @@ from impasto.diffusion.branches import TEACHER, Counterpart
 from impasto.models.attention_layers import AttentionLayer
 from impasto.models.control import Control
 from impasto.models.forward_context import Attended, ForwardContext
+from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.roles import ALL, check_roles, plays
 
 
 class StyleStudioSettings(config.Config):
@@ -51,6 +55,8 @@ class StyleStudioSettings(config.Config):
     """How the style picture joins the words: cross-modal AdaIN, AdaIN of the sum, or the plain weighted sum."""
     strength: float = Field(default=1.0, ge=0, le=1)
     """How much of the style picture is taken on; 0 draws what the words alone would."""
+    roles: tuple[str, ...] = Field(default=(ALL,), min_length=1)
+    """Which blocks see the style picture, e.g. style; all is every one that the adapter has weights for."""
     window: WindowOption = (0.0, 1.0)
     """In which part of the steps the style picture is shown, as fractions; the words are alone outside of it."""
     teacher: float = Field(default=0.4, ge=0, le=1)
@@ -75,15 +81,20 @@ class StyleStudio(Control, Configured[StyleStudioSettings]):
         """Fraction of the run with a teacher; none where there is no style that it could keep in order."""
         return self.settings.teacher if self.settings.strength else 0.0
 
+    def check(self, base: LatentDiffusion) -> None:
+        """Raise `ConfigError` when the base does not state a role."""
+        check_roles(base.roles, self.settings.roles, base.unet)
+
     def counterpart(self, layer: AttentionLayer, context: ForwardContext) -> Counterpart | None:
         """Return the teacher's rows, at every self-attention while the teacher is in its window."""
         if layer.kind == "cross" or not context.step.is_within((0.0, self.teacher)):
             return None
         return context.branches.beside.get(TEACHER)
 
-    def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002 - wherever the adapter has weights
-        """Return whether the step lies in the window."""
-        return self.settings.strength > 0 and context.step.is_within(self.settings.window)
+    def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:
+        """Return whether the block plays a chosen role and the step lies in the window."""
+        is_shown = self.settings.strength > 0 and context.step.is_within(self.settings.window)
+        return is_shown and plays(layer.roles, self.settings.roles)
 
     def combine(
         self,

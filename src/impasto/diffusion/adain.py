@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-EPSILON = 1e-6
-"""Added to the variance of T; the spread of attention outputs is of order 0.1."""
+EPSILON = 1e-10
+"""Added to the variance of T, which is of order 0.01; the authors of StyleStudio add none."""
 
 
 def adain(

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from impasto.data.images import to_tensor
 from impasto.diffusion.branches import REFERENCE, TEACHER, auxiliary_branch
-from impasto.diffusion.guidance import Guidance
+from impasto.diffusion.guidance import Guidance, classifier_free
 from impasto.diffusion.inversion import invert
 from impasto.diffusion.sampling import AuxiliaryBranch, Recorded
-from impasto.models.conditioning import Conditioning, Geometry
+from impasto.models.conditioning import Conditioning, Geometry, joined
 from impasto.models.latent_diffusion import LatentDiffusion
 
 
@@ -26,10 +26,15 @@ class Reference:
     Attributes:
         picture: Of the size that is drawn.
         prompt: What it shows, with its style: "a lighthouse, oil painting".
+        guidance_scale: Classifier-free guidance of its inversion; 1 for none.
+        offset: Part of the steps, from 0 to 1, for which the reference waits for the pictures: it begins with the
+            latents that this part leads to, as StyleAligned does with 5 of 50.
     """
 
     picture: Image.Image
     prompt: str
+    guidance_scale: float = 2.0
+    offset: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +86,41 @@ def _twin(rng: torch.Generator) -> torch.Generator:
 
 
 def inverted(
-    base: LatentDiffusion, picture: Image.Image, words: Conditioning, timesteps: Tensor, geometry: Geometry
+    base: LatentDiffusion,
+    reference: Reference,
+    words: Conditioning,
+    empty: Conditioning,
+    timesteps: Tensor,
+    geometry: Geometry,
 ) -> Float[Tensor, "steps 1 c h w"]:
-    """Return the latents of a picture that shows `words` at every timestep, by DDIM inversion without guidance."""
-    mean, _ = base.encode_images(to_tensor(picture)[None])
+    """Return what the network is shown of the reference at every timestep, by DDIM inversion.
+
+    Args:
+        base: Which inverts.
+        reference: Of the size that is drawn.
+        words: Its encoded prompt.
+        empty: The encoded empty prompt, for guidance.
+        timesteps: Falling.
+        geometry: Of the pictures.
+    """
+    mean, _ = base.encode_images(to_tensor(reference.picture)[None])
+    is_guided = reference.guidance_scale > 1
+    told = joined([empty, words]) if is_guided else words
 
     def predict(x_t: Tensor, timestep: float) -> Tensor:
-        at = torch.full((1,), timestep, device=x_t.device)
-        return base.predict(x_t, at.long() if timestep.is_integer() else at, words, [geometry])
+        at = torch.full((len(told),), timestep, device=x_t.device)
+        rows = x_t.expand(len(told), -1, -1, -1)
+        predicted = base.predict(rows, at.long() if timestep.is_integer() else at, told, [geometry] * len(told))
+        return classifier_free(predicted[:1], predicted[1:], reference.guidance_scale) if is_guided else predicted
 
-    return invert(mean.to(base.dtype), timesteps, base.schedule, base.prediction, predict)
+    found = invert(mean.to(base.dtype), timesteps, base.schedule, base.prediction, predict)
+    return found[_waiting(len(found), reference.offset)]
+
+
+def _waiting(steps: int, offset: float) -> list[int]:
+    """Return which of the inverted latents each step is shown: those of the offset, then the next until it is past."""
+    first = int(steps * offset)
+    return [min(first if step == 0 else max(first + 1, step), steps - 1) for step in range(steps)]
 
 
 def recorded(

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from impasto.adapters.patch import patched
 from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image, to_tensor
 from impasto.diffusion.branches import TEXT, UNCONDITIONAL
@@ -87,7 +88,8 @@ class _Drawing:
     ) -> None:
         self._base, self._params, self._previews = base, params, previews
         self._control, self._reference, self._hook = guides.control, guides.reference, guides.hook
-        self._words = Words(base, params.negative_prompt)
+        self._changes = guides.changes
+        self._words = Words(base, params)
         self._geometry = Geometry.whole(params.height, params.width)
         self._inverted = None if self._reference is None else self._invert(self._reference)
 
@@ -97,7 +99,7 @@ class _Drawing:
         scheduler = new_scheduler(base.pipe.scheduler, params.sampler)
         scheduler.set_timesteps(params.steps, device=base.device)
         words = self._words.prompt(reference.prompt)
-        return inverted(base, reference.picture, words, scheduler.timesteps, self._geometry)
+        return inverted(base, reference, words, self._words.empty(), scheduler.timesteps, self._geometry)
 
     @torch.no_grad()
     def batch(self, requests: Sequence[ImageRequest]) -> Generator[Preview, None, list[Image.Image]]:
@@ -111,11 +113,12 @@ class _Drawing:
         beside = self._auxiliary_branches(requests, start, rngs, words)
         images = {TEXT: [each.images for each in requests], UNCONDITIONAL: [each.negative_images for each in requests]}
         inputs = BranchInputs(words | dict(beside.words), images, beside.rows, self._hook)
-        has_images = any(each.images or each.negative_images for each in requests)
+        has_images = any(each.is_styled for each in requests)
         is_controlled = self._control is not None or self._hook is not None or has_images
         forward = BranchedDenoiser(base, inputs, self._geometry, is_controlled=is_controlled)
         latents = start.latents
-        with controlled(base, self._control or Control()) if is_controlled else nullcontext():
+        deciding = controlled(base, self._control or Control()) if is_controlled else nullcontext()
+        with patched(base.networks(), [(self._changes, 1.0)]), deciding:
             for denoised in denoise(scheduler, forward, start, guidance=guidance, rngs=rngs, auxiliary=beside.runs):
                 latents = denoised.latents
                 if self._previews is not None:
@@ -131,7 +134,7 @@ class _Drawing:
     ) -> AuxiliaryBranches:
         guidance, control = self._params.guidance(), self._control
         if control is not None and control.teacher:
-            keys = [_but_for_style(request) for request in requests]
+            keys = [_but_for_style(request, self._params) for request in requests]
             return teachers(keys, start.latents, rngs, words, guidance, control.teacher)
         if self._reference is not None and self._inverted is not None:
             words_of = {TEXT: self._words.prompt(self._reference.prompt), UNCONDITIONAL: self._words.nothing()}
@@ -140,8 +143,9 @@ class _Drawing:
         return AuxiliaryBranches({}, {}, {})
 
 
-def _but_for_style(request: ImageRequest) -> Hashable:
-    return request.prompt, request.seed, id(request.start), tuple(sorted(request.per_block.items()))
+def _but_for_style(request: ImageRequest, params: SamplingParams) -> Hashable:
+    words = request.prompt, tuple(sorted(request.per_block.items()))
+    return words, params.negative_words(is_styled=request.is_styled), request.seed, id(request.start)
 
 
 def _start_latents(base: LatentDiffusion, requests: Sequence[ImageRequest]) -> Tensor | None:

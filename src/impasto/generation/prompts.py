@@ -12,7 +12,7 @@ from impasto.models.conditioning import Conditioning, joined
 from impasto.models.latent_diffusion import LatentDiffusion
 
 if TYPE_CHECKING:
-    from impasto.generation.requests import ImageRequest
+    from impasto.generation.requests import ImageRequest, SamplingParams
 
 KEPT = 64
 """Prompts that stay encoded on the device, the last that were asked for; those of SDXL take 20 MB in half precision."""
@@ -25,18 +25,27 @@ class Words:
 
     Args:
         base: Encodes; what is attached to it stays while these are in use.
-        negative_prompt: What the unconditional branch is told, or None.
+        params: Says what the unconditional branch is told.
     """
 
-    def __init__(self, base: LatentDiffusion, negative_prompt: str | None) -> None:
+    def __init__(self, base: LatentDiffusion, params: SamplingParams) -> None:
         def encode(prompt: str) -> Conditioning:
             return base.encode_prompts([prompt])
 
-        def encode_nothing() -> Conditioning:
-            return base.encode_nothing(1, negative_prompt)
+        def encode_nothing(negative_words: str | None) -> Conditioning:
+            return base.encode_nothing(1, negative_words)
 
+        self._params = params
         self.prompt = lru_cache(maxsize=KEPT)(encode)
-        self.nothing = lru_cache(maxsize=1)(encode_nothing)
+        self._encode_nothing = lru_cache(maxsize=3)(encode_nothing)
+
+    def nothing(self, *, is_styled: bool = False) -> Conditioning:
+        """Return one row for the unconditional branch of a picture that is shown style pictures, or is not."""
+        return self._encode_nothing(self._params.negative_words(is_styled=is_styled))
+
+    def empty(self) -> Conditioning:
+        """Return one row of the empty prompt as the base was trained with it, whatever the negative prompt."""
+        return self._encode_nothing(None)
 
     def branches(self, requests: Sequence[ImageRequest]) -> dict[str, Conditioning]:
         """Return what each branch of a batch is told."""
@@ -47,7 +56,8 @@ class Words:
             for block in blocks
         }
         text = replace(text, per_block=per_block)
-        return {UNCONDITIONAL: self.nothing().rows([0] * len(requests)), WORDS: text, TEXT: text}
+        nothing = joined([self.nothing(is_styled=request.is_styled) for request in requests])
+        return {UNCONDITIONAL: nothing, WORDS: text, TEXT: text}
 
     def _rows(self, prompts: Sequence[str]) -> Conditioning:
         return joined([self.prompt(prompt) for prompt in prompts])

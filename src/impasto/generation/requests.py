@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from PIL import Image
+from torch import Tensor
 
 from impasto.diffusion.guidance import Guidance
 from impasto.generation.auxiliary_branches import Reference
@@ -36,6 +38,21 @@ class ImageRequest:
     images: tuple[ImageTokens, ...] = ()
     negative_images: tuple[ImageTokens, ...] = ()
 
+    @property
+    def is_styled(self) -> bool:
+        """Whether style pictures are shown beside the words."""
+        return bool(self.images or self.negative_images)
+
+
+EmptyPrompt: TypeAlias = Literal["auto", "encoded", "base"]
+"""What the unconditional branch is told without a negative prompt.
+
+"encoded" is the encoded empty prompt, "base" what the base was trained with, which is zeros on many SDXL bases. "auto"
+is "encoded" beside style pictures and "base" elsewhere: with zeros, attention to words is exactly 0 at every place, so
+that what mixes the style with it, such as cross-modal AdaIN, keeps the style's mean alone. All authors of image prompts
+encode the empty prompt.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
@@ -47,6 +64,7 @@ class SamplingParams:
         height: In pixels.
         width: In pixels.
         negative_prompt: What to steer away from.
+        empty_prompt: What the unconditional branch is told instead when `negative_prompt` is None.
         strength: With a start picture: how much of it is redrawn, from 0 (nothing) to 1 (all).
         sampler: Which one.
         batch: Pictures drawn at once; changes speed and memory, not the pictures. Teachers and references come on top.
@@ -58,10 +76,17 @@ class SamplingParams:
     height: int
     width: int
     negative_prompt: str | None = None
+    empty_prompt: EmptyPrompt = "auto"
     strength: float = 1.0
     sampler: Sampler = "dpm++"
     batch: int = 4
     style_guidance_scale: float | None = None
+
+    def negative_words(self, *, is_styled: bool) -> str | None:
+        """Return what `encode_nothing` is to encode for a picture that is shown style pictures, or is not."""
+        if self.negative_prompt is not None or self.empty_prompt == "base":
+            return self.negative_prompt
+        return "" if is_styled or self.empty_prompt == "encoded" else None
 
     def guidance(self) -> Guidance:
         """Return which branches are computed and how they are joined."""
@@ -76,8 +101,10 @@ class Guides:
         control: Decides attention; without one, style pictures join the words as a weighted sum.
         reference: For controls that look at a reference: this picture instead of the first that is drawn.
         hook: A ControlNet.
+        changes: Of the UNet itself for as long as it draws, ΔW by name: `Contents.changes` of an image prompt adapter.
     """
 
     control: Control | None = None
     reference: Reference | None = None
     hook: Hook | None = None
+    changes: Mapping[str, Tensor] = field(default_factory=dict)

@@ -214,10 +214,14 @@ def _plan(job: Job, requests: Sequence[ImageRequest]) -> Planned:
     rows += [("prompt", prompt) for prompt in prompts[:6]]
     if len(prompts) > 6:
         rows.append(("prompt", f"... and {len(prompts) - 6} more"))
+    if params.negative_prompt:
+        rows.append(("negative words", params.negative_prompt))
     rows += [(f"in {block}", words) for block, words in requests[0].per_block.items()]
     rows.append(
         ("pictures", f"{len(requests)} of {params.width}x{params.height}, {params.steps} steps of {params.sampler}")
     )
+    style = "" if params.style_guidance_scale is None else f", {params.style_guidance_scale:g} for the style"
+    rows.append(("guidance", f"{params.guidance_scale:g}{style}"))
     if params.strength < 1:
         rows.append(("strength", f"{params.strength:g}"))
     rows.append(("writes", str(job.options.out)))

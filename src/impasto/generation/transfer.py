@@ -25,6 +25,7 @@ from impasto.generation.text_to_image import Guided, Job, Opened, draw_job, open
 from impasto.generation.transfer_options import (
     DEFAULT_CONDITIONING,
     DEFAULT_STRENGTH,
+    DEFAULT_WITHOUT,
     TransferOptions,
     check_shares,
     check_transfer,
@@ -65,7 +66,9 @@ def transfer(options: TransferOptions, control: Control, *, opened: Opened | Non
     params = _params(options, base)
     fitted = fit_styles(base, styles)
     begin = None if start is None else _covering(start.image, params)
-    if control.needs_reference:
+    if options.together:
+        job, requests = _together(options, control, opened, (params, fitted))
+    elif control.needs_reference:
         job, requests = _aligned(options, control, opened, (params, fitted), groups[0][0])
     else:
         job, requests = _prompted(options, control, opened, (params, fitted), groups)
@@ -91,7 +94,15 @@ def _params(options: TransferOptions, base: LatentDiffusion) -> SamplingParams:
         )
     made = sampling_params_of(options, options.height or base.resolution, options.width or base.resolution, strength)
     base.latent_shape(made.height, made.width)
-    return replace(made, style_guidance_scale=options.style_guidance_scale)
+    return replace(made, style_guidance_scale=options.style_guidance_scale, empty_prompt=options.empty_prompt)
+
+
+def _empty_rows(params: SamplingParams, base: LatentDiffusion, *, is_styled: bool) -> tuple[tuple[str, str], ...]:
+    """Return what the plan says of the unconditional branch."""
+    if params.guidance_scale <= 1 or params.negative_prompt:
+        return ()
+    is_zeros = params.negative_words(is_styled=is_styled) is None and base.zeros_empty_prompt
+    return (("empty prompt", "zeros, as this base was trained" if is_zeros else "encoded"),)
 
 
 def _adain(control: Control) -> float:
@@ -141,12 +152,35 @@ def _aligned(
     picture = reference.picture
     notes = (*picture.notes, *_cut_note(picture, params))
     rows = (("reference", str(picture.path)), *_start_rows(options), *_control_rows(control))
+    rows = (*rows, *_empty_rows(params, opened.base, is_styled=False))
     facts: dict[str, object] = {"references": [reference.identity()], "reference_prompt": options.reference_prompt}
+    facts["empty_prompt"] = options.empty_prompt
     facts |= _control_facts(control) | _start_facts(options)
-    shown = Reference(_covering(picture.image, params), options.reference_prompt)
+    inversion = {"guidance_scale": options.inversion_guidance, "offset": options.inversion_offset}
+    stated = {name: value for name, value in inversion.items() if value is not None}
+    shown = Reference(_covering(picture.image, params), options.reference_prompt, **stated)
+    facts |= {"inversion_guidance": shown.guidance_scale, "inversion_offset": shown.offset}
+    rows = (*rows, ("inversion", f"guidance {shown.guidance_scale:g}, offset {shown.offset:g}"))
     guided = Guided(Guides(control, shown), rows, [facts] * len(requests))
     all_notes = (*(f"reference: {note}" for note in notes), *notes_on(called))
     return Job(options, opened, styles, params, all_notes, guided=guided), requests
+
+
+def _together(
+    options: TransferOptions, control: Control, opened: Opened, drawn: Prepared
+) -> tuple[Job, list[ImageRequest]]:
+    """Return a set in one style: every picture looks at the first, and has a seed of its own."""
+    params, styles = drawn
+    called = [*opened.styles, *styles]
+    prompts = [prompt for prompt in _prompts(options, called) for _ in seeds_of(options)]
+    requests = [ImageRequest(prompt, seed) for seed, prompt in enumerate(prompts, options.seed)]
+    together = f"{len(requests)} pictures in the style of the first, seeds {options.seed} and up"
+    more = (*_start_rows(options), *_control_rows(control), *_empty_rows(params, opened.base, is_styled=False))
+    rows = (("together", together), *more)
+    leader = {"prompt": requests[0].prompt, "seed": requests[0].seed}
+    facts = _control_facts(control) | _start_facts(options) | {"together_with": leader}
+    guided = Guided(Guides(control), rows, [facts] * len(requests))
+    return Job(options, opened, styles, params, tuple(notes_on(called)), guided=guided), requests
 
 
 def _prompted(
@@ -161,12 +195,14 @@ def _prompted(
     base, called = opened.base, [*opened.styles, *styles]
     masks = read_masks(options, params.height, params.width)
     adapter, path = open_adapter(options, base)
-    shown = [ReferenceStyle(base, adapter, group, masks, options) for group in groups]
+    shown = [ReferenceStyle(base, adapter, group, masks, options, params) for group in groups]
     common = _control_facts(control) | _start_facts(options)
     common |= {"adapter": path.name, "encoder": Path(adapter.encoder.name).name, "adapter_scale": options.adapter_scale}
     common |= {"fit": options.fit, "join": options.join, "masks": [mask.name for mask in options.mask]}
     common |= {
         "without": options.without,
+        "without_scale": (options.without_scale or DEFAULT_WITHOUT) if options.without else None,
+        "empty_prompt": options.empty_prompt,
         "negative_style": Path(options.negative_style).name,
         "style_guidance_scale": params.style_guidance_scale,
     }
@@ -181,12 +217,12 @@ def _prompted(
                     requests.append(ImageRequest(prompt, seed, images=each.images, negative_images=each.negative))
                     facts.append(more)
     rows = (*_reference_rows(options, groups), *_adapter_rows(options, adapter, path))
-    rows = (*rows, *_start_rows(options), *_control_rows(control))
+    rows = (*rows, *_start_rows(options), *_control_rows(control), *_empty_rows(params, base, is_styled=True))
     notes = [note for group in groups for each in group for note in each.picture.notes]
     notes += dict.fromkeys(note for group in groups for note in adapter.plan([each.picture.image for each in group]))
-    if adapter.contents.gates is not None and control.name == "style_studio":
+    if adapter.contents.gates is not None and isinstance(control, StyleStudio) and control.settings.mix != "sum":
         notes.append("StyleCrafter was published with the teacher alone: --mix sum is closer to it")
-    guided = Guided(Guides(control), rows, facts)
+    guided = Guided(Guides(control, changes=adapter.contents.changes), rows, facts)
     return Job(options, opened, styles, params, (*notes, *notes_on(called)), guided=guided), requests
 
 
@@ -223,6 +259,8 @@ def _control_rows(control: Control) -> tuple[tuple[str, str], ...]:
 def _spelled(value: object) -> str:
     if isinstance(value, tuple):
         return (" to " if isinstance(value[0], float) else "+").join(map(_spelled, value))
+    if value is None:
+        return "auto"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -240,7 +278,7 @@ def _adapter_rows(options: TransferOptions, adapter: ImagePromptAdapter, path: P
     rows: Mapping[str, str] = {
         "adapter": f"{adapter.contents.title}, {path} x {options.adapter_scale:g}",
         "encoder": adapter.encoder.name,
-        "without": options.without,
+        "without": f"{options.without} x {options.without_scale or DEFAULT_WITHOUT:g}" if options.without else "",
         "negative": options.negative_style,
     }
     return tuple((what, value) for what, value in rows.items() if value)

@@ -13,17 +13,19 @@ from pydantic import Field
 from impasto.core.errors import ConfigError
 from impasto.data.images import list_pictures
 from impasto.generation.options import StyledOptions
+from impasto.generation.requests import EmptyPrompt
 
 PLAIN, AUTO = "plain", "auto"
 DEFAULT_CONTROL = "style_studio"
 DEFAULT_STRENGTH = 0.6
 DEFAULT_CONDITIONING = 0.5
+DEFAULT_WITHOUT = 0.5
 
 
 class TransferOptions(StyledOptions):
     """Draw what the words say in the style of a picture, of several pictures together, or of each in a folder."""
 
-    reference: tuple[str, ...] = Field(min_length=1)
+    reference: tuple[str, ...] = ()
     """The picture, as FILE or FILE:WEIGHT; several make one style together; a folder: every picture is a style."""
     prompt: tuple[str, ...] = Field(min_length=1)
     """What to draw; repeat the flag for several prompts."""
@@ -42,12 +44,23 @@ class TransferOptions(StyledOptions):
     """Where each reference applies: a picture of the size to draw, white inside; one flag for each reference."""
     without: str = ""
     """What the reference shows, in words: taken off what the adapter reads of it; for adapters of global features."""
+    without_scale: float | None = Field(default=None, gt=0, le=2)
+    """With --without: how much of it is taken off, 0.5 by default; InstantStyle's authors use 0.5 to 0.8."""
     negative_style: str = ""
     """A picture to steer away from, or auto, which makes it from the reference itself (CleanStyle)."""
     style_guidance_scale: float | None = Field(default=None, ge=0)
     """A guidance scale of its own for the style; by default that of the words."""
+    empty_prompt: EmptyPrompt = "auto"
+    """Without a negative prompt: steer away from the empty prompt encoded, or from what the base was trained with
+    (zeros on many SDXL bases); auto: encoded, but base with style_aligned."""
+    together: bool = False
+    """Without a reference: all prompts in one style, that of the first picture (style_aligned)."""
     reference_prompt: str = ""
     """For style_aligned: what the reference shows, and its style."""
+    inversion_guidance: float | None = Field(default=None, ge=1, le=20)
+    """For style_aligned: guidance of the reference's inversion by its prompt, 2 by default; 1 for none."""
+    inversion_offset: float | None = Field(default=None, ge=0, lt=1)
+    """For style_aligned: for which part of the steps the reference waits for the pictures, 0.1 by default."""
     start: Path | None = None
     """Redraw this picture, cut to the size that is drawn."""
     strength: float | None = Field(default=None, gt=0, le=1)
@@ -134,7 +147,7 @@ def check_shares(options: TransferOptions, adain: float, weights: Sequence[float
             f"weight {weights[0]:g} has no effect on a single reference: weights are shares among several; "
             f"leave it out, or use --adapter-scale {weights[0]:g}"
         )
-    heaviest = max(1.0 if each is None or not options.mask else each for each in weights)
+    heaviest = max((1.0 if each is None or not options.mask else each for each in weights), default=1.0)
     if (share := adain * options.adapter_scale * heaviest) > 1:
         raise ConfigError(
             f"--adain {adain:g} x --adapter-scale {options.adapter_scale:g} x weight {heaviest:g} = {share:g}: "
@@ -151,44 +164,74 @@ def check_transfer(options: TransferOptions, control: str, references: int) -> N
         control: Name of the control, or "plain".
         references: How many pictures make one style.
     """
-    is_aligned = control == "style_aligned"
-    wrong = {
-        "--strength has no effect without --start: leave it out": options.strength is not None and not options.start,
-        f"--mask is given {len(options.mask)} times for {references} references: give one for each": bool(
-            options.mask and len(options.mask) != references
+    wrong = _wrong_references(options, references) | _wrong_alone(options)
+    wrong |= (
+        _wrong_when_aligned(options, references) if control == "style_aligned" else _wrong_elsewhere(options, control)
+    )
+    for message, is_wrong in wrong.items():
+        if is_wrong:
+            raise ConfigError(message)
+
+
+def _wrong_references(options: TransferOptions, references: int) -> dict[str, bool]:
+    """Return what does not go with the references, or with there being none."""
+    masks, is_joined = len(options.mask), options.join == "concat"
+    return {
+        "the reference is missing: name a picture, or draw several prompts --together": not (
+            options.reference or options.together
         ),
+        "--together takes its style from the first picture: leave the reference out, or --together": bool(
+            options.reference and options.together
+        ),
+        f"--mask is given {masks} times for {references} references: give one for each": masks not in {0, references},
         "--mask has no effect on a folder's pictures as styles of their own: leave it out": bool(
-            options.mask and is_sheet(options)
+            masks and is_sheet(options)
         ),
         "--join concat has no effect with --mask, which keeps references apart: leave it out": bool(
-            options.mask and options.join == "concat"
+            masks and is_joined
         ),
-        "--join concat has no effect with one reference: leave it out": options.join == "concat"
-        and references == 1
-        and not options.mask,
+        "--join concat has no effect with one reference: leave it out": is_joined and references == 1 and not masks,
         f"--num-images {options.num_images}: the sheet of a folder shows one seed, leave it out": is_sheet(options)
         and options.num_images > 1,
-        f"--reference-prompt has no effect with {control}: it is for style_aligned": bool(
-            options.reference_prompt and not is_aligned
-        ),
+    }
+
+
+def _wrong_alone(options: TransferOptions) -> dict[str, bool]:
+    """Return what has no effect without another option, or with it."""
+    no_structure = options.structure is None
+    return {
+        "--strength has no effect without --start: leave it out": options.strength is not None and not options.start,
         f"--controlnet {options.controlnet} has no effect without --structure FILE: leave it out": bool(
-            options.controlnet and options.structure is None
+            options.controlnet and no_structure
         ),
         "--conditioning-scale has no effect without --structure FILE: leave it out": bool(
-            options.conditioning_scale and options.structure is None
+            options.conditioning_scale and no_structure
         ),
-        "--edges has no effect without --structure FILE: leave it out": bool(
-            options.edges and options.structure is None
+        "--edges has no effect without --structure FILE: leave it out": bool(options.edges and no_structure),
+        "--without-scale has no effect without --without WORDS: leave it out": bool(
+            options.without_scale and not options.without
+        ),
+        f"--empty-prompt {options.empty_prompt} has no effect with --negative-prompt: leave one out": bool(
+            options.empty_prompt != "auto" and options.negative_prompt is not None
         ),
         "--negative-style has no effect without guidance: give a --guidance-scale above 1": bool(
             options.negative_style and options.guidance_scale <= 1
         ),
     }
-    if is_aligned:
-        wrong |= _wrong_when_aligned(options, references)
-    for message, is_wrong in wrong.items():
-        if is_wrong:
-            raise ConfigError(message)
+
+
+def _wrong_elsewhere(options: TransferOptions, control: str) -> dict[str, bool]:
+    """Return what is for style_aligned alone."""
+    given = {
+        "--reference-prompt": options.reference_prompt,
+        "--inversion-guidance": options.inversion_guidance is not None,
+        "--inversion-offset": options.inversion_offset is not None,
+    }
+    wrong = {
+        f"{flag} has no effect with {control}: it is for style_aligned": bool(value) for flag, value in given.items()
+    }
+    together = f"--together is drawn with style_aligned, not with {control}: leave --control out"
+    return wrong | {together: options.together}
 
 
 def _wrong_when_aligned(options: TransferOptions, references: int) -> dict[str, bool]:
@@ -204,6 +247,23 @@ def _wrong_when_aligned(options: TransferOptions, references: int) -> dict[str, 
         "--fit": options.fit != "pad",
     }
     wrong = {f"{flag} has no effect with style_aligned: leave it out": bool(given) for flag, given in adapters.items()}
+    if options.together:
+        return wrong | _wrong_when_together(options)
     one = f"style_aligned looks at one reference, not {references}: give one picture"
     folder = "style_aligned looks at one reference, not at a folder: give one picture"
     return wrong | {one: references != 1, folder: is_sheet(options)}
+
+
+def _wrong_when_together(options: TransferOptions) -> dict[str, bool]:
+    """Return what has no effect without a given reference."""
+    given = {
+        "--reference-prompt": options.reference_prompt,
+        "--inversion-guidance": options.inversion_guidance is not None,
+        "--inversion-offset": options.inversion_offset is not None,
+    }
+    wrong = {
+        f"{flag} has no effect with --together, which has no picture: leave it out": bool(given[flag]) for flag in given
+    }
+    pictures = len(options.prompt) * options.num_images
+    few = "--together draws one picture, which has none to share its style with: give several --prompt"
+    return wrong | {few: pictures < 2}

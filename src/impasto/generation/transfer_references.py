@@ -15,8 +15,10 @@ from torch import Tensor
 from impasto.core.errors import ConfigError
 from impasto.data.images import Picture, read_picture
 from impasto.data.masks import read_mask
-from impasto.generation.transfer_options import AUTO, NamedReference, TransferOptions
+from impasto.generation.requests import SamplingParams
+from impasto.generation.transfer_options import AUTO, DEFAULT_WITHOUT, NamedReference, TransferOptions
 from impasto.image_prompts.automatic_negative import automatic_negative
+from impasto.image_prompts.content_subtraction import Content
 from impasto.image_prompts.image_prompt import OWN, ImagePromptAdapter, open_image_prompt
 from impasto.image_prompts.published import located
 from impasto.models.image_tokens import ImageTokens
@@ -91,7 +93,8 @@ class ReferenceStyle:
         adapter: Makes tokens.
         references: In the order of their masks.
         masks: One for each reference, or none.
-        options: Negative style and negative prompt.
+        options: Negative style, and how references are joined.
+        params: Says what the unconditional branch is told.
     """
 
     def __init__(
@@ -101,9 +104,10 @@ class ReferenceStyle:
         references: Sequence[ReadReference],
         masks: Sequence[Float[Tensor, "1 height width"]],
         options: TransferOptions,
+        params: SamplingParams,
     ) -> None:
         self._base, self._adapter, self._references = base, adapter, references
-        self._masks, self._options = masks, options
+        self._masks, self._options, self._params = masks, options, params
 
     @torch.no_grad()
     def shown(self, prompt: str) -> BranchImages:
@@ -133,7 +137,8 @@ class ReferenceStyle:
     def _negative(self) -> tuple[ImageTokens, ...]:
         named, adapter = self._options.negative_style, self._adapter
         gated = adapter.contents.gates is not None
-        nothing = self._base.encode_nothing(1, self._options.negative_prompt).states if gated else None
+        words = self._params.negative_words(is_styled=True)
+        nothing = self._base.encode_nothing(1, words).states if gated else None
         if named == AUTO:
             return tuple(automatic_negative(image) for image in self._images(nothing))
         if named:
@@ -146,10 +151,10 @@ class ReferenceStyle:
         return tuple(replace(negative, mask=mask) for mask in self._masks) if self._masks else (negative,)
 
     @cached_property
-    def _content(self) -> Tensor | None:
-        """Pooled words for what the references show, where they are to be taken off."""
-        words = self._options.without
-        return self._base.encode_prompts([words]).pooled if words else None
+    def _content(self) -> Content | None:
+        """What the references show, where it is to be taken off."""
+        words, scale = self._options.without, self._options.without_scale or DEFAULT_WITHOUT
+        return Content(self._base.encode_prompts([words]).pooled, scale) if words else None
 
     def _tokens(
         self, pictures: Sequence[Picture], words: Tensor | None, weights: Sequence[float] | None = None

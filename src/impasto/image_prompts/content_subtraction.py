@@ -8,25 +8,38 @@ discards it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from jaxtyping import Float
 from torch import Tensor
 
 from impasto.core.errors import ConfigError
 
 
-def without_content(
-    image: Float[Tensor, "pictures dim"], words: Float[Tensor, "1 dim"] | None, scale: float = 1.0
-) -> Float[Tensor, "pictures dim"]:
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What pictures show, to be taken off their embeddings.
+
+    Attributes:
+        words: For it, pooled by the text encoder (`Conditioning.pooled`); None if it pools none.
+        scale: How much is taken off; the authors use 0.5 to 0.8.
+    """
+
+    words: Float[Tensor, "1 dim"] | None
+    scale: float
+
+
+def without_content(image: Float[Tensor, "pictures dim"], content: Content) -> Float[Tensor, "pictures dim"]:
     """Return the embedding of a picture less that of the words for its content.
 
     Args:
         image: One vector per picture, of an image encoder in the space of the text encoder; not normalised.
-        words: What the pictures show, pooled by the text encoder (`Conditioning.pooled`); None if it pools none.
-        scale: How much is taken off.
+        content: What the pictures show.
 
     Raises:
         ConfigError: The two are not vectors of one space.
     """
+    words = None if content.words is None else content.words.to(image)
     if image.ndim != 2 or words is None or words.ndim != 2 or image.shape[-1] != words.shape[-1]:
         shape = "nothing" if words is None else str(tuple(words.shape))
         raise ConfigError(
@@ -34,4 +47,4 @@ def without_content(
             "one vector per picture, of one width: use an adapter of global features whose image encoder belongs to "
             "the text encoder (for SDXL: ip-adapter_sdxl with ViT-bigG)"
         )
-    return image - scale * words
+    return image - content.scale * words

@@ -7,7 +7,7 @@ of CSGO and StyleCrafter too, see `image_prompts/formats`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from impasto.core.errors import ConfigError, DataError
 from impasto.core.plugins import load_plugin, plugin_names
 from impasto.image_prompts.adapter_file import read_adapter_file
-from impasto.image_prompts.content_subtraction import without_content
+from impasto.image_prompts.content_subtraction import Content, without_content
 from impasto.image_prompts.find_encoder import find_encoder
 from impasto.image_prompts.formats._format import AdapterFormat, Contents, Features
 from impasto.image_prompts.image_encoder import ImageEncoder, describe
@@ -92,14 +92,14 @@ class ImagePromptAdapter:
         self,
         pictures: Sequence[Image.Image],
         weights: Sequence[float] | None = None,
-        without: Float[Tensor, "1 width"] | None = None,
+        without: Content | None = None,
     ) -> ImageTokens:
         """Return one row of tokens that all references make together.
 
         Args:
             pictures: At least one; any mode and shape.
             weights: Of the references in the mean, at least 0; all equal when None.
-            without: Pooled words for what the pictures show, to be taken off, see `content_subtraction`.
+            without: What the pictures show, to be taken off.
 
         Raises:
             ConfigError: The weights do not fit, the adapter weighs its layers by the words, or `without` is of another
@@ -159,13 +159,13 @@ class ImagePromptAdapter:
         return torch.zeros_like(tokens) if self.contents.null == "none" else tokens
 
     def _joined(
-        self, pictures: Sequence[Image.Image], weights: Sequence[float] | None, without: Tensor | None = None
+        self, pictures: Sequence[Image.Image], weights: Sequence[float] | None, without: Content | None = None
     ) -> Float[Tensor, "1 num_tokens width"]:
         if not pictures:
             raise DataError("an image prompt needs at least one reference picture")
         seen = [self.features(picture) for picture in pictures]
         if without is not None:
-            seen = [without_content(features, without.to(features)) for features in seen]
+            seen = [without_content(features, without) for features in seen]
         each = [self.project(features).mean(dim=0) for features in seen]
         if self.join == "concat":
             if weights is not None:
@@ -185,6 +185,15 @@ def _shares(weights: Sequence[float] | None, count: int) -> Float[Tensor, " refe
     return given / given.sum()
 
 
+def _formats() -> list[AdapterFormat]:
+    return [cast(AdapterFormat, load_plugin(_FORMATS, name, "FORMAT")) for name in plugin_names(_FORMATS)]
+
+
+def formats_of(names: Collection[str]) -> list[AdapterFormat]:
+    """Return the formats that tensors of these names may be; a sound file is of one."""
+    return [each for each in _formats() if each.matches(names)]
+
+
 def read_contents(path: Path, unet: UNet2DConditionModel) -> Contents:
     """Return what is in an adapter's file, read for this UNet, which is left alone.
 
@@ -193,11 +202,10 @@ def read_contents(path: Path, unet: UNet2DConditionModel) -> Contents:
         UnsafeFile: It is not plain safetensors.
     """
     file = read_adapter_file(path)
-    formats = [cast(AdapterFormat, load_plugin(_FORMATS, name, "FORMAT")) for name in plugin_names(_FORMATS)]
-    fitting = [each for each in formats if each.matches(file.tensors.keys())]
+    fitting = formats_of(file.tensors.keys())
     if len(fitting) != 1:
         some = ", ".join(sorted(file.tensors)[:2]) or "nothing"
-        known = ", ".join(each.title for each in formats)
+        known = ", ".join(each.title for each in _formats())
         raise ConfigError(f"adapter {path} is of no known format (it holds {some}): known are {known}")
     return fitting[0].read(file, unet)
 

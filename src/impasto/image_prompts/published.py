@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from impasto.core.errors import ResourceError, UnsafeFile
 
 
@@ -42,6 +44,25 @@ PICKLED: Mapping[str, str] = {
     "stylecrafter": "stylecrafter_sdxl.ckpt of StyleCrafter-SDXL, with its image encoder",
 }
 """Adapters that are published as pickles, which are never opened."""
+
+
+def known_format(adapter: str) -> str | None:
+    """Return the title of an adapter's format, by the names in its file or by its short name; None if unknown.
+
+    Nothing is fetched, and no tensor is read.
+    """
+    path = Path(adapter)
+    if not path.is_file():
+        kind = "IP-Adapter-Plus" if adapter.startswith("ip-adapter-plus") else "IP-Adapter"
+        return kind if adapter in PUBLISHED else None
+    from impasto.image_prompts.image_prompt import formats_of
+
+    try:
+        with safe_open(path, framework="pt") as opened:
+            fitting = formats_of(opened.keys())
+    except (SafetensorError, OSError):
+        return None  # what is wrong with it is told when it is opened
+    return fitting[0].title if len(fitting) == 1 else None
 
 
 def located(adapter: str) -> Path:

@@ -24,6 +24,7 @@ class Control:
         teacher: For which part of the run a branch without style, from the same noise, runs beside every picture.
         needs_images: Whether it has no effect without style pictures.
         needs_reference: Whether the pictures of a run look at a reference: a given one, or else the first of them.
+        may_join_norms: Whether `joins_norms` is to be asked.
         name: As the command line calls it.
         flags: What the command line calls those settings whose own names mean something else there.
     """
@@ -32,6 +33,7 @@ class Control:
     flags: ClassVar[Mapping[str, str]] = {}
     needs_images: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False
+    may_join_norms: ClassVar[bool] = False
 
     @property
     def teacher(self) -> float:
@@ -43,6 +45,10 @@ class Control:
 
     def counterpart(self, layer: AttentionLayer, context: ForwardContext) -> Counterpart | None:  # noqa: ARG002 - others look at them
         """Return whose query and key each row uses; None for its own. Values always stay a row's own."""
+        return None
+
+    def joins_norms(self, context: ForwardContext) -> Counterpart | None:  # noqa: ARG002
+        """Return the row whose features join each row's in the statistics of group norms; None for no sharing."""
         return None
 
     def touches(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002

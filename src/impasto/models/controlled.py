@@ -20,6 +20,7 @@ from impasto.models.attention_layers import AttentionLayer, attention_layers_of
 from impasto.models.control import Control
 from impasto.models.forward_context import Attended, ForwardContext, ShownImages
 from impasto.models.image_tokens import ImageTokens
+from impasto.models.joint_norms import joint_norms
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.regions import at_places
 
@@ -48,6 +49,8 @@ def controlled(base: LatentDiffusion, control: Control) -> Iterator[LatentDiffus
             stock = module.processor
             stack.callback(module.set_processor, stock)
             module.set_processor(_Processor(stock, layer, control))
+        if control.may_join_norms:
+            stack.enter_context(joint_norms(base.unet, control.joins_norms))
         yield base
 
 

@@ -157,9 +157,21 @@ class LatentDiffusion(ABC):
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Return the encoded prompts; carries gradients when text encoders are learnt."""
 
+    @property
+    def zeros_empty_prompt(self) -> bool:
+        """Whether the base was trained with zeros in place of the encoded empty prompt."""
+        return False
+
     def encode_nothing(self, count: int, negative_prompt: str | None) -> Conditioning:
-        """Return the unconditional branch's conditioning, `count` rows."""
-        return self.encode_prompts([negative_prompt or ""]).rows([0] * count)
+        """Return the unconditional branch's conditioning, `count` rows.
+
+        Args:
+            count: Rows.
+            negative_prompt: What to steer away from; "" is encoded like any other. None is what the base was trained
+                with: the encoded empty prompt, or zeros.
+        """
+        encoded = self.encode_prompts([negative_prompt or ""]).rows([0] * count)
+        return encoded.zeros_like() if negative_prompt is None and self.zeros_empty_prompt else encoded
 
     @abstractmethod
     def predict(

@@ -27,6 +27,9 @@ SDXL_ROLES: Roles = {
 
 ROLES_FILE = "roles.json"
 
+ALL = "all"
+"""In place of a role: every block."""
+
 
 def read_roles(folder: Path) -> Roles | None:
     """Return the roles that a base folder states, or None when it states none.
@@ -75,6 +78,16 @@ def blocks_of(roles: Roles, wanted: Iterable[str], unet: nn.Module) -> dict[str,
             )
         found[role] = tuple(roles[role])
     return found
+
+
+def check_roles(roles: Roles, wanted: Iterable[str], unet: nn.Module) -> None:
+    """Raise `ConfigError` if a wanted role other than `ALL` is unknown, or played by a block that is not there."""
+    blocks_of(roles, [role for role in wanted if role != ALL], unet)
+
+
+def plays(own: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Return whether a block of the roles `own` is among those that play a wanted one."""
+    return ALL in wanted or any(role in wanted for role in own)
 
 
 def role_of(module_path: str, roles: Roles) -> str | None:

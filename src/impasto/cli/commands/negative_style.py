@@ -20,7 +20,8 @@ class _Options(NegativeStyleOptions):
 
 def run(arguments: list[str]) -> int:
     """Make it."""
-    recipe = recipe_for("draw", kind_of_base(arguments))
+    base = kind_of_base(arguments)
+    recipe = recipe_for("draw", base) | recipe_for("negative_style", base)
     options = parse(
         _Options, arguments, command="negative-style", description=NegativeStyleOptions.__doc__ or "", recipe=recipe
     )

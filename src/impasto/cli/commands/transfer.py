@@ -14,7 +14,16 @@ from impasto.core.config import read_toml
 from impasto.core.errors import ConfigError
 from impasto.core.plugins import plugin_names
 from impasto.generation.transfer_options import DEFAULT_CONTROL, PLAIN, TransferOptions, num_pictures
-from impasto.generation.transfer_presets import BALANCED, PRESETS, preset
+from impasto.generation.transfer_presets import (
+    BALANCED,
+    PRESETS,
+    SCRIPTS,
+    preset,
+    preset_name,
+    settings_of_adapter,
+    without_guidance,
+)
+from impasto.image_prompts.published import known_format
 from impasto.registry.recipes import recipe_for
 
 if TYPE_CHECKING:
@@ -23,12 +32,13 @@ if TYPE_CHECKING:
 
 
 class _Options(TransferOptions):
-    reference: Annotated[tuple[str, ...], tyro.conf.Positional]
+    reference: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """FILE or FILE:WEIGHT; several make one style together; a folder: every picture is a style, and a sheet is made."""
     control: str = DEFAULT_CONTROL
     """style_studio, instant_style, style_aligned or plain; --help with it shows its settings."""
     preset: str = BALANCED
-    """Of style_studio: faithful to the words, balanced, or bold in style; flags win over it."""
+    """Of style_studio: faithful to the words, balanced, or bold in style; or an authors' script, infer_StyleStudio,
+    infer_InstantStyle or stylecrafter_teacherModel; flags win over it."""
 
 
 def run(arguments: list[str]) -> int:
@@ -46,22 +56,18 @@ def run(arguments: list[str]) -> int:
 
 def read_options(arguments: list[str]) -> tuple[TransferOptions, Control]:
     """Return options and control; their flags stand side by side, so the control is looked up first."""
-    name = (_given(arguments, "control") or DEFAULT_CONTROL).replace("-", "_")
+    is_together = "--together" in arguments or _given(arguments, "together") == "True"
+    name = (_given(arguments, "control") or ("style_aligned" if is_together else DEFAULT_CONTROL)).replace("-", "_")
     known = (*plugin_names("impasto.controls"), PLAIN)
     if name not in known:
         raise ConfigError(f"control {name!r} is unknown: choose one of {', '.join(known)}")
     chosen = _given(arguments, "preset")
     if chosen is not None and name != DEFAULT_CONTROL:
         raise ConfigError(
-            f"--preset {chosen} has no effect with {name}: presets ({', '.join(PRESETS)}) are settings "
+            f"--preset {chosen} has no effect with {name}: presets ({', '.join((*PRESETS, *SCRIPTS))}) are settings "
             f"of {DEFAULT_CONTROL}"
         )
-    recipe = recipe_for("draw", kind_of_base(arguments))
-    if name == DEFAULT_CONTROL:
-        mix = _given(arguments, "mix")
-        recipe = recipe | dict(preset(chosen or BALANCED, kind_of_base(arguments), mix))
-        if _given(arguments, "guidance_scale") in {"1", "1.0"}:
-            recipe.pop("negative_style", None)  # nothing steers without guidance
+    recipe = _defaults(arguments, name, chosen)
     from impasto.models import control
     from impasto.registry.controls import find_control, make_control
 
@@ -74,6 +80,23 @@ def read_options(arguments: list[str]) -> tuple[TransferOptions, Control]:
         return options, control.Control()
     own = {key: values[found.flags.get(key, key)] for key in found.Config.model_fields}
     return options, make_control(found, found.Config(**own))
+
+
+def _defaults(arguments: list[str], control: str, chosen: str | None) -> dict[str, object]:
+    """Return what flags win over: the recipe for drawing, what the adapter's authors draw with, and a preset.
+
+    A preset that was chosen wins over the adapter; the one that is taken unasked does not.
+    """
+    base, adapter = kind_of_base(arguments), _given(arguments, "adapter")
+    title = known_format(adapter) if adapter and control != "style_aligned" else None
+    recipe, of_adapter = recipe_for("draw", base), settings_of_adapter(title, base, control)
+    if control == DEFAULT_CONTROL:
+        values = dict(preset(preset_name(chosen or BALANCED, title), base, _given(arguments, "mix")))
+        recipe |= of_adapter | values if chosen else values | of_adapter
+    else:
+        recipe |= of_adapter
+    is_unguided = _given(arguments, "guidance_scale") in {"1", "1.0"}
+    return without_guidance(recipe) if is_unguided else recipe
 
 
 def _model(found: type[ControlClass] | None) -> type[_Options]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from diffusers import UNet2DConditionModel
-from torch import nn
+from torch import Tensor, nn
 
 from impasto.image_prompts.adapter_file import AdapterFile
 from impasto.image_prompts.style_gates import StyleGates
@@ -31,7 +31,8 @@ class Contents:
         null: What the unconditional branch is shown.
         projections: Keys and values for the tokens, by the path of the attention layer.
         gates: What StyleCrafter has besides, or None.
-        notes: What of the file was left out.
+        changes: What it changes of the UNet itself while it is drawn with: ΔW by name, as `adapters.patch` takes them.
+        notes: What of the file was left out, or changes more than attention.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Contents:
     null: Null
     projections: Mapping[str, tuple[nn.Linear, nn.Linear]]
     gates: StyleGates | None = None
+    changes: Mapping[str, Tensor] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -2,7 +2,8 @@
 
 Files: `csgo` (16 style tokens) and `csgo_4_32` (32). The encoder is ViT-bigG. The unconditional branch is shown the
 Resampler's tokens of hidden states that are all zero, other than in IP-Adapter-Plus. What the files hold for content
-is not used: the authors' own code leaves it out while drawing, and so are the style layers for their ControlNet.
+is not used: the authors' own code leaves it out while drawing, and so are the style layers for their ControlNet. A
+first convolution in the file takes the place of the base's, as in the authors' loader, but goes when all is drawn.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Collection
 
 import torch
 from diffusers import UNet2DConditionModel
+from torch import Tensor
 
+from impasto.adapters.full_weights import DELTA
 from impasto.core.errors import ConfigError
-from impasto.image_prompts.adapter_file import AdapterFile
+from impasto.image_prompts.adapter_file import AdapterFile, written
 from impasto.image_prompts.cross_attentions import cross_attentions
 from impasto.image_prompts.formats._format import AdapterFormat, Contents
 from impasto.image_prompts.formats._layers import IP_ADAPTER, read_projections, refuse_other_base, refuse_other_layers
@@ -40,7 +43,7 @@ def _read(file: AdapterFile, unet: UNet2DConditionModel) -> Contents:
     refuse_other_base(file, IP_ADAPTER, layers if has_middle else styled)
     unused = [f"{IP_ADAPTER.group}{layer.number}." for layer in layers if layer not in styled]
     refuse_other_layers(file, IP_ADAPTER, styled, unused)
-    _refuse_other_conv_in(file, unet)
+    changes = _changed_conv_in(file, unet)
     projection, features, width = read_resampler(file, _STYLE)
     if width != layers[0].words:
         raise file.damaged(f"style_image_proj makes tokens of width {width}, its layers read {layers[0].words}")
@@ -48,24 +51,40 @@ def _read(file: AdapterFile, unet: UNet2DConditionModel) -> Contents:
     notes = [f"{what} are left out" for prefix, what in _LEFT_OUT.items() if _has(file, prefix)]
     if any(_has(file, prefix) for prefix in unused):
         notes.append("its layers outside the up blocks are left out")
-    return Contents(_TITLE, projection, "states", features, "zero features", projections, notes=tuple(notes))
+    if changes:
+        notes.append("its first convolution takes the place of the base's while it is drawn with")
+    return Contents(
+        _TITLE, projection, "states", features, "zero features", projections, changes=changes, notes=tuple(notes)
+    )
 
 
 def _has(file: AdapterFile, prefix: str) -> bool:
     return any(name.startswith(prefix) for name in file.tensors)
 
 
-def _refuse_other_conv_in(file: AdapterFile, unet: UNet2DConditionModel) -> None:
-    """Raise `ConfigError` if the file brings another first convolution than the base has; the same one is no harm."""
-    for name, own in unet.conv_in.state_dict().items():
-        theirs = file.tensors.get(_CONV_IN + name)
-        if theirs is None:
+def _changed_conv_in(file: AdapterFile, unet: UNet2DConditionModel) -> dict[str, Tensor]:
+    """Return the difference to the base's first convolution, empty where the file brings the same or none.
+
+    Raises:
+        ConfigError: It has another shape.
+    """
+    known = unet.conv_in.state_dict()
+    changes = {}
+    for name in sorted(file.tensors):
+        if not name.startswith(_CONV_IN):
             continue
-        if theirs.shape != own.shape or not torch.allclose(theirs.float(), own.float().cpu(), rtol=5e-3, atol=1e-4):
+        own, theirs = known.get(name.removeprefix(_CONV_IN)), file.tensors[name]
+        if own is None:
+            raise file.damaged(f"it holds {name}, which has no place in a convolution")
+        if theirs.shape != own.shape:
             raise ConfigError(
-                f"adapter {file.path} does not fit this base: it was trained with another first convolution "
-                f"({_CONV_IN}{name}): take the base it was made for"
+                f"adapter {file.path} does not fit this base: {name} is {written(theirs.shape)} and the base's is "
+                f"{written(own.shape)}: take the base it was made for"
             )
+        exact, base = theirs.float(), own.float().cpu()
+        if not torch.allclose(exact, base, rtol=5e-3, atol=1e-4):  # half precision rounds
+            changes[f"{DELTA}unet.conv_in.{name.removeprefix(_CONV_IN)}"] = exact - base
+    return changes
 
 
 FORMAT = AdapterFormat(_TITLE, _matches, _read)

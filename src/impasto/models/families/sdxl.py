@@ -35,11 +35,10 @@ class SDXL(LatentDiffusion):
         )
         return Conditioning(states, pooled)
 
-    def encode_nothing(self, count: int, negative_prompt: str | None) -> Conditioning:
-        """Return zeros where the base was trained so, else the encoded empty (or negative) prompt."""
-        encoded = super().encode_nothing(count, negative_prompt)
-        is_zeroed = negative_prompt is None and self.pipe.config.force_zeros_for_empty_prompt
-        return encoded.zeros_like() if is_zeroed else encoded
+    @property
+    def zeros_empty_prompt(self) -> bool:
+        """Whether the base was trained with zeros in place of the encoded empty prompt."""
+        return bool(self.pipe.config.force_zeros_for_empty_prompt)
 
     def predict(
         self,
