@@ -1,5 +1,7 @@
 """Each distinct prompt of a drawing is encoded once, by itself, and the pictures stay what they were."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -97,3 +99,12 @@ def test_only_the_last_prompts_are_kept(
     for prompt in ("a", "b", "a", "c", "a", "b"):
         words.prompt(prompt)
     assert asked == [["a"], ["b"], ["c"], ["b"]]
+
+
+def test_prompts_are_padded_to_the_length_of_the_encoder_in_training_as_in_drawing(base: LatentDiffusion) -> None:
+    """Another way than the official script of StyleForge, which trains on prompts without padding: docs/papers.md."""
+    longest = base.tokenizers()["text_encoder"].model_max_length
+    assert {base.encode_prompts([prompt]).states.shape[1] for prompt in ("", "a", "a fox on a hill")} == {longest}
+    papers = " ".join((Path(__file__).parents[2] / "docs" / "papers.md").read_text("utf-8").split())
+    assert "Prompts are padded to the encoder's length" in papers
+    assert "The autoencoder's noise is drawn anew every step in both" in papers

@@ -435,3 +435,30 @@ def test_command_line(folder: Path, refused: Refuse) -> None:
     assert "--format" in refused("in.safetensors", "x.safetensors")
     assert "--format" in refused("in.safetensors", "x.safetensors", "--format", "impasto")
     assert "OUT" in refused("in.safetensors", "--format", "kohya")
+
+
+DROPPED_BY_A1111 = (
+    *("unet.up_blocks.0.upsamplers.0.conv", "unet.add_embedding.linear_1", "unet.add_embedding.linear_2"),
+    "text_encoder_2.text_projection",
+)
+
+
+@pytest.mark.parametrize("module", DROPPED_BY_A1111)
+def test_what_a1111_drops_of_a_full_extract_is_said(
+    sdxl: LatentDiffusion, folder: Path, module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own mapping of the kohya spelling leaves these out; kohya-ldm is the way."""
+    style, source = style_for(sdxl), folder / "in.safetensors"
+    save_style(source, style)
+    assert convert(ConvertOptions(source=source, out=folder / "plain.safetensors", format="kohya")).notes == ()
+    pair = {module + DOWN: torch.ones(2, 3), module + UP: torch.ones(3, 2)}
+    save_style(source, Style(style.card, style.tensors | pair))
+    told = {}
+    for form in ("kohya", "kohya-ldm", "diffusers", "comfyui"):
+        out = folder / f"{form}.safetensors"
+        told[form] = convert(ConvertOptions(source=source, out=out, format=form)).notes
+    (note,) = told.pop("kohya")
+    assert note == f"A1111 leaves out {module} in this format: use --format kohya-ldm for it"
+    assert set(told.values()) == {()}
+    assert main(["convert", str(source), str(folder / "again.safetensors"), "--format", "kohya"]) == 0
+    assert f"note  {note}" in capsys.readouterr().out

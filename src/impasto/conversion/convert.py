@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,7 +38,8 @@ class ConvertOptions(Config):
     out: Path
     """The file to write, ending in .safetensors."""
     format: Literal["diffusers", "kohya", "kohya-ldm", "comfyui", "custom-diffusion"]
-    """kohya is also A1111's; kohya-ldm is what sd-scripts writes for SDXL; custom-diffusion makes a folder."""
+    """kohya is also A1111's; kohya-ldm is what sd-scripts writes for SDXL, and right for extracts of full SDXL styles;
+    custom-diffusion makes a folder."""
     base: str | None = None
     """With --format custom-diffusion, which holds whole weights: the base that the style was trained on."""
     dtype: Literal["fp32", "fp16", "bf16"] | None = None
@@ -65,10 +66,12 @@ class Converted:
     Attributes:
         files: What was written.
         left_out: Pairs that play no role and are in none of the files.
+        notes: What readers of the format leave out.
     """
 
     files: tuple[Written, ...]
     left_out: int
+    notes: tuple[str, ...] = ()
 
 
 def convert(options: ConvertOptions) -> Converted:
@@ -92,8 +95,20 @@ def convert(options: ConvertOptions) -> Converted:
         ready.append((path, write_pairs(part, options.format, family), header, len(part) // 2))
     for path, written, header, _ in ready:
         save_tensors(path, written, header)
-    in_parts = sum(len(part) for part in parts.values())
-    return Converted(tuple(Written(path, pairs) for path, _, _, pairs in ready), (len(tensors) - in_parts) // 2)
+    written_names = {name for part in parts.values() for name in part}
+    left_out, notes = (len(tensors) - len(written_names)) // 2, _notes(written_names, family, options.format)
+    return Converted(tuple(Written(path, pairs) for path, _, _, pairs in ready), left_out, notes)
+
+
+def _notes(names: Collection[str], family: str | None, form: str) -> tuple[str, ...]:
+    """Return what is to be known of the reader of a format, given the names of the pairs that were written."""
+    dropped = FORMATS[form].dropped
+    if dropped is None or family != dropped.family:
+        return ()
+    present = sorted({name.rpartition(".lora_")[0] for name in names} & dropped.modules)
+    if not present:
+        return ()
+    return (f"{dropped.reader} leaves out {', '.join(present)} in this format: use --format {dropped.instead} for it",)
 
 
 def _custom_diffusion(options: ConvertOptions) -> Converted:

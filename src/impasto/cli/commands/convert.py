@@ -29,4 +29,6 @@ def run(arguments: list[str]) -> int:
         print(f"saved  {written.path}  ({size:.1f} MiB, {written.pairs} {written.what}), {options.format}")
     if converted.left_out:
         print(f"left out  {converted.left_out} pairs that play no role")
+    for note in converted.notes:
+        print(f"note  {note}")
     return 0

@@ -7,6 +7,23 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a reader leaves out.
+
+    Attributes:
+        reader: Its name.
+        family: Of the bases for which it does.
+        modules: Which.
+        instead: The format in which it takes them.
+    """
+
+    reader: str
+    family: str
+    modules: frozenset[str]
+    instead: str
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """One spelling of low-rank files. A stem is all of a tensor's name before what says A or B.
 
@@ -19,6 +36,7 @@ class Format:
         implementation: Whose code names the blocks, for `modelspec.implementation`.
         families: The bases whose blocks it counts; empty when stems are the same for all.
         has_alpha: Whether each pair has a scalar α beside it, ΔW = α / r · B A.
+        dropped: What one of its readers maps wrongly and leaves out, or None.
         has_training_fields: Whether its readers look for kohya's `ss_…` in the header.
     """
 
@@ -30,6 +48,7 @@ class Format:
     families: tuple[str, ...] = ()
     has_alpha: bool = True
     has_training_fields: bool = False
+    dropped: Dropped | None = None
 
 
 DIFFUSERS_CODE = "diffusers"

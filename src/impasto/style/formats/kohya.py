@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from impasto.style.formats.format import DIFFUSERS_CODE, Format
+from impasto.style.formats.format import DIFFUSERS_CODE, Dropped, Format
 from impasto.style.formats.vocabulary import TEXT_PATHS, UNET_PATHS
 
 UNET = "lora_unet_"
 _TEXT = {"lora_te_": "text_encoder", "lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2"}
 _UNET_PATHS = {path.replace(".", "_"): path for path in UNET_PATHS}
 _TEXT_PATHS = {path.replace(".", "_"): path for path in TEXT_PATHS}
+
+_DROPPED = frozenset(
+    {
+        "unet.up_blocks.0.upsamplers.0.conv",
+        "unet.add_embedding.linear_1",
+        "unet.add_embedding.linear_2",
+        "text_encoder_2.text_projection",
+    }
+)
+"""What A1111's own mapping of this spelling leaves out: extracts of full styles have it, for it is no attention."""
 
 
 def text_module_of(stem: str) -> str | None:
@@ -45,4 +55,5 @@ FORMAT = Format(
     up=".lora_up.weight",
     implementation=DIFFUSERS_CODE,
     has_training_fields=True,
+    dropped=Dropped("A1111", "sdxl", _DROPPED, "kohya-ldm"),
 )
