@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import impasto
+import small_adapters
 from conftest import write_pictures
 from impasto.api import keywords
 from impasto.api.base import Base
@@ -121,6 +122,33 @@ def test_pictures_in_memory_are_redrawn_and_looked_at(base: Base, style_images: 
     control = impasto.StyleAligned()
     drawn = (base.transfer("a fox", each, control=control, steps=2) for each in (path, picture))
     assert np.array_equal(*map(pixels, drawn))
+
+
+@pytest.mark.parametrize("kind", ["IP-Adapter-Plus", "StyleCrafter"])
+def test_a_transfer_is_that_of_the_command_line(
+    base: Base, tiny_folders: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    """With what the adapter's authors draw with, where nothing else is asked for."""
+    tensors = small_adapters.MAKERS[kind](base.model.unet)
+    adapter = str(small_adapters.save(tensors, tmp_path / "adapter.safetensors"))
+    small_adapters.encoder_folder(tmp_path / "image_encoder", states=64 if kind == "StyleCrafter" else 32)
+    small_adapters.picture(1).save(tmp_path / "style.png")
+    given = ["transfer", str(tmp_path / "style.png"), "--base", str(tiny_folders["sdxl"]), "--adapter", adapter]
+    assert main([*given, "--prompt", "a fox", "--steps", "2", "--out", str(tmp_path / "cli.png")]) == 0
+    drawn = base.transfer("a fox", tmp_path / "style.png", adapter=adapter, steps=2)
+    assert np.array_equal(pixels(drawn), pixels(Image.open(tmp_path / "cli.png")))
+    changed = {
+        "IP-Adapter-Plus": {"control": impasto.StyleStudio(roles=("all",))},
+        "StyleCrafter": {"adapter_scale": 1.0},
+    }
+    other = base.transfer("a fox", tmp_path / "style.png", adapter=adapter, steps=2, **changed[kind])
+    assert not np.array_equal(pixels(other), pixels(drawn))
+
+
+def test_a_set_is_drawn_in_the_style_of_its_first_picture(base: Base) -> None:
+    first, second = base.transfer(["a fox", "an owl"], together=True, seed=3, steps=2)
+    assert np.abs(pixels(first).astype(int) - pixels(base.generate("a fox", seed=3, steps=2))).max() <= 1
+    assert np.abs(pixels(second).astype(int) - pixels(base.generate("an owl", seed=4, steps=2))).max() > 1
 
 
 def test_events_end_with_the_saved_style(base: Base, style_images: Path, tmp_path: Path) -> None:

@@ -158,7 +158,8 @@ class Base:
             prompt: One prompt, or a list of them.
             reference: One picture, or several that make one style together; none with `together=True`.
             options: Of `impasto transfer`. `control` is how the style joins the words, by default `StyleStudio()` with
-                the settings measured for this base or published with the adapter; `start`, `structure` and `mask` may be pictures in memory.
+                the settings measured for this base or published with the adapter; `start`, `structure` and `mask` may
+                be pictures in memory.
 
         Returns:
             A picture for a prompt, a list for a list.
