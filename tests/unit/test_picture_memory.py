@@ -10,7 +10,7 @@ from PIL import Image
 
 from impasto.core.errors import DataError
 from impasto.data.images import check_picture, read_picture
-from impasto.training.resources.memory_estimate import Costs, Setting, expected_bytes
+from impasto.training.resources.memory_estimate import MemoryCosts, Setting, expected_bytes
 
 MIB = 2**20
 PEAK = """
@@ -58,7 +58,7 @@ def test_shape_does_not_matter_to_memory(size: tuple[int, int]) -> None:
     assert peak_mib(code) < 100
 
 
-COSTS = Costs(10**4, 10**6, 0, 0, 0, 10**5, 2, 1, 1, "cpu")
+COSTS = MemoryCosts(10**4, 10**6, 0, 0, 0, 10**5, 2, 1, 1, "cpu")
 SETTING = Setting(1, checkpointing=False, optimizer="adamw", frozen_bytes=4)
 
 
