@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ConfigError,
         DataError,
         ImpastoError,
+        NotFinite,
         PluginError,
         ResourceError,
         RunError,
@@ -63,8 +64,8 @@ _HOMES = {
     "controls.style_aligned": "StyleAligned",
     "controls.style_studio": "StyleStudio",
     "core.errors": (
-        "BaseMismatch ConfigError DataError ImpastoError PluginError ResourceError RunError StyleFileError "
-        "TrainingDiverged UnsafeFile"
+        "BaseMismatch ConfigError DataError ImpastoError NotFinite PluginError ResourceError RunError "
+        "StyleFileError TrainingDiverged UnsafeFile"
     ),
     "core.events": (
         "Checkpointed Corrected Event Generated Measured Noted Planned Previewed Probed Progress Sampled Saved "
@@ -100,6 +101,7 @@ __all__ = [
     "LoRA",
     "Measured",
     "MultiStyleForge",
+    "NotFinite",
     "Noted",
     "Planned",
     "PluginError",

@@ -88,7 +88,8 @@ def test_public_names() -> None:
         *("Control", "InstantStyle", "StyleAligned", "StyleStudio"),
         *("Checkpointed", "Corrected", "Event", "Generated", "Measured", "Noted", "Planned", "Previewed", "Probed"),
         *("Progress", "Sampled", "Saved", "TrainStep"),
-        *("BaseMismatch", "ConfigError", "DataError", "ImpastoError", "PluginError", "ResourceError", "RunError"),
+        *("BaseMismatch", "ConfigError", "DataError", "ImpastoError", "NotFinite", "PluginError"),
+        *("ResourceError", "RunError"),
         *("StyleFileError", "TrainingDiverged", "UnsafeFile"),
     }
     assert {getattr(impasto, name).name for name in impasto.__all__ if name in METHODS} == set(

@@ -89,6 +89,14 @@ def drawing(tiny_folders: dict[str, Path]) -> tuple[object, ...]:
     return ("generate", "--base", tiny_folders["sdxl"], "--prompt", "a fox", "--steps", 2)
 
 
+def test_scale_that_overflows_draws_nothing(
+    refused: Refuse, drawing: tuple[object, ...], style: Path, folder: Path
+) -> None:
+    told = refused(*drawing, "--style", f"{style}:1e30", "--out", "pictures")
+    assert "is not finite (numbers overflowed): lower the scales of styles" in told
+    assert not list((folder / "pictures").glob("*.png"))
+
+
 # Commands and options
 
 

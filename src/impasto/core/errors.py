@@ -9,6 +9,7 @@ ImpastoError
 ├── PluginError       a plug-in is unknown or incomplete
 ├── ResourceError     disk, memory or device do not suffice
 ├── RunError          a run folder is in use, or does not hold what is to be gone on with
+├── NotFinite         a picture, an embedding or a metric stopped being a number
 └── TrainingDiverged  the loss stopped being a number
 
 A message is one line: what was wrong, the value, what is allowed, what to do.
@@ -58,6 +59,10 @@ class ResourceError(ImpastoError):
 
 class RunError(ImpastoError):
     """A run folder is in use by another run, or does not hold what is to be gone on with."""
+
+
+class NotFinite(ImpastoError):
+    """A picture, an embedding, a feature or a metric holds numbers that are not finite."""
 
 
 class TrainingDiverged(ImpastoError):

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from impasto.core.events import Progress
+from impasto.core.finite import require_finite
 from impasto.core.plugins import plugin_names
 from impasto.evaluation.prompts import Prompts
 from impasto.features._protocol import Extractor, Places, Reader
@@ -26,6 +27,7 @@ from impasto.models.prompt_windows import windows_of
 FEWEST = 10
 """Pictures of each set below which nothing is measured: errors could not be estimated either."""
 _CHUNK = 64
+_OTHER_FEATURES = "the extractor's weights are damaged; take other --features"
 _SEED = re.compile(r"-seed\d+$")
 
 
@@ -88,13 +90,16 @@ def features_of(extractor: Extractor, pictures: Sequence[Named], what: str, into
     """Append the features of the pictures to `into`, chunk by chunk."""
     for first in range(0, len(pictures), _CHUNK):
         chunk = pictures[first : first + _CHUNK]
-        into.append(extractor.extract([picture.image for picture in chunk]))
+        found = extractor.extract([picture.image for picture in chunk])
+        into.append(require_finite(found, f"a feature of the pictures from {chunk[0].name} on", _OTHER_FEATURES))
         yield Progress(what, first + len(chunk), len(pictures))
 
 
 def places_of(extractor: Extractor, pictures: Sequence[Named]) -> Tensor | None:
     """Return features place by place, or None when the extractor knows no places."""
-    return extractor.places([picture.image for picture in pictures]) if isinstance(extractor, Places) else None
+    if not isinstance(extractor, Places):
+        return None
+    return require_finite(extractor.places([picture.image for picture in pictures]), "a feature", _OTHER_FEATURES)
 
 
 def extractor_of(extractor: Extractor, real: Sequence[Named], training: Sequence[Named]) -> FeatureExtractor:
@@ -111,12 +116,19 @@ def extractor_of(extractor: Extractor, real: Sequence[Named], training: Sequence
 
 def measure_all(sets: FeatureSets) -> list[Measurement]:
     """Return what every metric says, in the order of their files' names."""
+    for features in (sets.drawn, sets.real, sets.training, sets.words, sets.styled_words):
+        if features is not None:
+            require_finite(features, "a feature", _OTHER_FEATURES)
     found: list[Measurement] = []
     for name in plugin_names("impasto.metrics"):
         module = import_module(f"impasto.metrics.{name}")
         measure = cast(Callable[[FeatureSets], Iterator[Measurement]] | None, getattr(module, "measure", None))
         if measure is not None:
             found += measure(sets)
+    for each in found:
+        require_finite(
+            torch.tensor(each.value), f"metric {each.name!r}", "the features are degenerate, or pictures equal"
+        )
     return found
 
 
@@ -135,7 +147,7 @@ def pairs_by_name(drawn: Sequence[str], real: Sequence[str]) -> tuple[tuple[int,
 
 def _text(reader: Reader, words: Sequence[str]) -> Float[Tensor, "pictures dim"]:
     unique = list(dict.fromkeys(words))
-    features = text_in_windows(reader, unique)
+    features = require_finite(text_in_windows(reader, unique), "a feature of the prompts", _OTHER_FEATURES)
     return features[[unique.index(each) for each in words]]
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.adapters.patch import patched
+from impasto.core.finite import require_finite
 from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image, to_tensor
 from impasto.diffusion.branches import TEXT, UNCONDITIONAL
@@ -132,6 +133,11 @@ class _Drawing:
                 latents = denoised.latents
                 if self._previews is not None:
                     yield from self._previews.of(base, requests, denoised)
+        for request, each in zip(requests, latents, strict=True):
+            what = f"the picture of {request.prompt!r} with seed {request.seed}"
+            require_finite(
+                each, what, "lower the scales of styles and references or the guidance, or try --precision fp32"
+            )
         return [to_image(picture) for picture in base.decode(latents)]
 
     def _auxiliary_branches(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from impasto.core.finite import require_finite
 from impasto.diffusion.branches import TEXT, UNCONDITIONAL, WORDS
 from impasto.models.conditioning import Conditioning, joined
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 KEPT = 64
 """Prompts that stay encoded on the device, the last that were asked for; those of SDXL take 20 MB in half precision."""
+
+
+def _finite(encoded: Conditioning, prompt: str) -> Conditioning:
+    for values in (encoded.states, encoded.pooled):
+        if values is not None:
+            way_out = "lower the scales of styles, leave out a damaged embedding, or try --precision fp32"
+            require_finite(values, f"the encoded prompt {prompt!r}", way_out)
+    return encoded
 
 
 class Words:
@@ -30,10 +39,10 @@ class Words:
 
     def __init__(self, base: LatentDiffusion, params: SamplingParams) -> None:
         def encode(prompt: str) -> Conditioning:
-            return base.encode_prompts([prompt])
+            return _finite(base.encode_prompts([prompt]), prompt)
 
         def encode_nothing(negative_words: str | None) -> Conditioning:
-            return base.encode_nothing(1, negative_words)
+            return _finite(base.encode_nothing(1, negative_words), negative_words or "")
 
         self._params = params
         self._count = lru_cache(maxsize=KEPT)(lambda prompt: len(base.windows(prompt)))

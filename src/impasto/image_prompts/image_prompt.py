@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.core.errors import ConfigError, DataError
+from impasto.core.finite import require_finite
 from impasto.core.plugins import load_plugin, plugin_names
 from impasto.image_prompts.adapter_file import read_adapter_file
 from impasto.image_prompts.content_subtraction import Content, without_content
@@ -86,7 +87,7 @@ class ImagePromptAdapter:
     def project(self, features: Tensor) -> Float[Tensor, "squares num_tokens width"]:
         """Return the tokens of features, (squares, width) or (squares, places, width)."""
         tokens: Tensor = self.contents.projection(features)
-        return tokens
+        return require_finite(tokens, f"what {self.contents.title} makes of a reference", "try --precision fp32")
 
     def tokens(
         self,

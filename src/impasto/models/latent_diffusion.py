@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from impasto.core.errors import ConfigError
+from impasto.core.finite import require_finite
 from impasto.models.checks.parts import check_parts
 from impasto.models.checks.schedule import prediction_of, schedule_of
 from impasto.models.checks.settings import check_settings
@@ -68,6 +69,7 @@ class LatentDiffusion(ABC):
         self.vae.eval().requires_grad_(False)
         self.num_weights = sum(p.numel() for module in self.networks().values() for p in module.parameters())
         self._fingerprint: Fingerprint | None = None
+        self._overflows = False  # whether the autoencoder was seen to overflow in half precision
 
     @property
     def unet(self) -> UNet2DConditionModel:
@@ -119,9 +121,9 @@ class LatentDiffusion(ABC):
     def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the latents, (batch, channels, height / factor, width / factor)."""
         config = self.vae.config
-        vae_dtype = self._prepare_vae()
-        posterior = self.vae.encode(images.to(self.device, vae_dtype)).latent_dist
-        mean, std = posterior.mean.float(), posterior.std.float()
+        mean, std = self._posterior(images)
+        if not self._can_stay(mean, std):
+            mean, std = self._posterior(images)
         if getattr(config, "latents_mean", None) is not None:
             shift, spread = (torch.tensor(v, device=self.device).view(1, -1, 1, 1) for v in self._latent_statistics())
             return (mean - shift) * config.scaling_factor / spread, std * config.scaling_factor / spread
@@ -129,7 +131,34 @@ class LatentDiffusion(ABC):
 
     @torch.no_grad()
     def decode(self, latents: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch 3 height width"]:
-        """Return pictures in [-1, 1], float32 on the CPU."""
+        """Return pictures in [-1, 1], float32 on the CPU.
+
+        What overflows in half precision is decoded again in float32.
+
+        Raises:
+            NotFinite: It overflows there too.
+        """
+        pictures = self._decoded(latents)
+        if not self._can_stay(pictures):
+            pictures = self._decoded(latents)
+        way_out = (
+            "the autoencoder is damaged, or what was drawn is far from any picture; use another base or lower scales"
+        )
+        return require_finite(pictures, "what the autoencoder makes of a picture", way_out).clamp(-1, 1).cpu()
+
+    def _can_stay(self, *found: Tensor) -> bool:
+        """Return whether the autoencoder's precision suffices; if not, it computes in float32 from now on."""
+        if self.vae.dtype is torch.float32 or all(bool(each.isfinite().all()) for each in found):
+            return True
+        self._overflows = True
+        return False
+
+    def _posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        vae_dtype = self._prepare_vae()
+        posterior = self.vae.encode(images.to(self.device, vae_dtype)).latent_dist
+        return posterior.mean.float(), posterior.std.float()
+
+    def _decoded(self, latents: Tensor) -> Tensor:
         config = self.vae.config
         vae_dtype = self._prepare_vae()
         latents = latents.to(vae_dtype)
@@ -142,11 +171,11 @@ class LatentDiffusion(ABC):
         else:
             latents = latents / config.scaling_factor
         pictures: Tensor = self.vae.decode(latents).sample
-        return pictures.float().clamp(-1, 1).cpu()
+        return pictures.float()
 
     def _prepare_vae(self) -> torch.dtype:
         """Return the autoencoder's precision, float32 where half precision would overflow (SDXL's own)."""
-        dtype = torch.float32 if self.vae.config.force_upcast else self.dtype
+        dtype = torch.float32 if self.vae.config.force_upcast or self._overflows else self.dtype
         if self.vae.dtype != dtype:
             self.vae.to(dtype=dtype)
         return dtype

@@ -22,6 +22,7 @@ from PIL import Image
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Planned, Probed, Progress
+from impasto.core.finite import require_finite
 from impasto.core.versions import library_versions
 from impasto.features import _pocket_words
 from impasto.features._pocket_words import Pair
@@ -183,7 +184,8 @@ def _score_pairs(
     features = scorer.extract(list(chain.from_iterable(pictures))).double().view(len(pairs), job.variants, -1)
     original = scorer.text([pair.original for pair in pairs]).double()
     injected = scorer.text([pair.injected for pair in pairs]).double()
-    matches = torch.einsum("pvd,pd->pv", features, injected - original).tolist()
+    found = torch.einsum("pvd,pd->pv", features, injected - original)
+    matches = require_finite(found, f"a score of {family}", "the scorer's weights are damaged; take another").tolist()
     return [
         PairScore(family, number, pair.original, pair.injected, plain, changed, tuple(blocks))
         for number, pair, (plain, changed, *blocks) in zip(numbers, pairs, matches, strict=True)

@@ -13,6 +13,7 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Progress
 from impasto.core.files import refuse_folder, staged
+from impasto.core.finite import require_finite
 from impasto.core.paths import FileOrName, OutputFile
 from impasto.data.images import fit_square, read_picture
 from impasto.data.packs import pictures_of
@@ -93,7 +94,8 @@ def divide_pictures(paths: Sequence[Path], concepts: Sequence[str], scorer: str,
     divided: list[Divided] = []
     for first in range(0, len(paths), _BATCH):
         part = paths[first : first + _BATCH]
-        features = judge.extract([read_picture(path).image for path in part])
+        seen = judge.extract([read_picture(path).image for path in part])
+        features = require_finite(seen, f"what the scorer sees in {part[0].name}", "take another --scorer")
         divided += [
             Divided(path.name, concept, score)
             for path, (concept, score) in zip(part, divide(features, classes), strict=True)
