@@ -11,6 +11,8 @@ from pathlib import Path
 from impasto.core.versions import library_versions
 
 RESULTS = Path(__file__).parent / "results"
+POCKET = 1
+"""Version of the embedded base that is packaged: raised when new weights land, and noted in every result."""
 
 
 def describe_machine() -> dict[str, object]:
@@ -30,7 +32,7 @@ def describe_machine() -> dict[str, object]:
 
 def save_result(name: str, result: dict[str, object]) -> Path:
     """Write `results/NAME.json` with the machine and the day."""
-    facts = {"date": datetime.now(UTC).date().isoformat(), "machine": describe_machine()} | result
+    facts = {"date": datetime.now(UTC).date().isoformat(), "machine": describe_machine(), "pocket": POCKET} | result
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")

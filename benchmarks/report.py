@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import RESULTS
+from benchmarks.machine import POCKET, RESULTS
 from benchmarks.report_compare import compare_section, methods_table, templates_section
 from benchmarks.report_parts import judge_of_artists, machine_line, read_result, section, table, with_error
 from benchmarks.report_robustness import faults_section, fuzz_section
@@ -288,9 +288,20 @@ def measured_parts(*others: str) -> str:
     return "\n\n".join([style_table(), style_notes(style), *others, speed_table(), told])
 
 
+def stale_note() -> str:
+    """Return which results are of weights that are no longer packaged; empty when all are of the present ones."""
+    stale = sorted(path.stem for path in RESULTS.glob("*.json") if read_result(path.stem).get("pocket", 0) != POCKET)
+    if not stale:
+        return ""
+    return (
+        f"**These numbers are of pocket 0, the base before the present pocket {POCKET}**, whose own card is\n"
+        "[here](src/impasto/pocket/model/README.md). They are to be measured again."
+    )
+
+
 def measured_section() -> str:
     """Return what stands between the markers in the README."""
-    return measured_parts(methods_part())
+    return "\n\n".join(filter(None, [stale_note(), measured_parts(methods_part())]))
 
 
 def with_section(readme: str, measured: str) -> str:
@@ -325,6 +336,7 @@ def report() -> str:
     parts = [
         "# Measured results",
         "Written by `python -m benchmarks.report` from `benchmarks/results/`.",
+        *filter(None, [stale_note().replace("](src/", "](../src/")]),
         measured_parts(),
         *(of_result() for name, of_result in SECTIONS.items() if (RESULTS / f"{name}.json").exists()),
     ]
