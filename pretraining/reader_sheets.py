@@ -83,24 +83,24 @@ def sheet(cells: Sequence[Sequence[tuple[str, Image.Image]]]) -> Image.Image:
 
 def save_sheet(cells: Sequence[Sequence[tuple[str, Image.Image]]], path: Path) -> None:
     """Write a sheet as PNG in all its colours: with 256 of them shades become steps, which a reader takes for blots."""
-    sheet(cells).save(path, optimize=True)
+    sheet(cells).save(path, quality=90, method=6)
 
 
 def write_pictures(shown: Sequence[Shown], folder: Path) -> dict[str, dict[str, str]]:
-    """Write `pictures-1.png` and so on; returns the key by number."""
+    """Write `pictures-1.webp` and so on; returns the key by number."""
     placed = by_hash(shown, lambda each: f"place\n{each.kind}\n{each.prompt}")
     cells = [(str(number), each.picture) for number, each in enumerate(placed, 1)]
     for first in range(0, len(cells), COLUMNS * ROWS):
         part = cells[first : first + COLUMNS * ROWS]
         lines = [part[start : start + COLUMNS] for start in range(0, len(part), COLUMNS)]
-        save_sheet(lines, folder / f"pictures-{first // (COLUMNS * ROWS) + 1}.png")
+        save_sheet(lines, folder / f"pictures-{first // (COLUMNS * ROWS) + 1}.webp")
     return {str(number): each.facts() for number, each in enumerate(placed, 1)}
 
 
 def write_rows(
     subjects: Sequence[HeldBack], before: Sequence[Image.Image], after: Sequence[Image.Image], folder: Path
 ) -> dict[str, str]:
-    """Write `rows-1.png` and so on: the artist's drawing, A and B; returns which of both is after, by number."""
+    """Write `rows-1.webp` and so on: the artist's drawing, A and B; returns which of both is after, by number."""
     is_first = [digest(f"rows\n{each.name}")[0] % 2 == 0 for each in subjects]
     for first in range(0, len(subjects), PAIRS):
         numbers = range(first, min(first + PAIRS, len(subjects)))
@@ -109,7 +109,7 @@ def write_rows(
             [("A", (after if is_first[number] else before)[number]) for number in numbers],
             [("B", (before if is_first[number] else after)[number]) for number in numbers],
         ]
-        save_sheet(lines, folder / f"rows-{first // PAIRS + 1}.png")
+        save_sheet(lines, folder / f"rows-{first // PAIRS + 1}.webp")
     return {str(number): "A" if leads else "B" for number, leads in enumerate(is_first, 1)}
 
 
@@ -168,7 +168,7 @@ def main() -> None:
         drawn, control = chosen_prompts(rows, PLAIN_PER_SUBJECT, PER_KIND)
         key = {"pictures": write_pictures(of_prompts(base, renders, drawn, control), folder)}
     (folder / "key.json").write_text(json.dumps(key, indent=2) + "\n", "utf-8")
-    print(f"{folder}: {len(list(folder.glob('*.png')))} sheets and key.json")
+    print(f"{folder}: {len(list(folder.glob('*.webp')))} sheets and key.json")
 
 
 if __name__ == "__main__":

@@ -92,11 +92,11 @@ def plain(value: int) -> Image.Image:
 def test_pictures_are_numbered_by_hash_and_the_key_says_what_they_show(tmp_path: Path) -> None:
     shown = [Shown(f"s{n}", "drawn" if n % 3 else "control", f"prompt {n}", plain(n)) for n in range(14)]
     key = write_pictures(shown, tmp_path)
-    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["pictures-1.png", "pictures-2.png"]
+    assert sorted(path.name for path in tmp_path.glob("*.webp")) == ["pictures-1.webp", "pictures-2.webp"]
     assert [int(number) for number in key] == list(range(1, 15))
     assert [key[n]["subject"] for n in key] != [each.subject for each in shown]
     assert write_pictures(shown[::-1], tmp_path) == key  # the order of drawing does not matter
-    with Image.open(tmp_path / "pictures-1.png") as opened:
+    with Image.open(tmp_path / "pictures-1.webp") as opened:
         width, height = opened.size
     assert width / COLUMNS == pytest.approx(height / ROWS, rel=0.05)
 
@@ -105,7 +105,7 @@ def test_rows_are_in_an_order_that_the_key_knows(tmp_path: Path) -> None:
     subjects = [HeldBack(f"subject {number}", "", plain(128)) for number in range(24)]
     first = write_rows(subjects, [plain(0)] * 24, [plain(255)] * 24, tmp_path)
     assert set(first.values()) == {"A", "B"}
-    with Image.open(tmp_path / "rows-1.png") as opened:
+    with Image.open(tmp_path / "rows-1.webp") as opened:
         pixels = np.asarray(opened.convert("RGB"))
     side = pixels.shape[1] // 6
     for column in range(6):
