@@ -20,10 +20,10 @@ from impasto.diffusion.prediction import Prediction
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.checks.schedule import override, schedule_of
+from impasto.models.checks.single_file import read_checkpoint_header
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.models.samplers import _CLASSES, new_scheduler
-from impasto.models.single_file import read_checkpoint_header
 
 Damage = Callable[[Path], object]
 
