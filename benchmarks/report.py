@@ -1,4 +1,4 @@
-"""Write `benchmarks/REPORT.md` and the table in `README.md` from the committed results; no number is typed by hand.
+"""Write `benchmarks/REPORT.md` from the committed results; no number is typed by hand.
 
 Run: `python -m benchmarks.report`
 """
@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import POCKET, RESULTS
-from benchmarks.report_compare import compare_section, methods_table, templates_section
+from benchmarks.report_compare import compare_section, templates_section
 from benchmarks.report_parts import judge_of_artists, machine_line, read_result, section, table, with_error
 from benchmarks.report_robustness import faults_section, fuzz_section
 from benchmarks.report_style_studio import attention_maps_section, style_studio_cost_section, style_studio_section
 
 ROOT = Path(__file__).parents[1]
-README, REPORT = ROOT / "README.md", ROOT / "benchmarks" / "REPORT.md"
-START, END = "<!-- measured: start -->", "<!-- measured: end -->"
+REPORT = ROOT / "benchmarks" / "REPORT.md"
 
 
 def style_table() -> str:
@@ -269,20 +268,8 @@ def choice_section() -> str:
     )
 
 
-def methods_part() -> str:
-    """Return which method brings a style, short."""
-    result = read_result("compare")
-    notes = (
-        "Every method on two artists, steps found on a third; ± half of the 95 % interval over trainings. Artist: a judge of artists,\n"
-        f"which gives {result['judge']['own_as_they_are']:.2f} to real drawings. Match: cosine as above, in hundredths. More columns, differences in pairs, and "
-        "pictures:\n[report](benchmarks/REPORT.md#which-method-brings-a-style). "
-        f"`python -m benchmarks.compare_pocket --workers 2` ({machine_line(result)})."
-    )
-    return f"{methods_table()}\n\n{notes}"
-
-
 def measured_parts(*others: str) -> str:
-    """Return what both the README and the report begin with, and `others` before the speeds."""
+    """Return what the report begins with, and `others` before the speeds."""
     style, speed = read_result("styleforge-pocket"), read_result("speed-pocket")
     told = f"`python -m benchmarks.speed_pocket` ({machine_line(speed)})."
     return "\n\n".join([style_table(), style_notes(style), *others, speed_table(), told])
@@ -297,18 +284,6 @@ def stale_note() -> str:
         f"**These numbers are of pocket 0, the base before the present pocket {POCKET}**, whose own card is\n"
         "[here](src/impasto/pocket/model/README.md). They are to be measured again."
     )
-
-
-def measured_section() -> str:
-    """Return what stands between the markers in the README."""
-    return "\n\n".join(filter(None, [stale_note(), measured_parts(methods_part())]))
-
-
-def with_section(readme: str, measured: str) -> str:
-    """Return the README with `measured` between the markers."""
-    head, _, rest = readme.partition(START)
-    _, _, tail = rest.partition(END)
-    return f"{head}{START}\n\n{measured}\n\n{END}{tail}"
 
 
 SECTIONS = {
@@ -344,10 +319,9 @@ def report() -> str:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the report."""
     REPORT.write_text(report(), "utf-8")
-    README.write_text(with_section(README.read_text("utf-8"), measured_section()), "utf-8")
-    print(measured_section())
+    print(REPORT)
 
 
 if __name__ == "__main__":

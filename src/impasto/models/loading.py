@@ -19,8 +19,10 @@ from impasto.models.checks.folder import check_folder, network_class
 from impasto.models.checks.single_file import configuration_of
 from impasto.models.source import Source
 
-_UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
-"""Parts of a pipeline that are never used here: whether they are there does not matter."""
+_UNUSED = "safety_checker"
+"""The part of a pipeline that is never used here: whether it is there does not matter."""
+_OWN_ENCODER = ("feature_extractor", "image_encoder")
+"""Parts that image prompts use where a base has them: many do not, whatever their index says."""
 _NOT_LEARNT = ("position_ids",)
 
 
@@ -63,13 +65,13 @@ def _hint(source: Source) -> str:
 def _from_folder(pipeline_class: type[DiffusionPipeline], source: Source, dtype: torch.dtype) -> DiffusionPipeline:
     folder = Path(source.location)
     if not folder.is_dir():
-        unused = dict.fromkeys(_UNUSED)
+        unused = {_UNUSED: None}
         folder = Path(cast(str, pipeline_class.download(source.location, use_safetensors=True, **unused)))
     variants = check_folder(folder, source.family, source.name)
     parts = {part: _network(folder, part, variant, dtype, source.name) for part, variant in variants.items()}
     extra: dict[str, object] = {"requires_safety_checker": False} if source.family == "sd15" else {}
-    extra |= {"safety_checker": None} if source.family == "sd15" else {}
-    extra |= {"feature_extractor": None, "image_encoder": None}
+    extra |= {_UNUSED: None} if source.family == "sd15" else {}
+    extra |= {part: None for part in _OWN_ENCODER if not (folder / part).is_dir()}
     return pipeline_class.from_pretrained(folder, **parts, **extra)
 
 
