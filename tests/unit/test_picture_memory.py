@@ -36,6 +36,7 @@ READ_ALL = """
 import torch
 class Base:
     def encode_images(self, images): return images, images
+    def reads_whole(self, prompt): return True
 checked = [images.check_picture(path) for path in sorted(Path(sys.argv[1]).iterdir())]
 examples = list(encode_examples(Base(), checked, cuts=lambda _: [(32, 32)], words="x", with_captions=False,
     with_flips=False))

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import tiny
+from image_prompts import image, projections
 from impasto.cli.main import main
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Planned
@@ -167,10 +168,24 @@ def test_a_long_negative_prompt_is_read_to_its_end(folders: dict[int, Path]) -> 
 def test_branches_have_equally_many_windows(folders: dict[int, Path]) -> None:
     base = open_base(str(folders[24]))
     block = "up_blocks.0.attentions.0"
-    told = Words(base, None).branches([ImageRequest("fox", 0, per_block={block: LONG[:100]}), ImageRequest("hut", 1)])
+    words = Words(base, SamplingParams(1, 3.0, 32, 32))
+    told = words.branches([ImageRequest("fox", 0, per_block={block: LONG[:100]}), ImageRequest("hut", 1)])
     lengths = {each.states.shape[1] for each in told.values()} | {told[TEXT].per_block[block].shape[1]}
     assert lengths == {24 * len(base.windows(LONG[:100]))}
     assert not told[UNCONDITIONAL].states.any()  # as this base was trained: zeros
+
+
+def test_each_row_of_a_batch_is_lengthened_with_what_it_says_already(folders: dict[int, Path]) -> None:
+    """Zeros stay zeros beside a picture with style pictures, whose empty prompt is encoded."""
+    base = open_base(str(folders[24]))
+    adapter = projections(base)
+    styled = ImageRequest(LONG[:100], 1, images=(image(base, adapter, 1),))
+    words = Words(base, SamplingParams(1, 3.0, 32, 32))
+    states = words.branches([ImageRequest(LONG[:100], 0), styled])[UNCONDITIONAL].states
+    windows = len(base.windows(LONG[:100]))
+    assert windows > 1
+    assert not states[0].any()
+    assert torch.equal(states[1], base.encode_prompts([""]).states[0].repeat(windows, 1))
 
 
 @pytest.mark.parametrize("command", ["generate", "mix", "stylize", "transfer"])

@@ -16,7 +16,7 @@ from diffusers import DiffusionPipeline
 from impasto.core.errors import ImpastoError, ResourceError
 from impasto.core.paths import SAFETENSORS
 from impasto.models.checks.folder import check_folder, network_class
-from impasto.models.single_file import configuration_of
+from impasto.models.checks.single_file import configuration_of
 from impasto.models.source import Source
 
 _UNUSED = "safety_checker"

@@ -11,7 +11,7 @@ from pathlib import Path
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.files import is_file, is_folder
 from impasto.core.paths import SAFETENSORS
-from impasto.models.single_file import CheckpointHeader, read_checkpoint_header
+from impasto.models.checks.single_file import CheckpointHeader, read_checkpoint_header
 
 POCKET = "pocket"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
