@@ -1,7 +1,8 @@
 """Measure pocket and write its model card. All measured numbers in the card come from here.
 
 Run: `python -m pretraining.evaluate` after `python -m pretraining.package`. It needs fresh renders (`fresh.py`); shares
-of the matrix peak mean something on an idle machine only. `--base FOLDER --out FOLDER` measures other weights.
+of the matrix peak mean something on an idle machine only: `--parts speeds` measures them again. `--base FOLDER --out
+FOLDER` measures other weights.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pretraining.evaluate_judge import MISSING, Drawn, judge_itself, judge_numbe
 from pretraining.evaluate_prompts import PER_KIND, PLAIN_PER_SUBJECT, plain_prompts, prompts_of_subjects, styled_prompts
 from pretraining.evaluate_speed import speed_numbers
 from pretraining.fresh import FRESH, read_fresh
+from pretraining.pictures import read_rows
 
 STAGE_NAMES = ("autoencoder", "towers", "denoiser", "decoder", judge.STAGE, image_prompt.STAGE, controlnet.STAGE)
 PROMPTS_SEED = 0
@@ -46,6 +48,15 @@ def steps_of_stages() -> dict[str, object]:
     return found
 
 
+def kinds_shown() -> list[str]:
+    """Return the kinds of style that the denoiser was shown: as noted of former weights, or those of the data set."""
+    former = json.loads(FORMER.read_text("utf-8")) if FORMER.is_file() else {}
+    if "style_kinds_shown" in former:
+        kinds: list[str] = former["style_kinds_shown"]
+        return kinds
+    return sorted({kind for row in read_rows() for kind in row["style"]})
+
+
 def drawn_numbers(base: LatentDiffusion, chosen: argparse.Namespace) -> dict[str, Any]:
     """Return what pictures that are drawn for it say: subjects, artists, styles and backgrounds."""
     renders, rows = read_fresh(chosen.fresh)
@@ -57,7 +68,6 @@ def drawn_numbers(base: LatentDiffusion, chosen: argparse.Namespace) -> dict[str
         "prompts": len(everything.asked),
         "subjects": len({row["subject"] for row in rows}),
         "backgrounds": len({row["background"] for row in rows}),
-        "style_kinds": sorted({kind for row in rows for kind in row["style"]}),
         "named_background_right": round(measures.named_background_right(everything.pictures, everything.asked), 3),
     }
     try:
@@ -70,10 +80,10 @@ def drawn_numbers(base: LatentDiffusion, chosen: argparse.Namespace) -> dict[str
     return numbers | {"judge": judge_itself(judging, renders, rows), "by_judge": by_judge, "unseen_pairs": unseen}
 
 
-def measure(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield the numbers of the card part by part; all together are what `card` takes."""
-    base, folder = open_base(chosen.base), Path(find_base(chosen.base).location)
-    yield {
+def facts(base: LatentDiffusion, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return what needs no measurement: sizes, stages, roles, what a reader said."""
+    folder = Path(find_base(chosen.base).location)
+    return {
         "bytes_of_weights": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         "unet_parameters": sum(each.numel() for each in base.unet.parameters()),
         "latent_channels": base.unet.config.in_channels,
@@ -81,20 +91,54 @@ def measure(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
         "reader": reader_score.read_scores(chosen.reader),
         "blocks": block_numbers(base.fingerprint()),
         "steps": steps_of_stages(),
+        "style_kinds_shown": kinds_shown(),
         "machine": describe_machine(),
         "threads": torch.get_num_threads(),
     }
-    yield {"autoencoder": measures.reconstruction(base)}
+
+
+def autoencoder_numbers(base: LatentDiffusion, _: argparse.Namespace) -> dict[str, Any]:
+    """Return how well drawings come out of the autoencoder."""
+    return {"autoencoder": measures.reconstruction(base)}
+
+
+def retrieval_numbers(base: LatentDiffusion, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return how many captions the base's own encoders find."""
     renders, rows = read_fresh(chosen.fresh)
     found = prompts_of_subjects(rows, np.random.default_rng(PROMPTS_SEED))
     captioned = renders[[each.render for each in found]]
     recall = measures.retrieval(base, captioned, [each.prompt for each in found])
-    yield {"retrieval_recall_at_1": round(recall, 3), "retrieval_candidates": len(found)}
-    yield drawn_numbers(base, chosen)
-    yield {"background_with_image_prompt": image_prompt_numbers(folder, renders, rows)}
+    return {"retrieval_recall_at_1": round(recall, 3), "retrieval_candidates": len(found)}
+
+
+def reference_numbers(_: LatentDiffusion, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return what an image prompt does to named backgrounds."""
+    folder = Path(find_base(chosen.base).location)
+    return {"background_with_image_prompt": image_prompt_numbers(folder, *read_fresh(chosen.fresh))}
+
+
+def speeds(base: LatentDiffusion, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return times, and shares of the machine's matrix peak."""
     seconds = measures.seconds_for_four(base)
-    yield {"seconds_for_four_pictures_of_20_steps": round(seconds, 2)}
-    yield {"speed": speed_numbers(base, chosen.base, seconds)}
+    numbers = speed_numbers(base, chosen.base, seconds)
+    return {"seconds_for_four_pictures_of_20_steps": round(seconds, 2), "speed": numbers}
+
+
+PARTS = {
+    "facts": facts,
+    "autoencoder": autoencoder_numbers,
+    "retrieval": retrieval_numbers,
+    "drawn": drawn_numbers,
+    "image-prompt": reference_numbers,
+    "speeds": speeds,
+}
+
+
+def measure(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the numbers of the card part by part; all together are what `card` takes."""
+    base = open_base(chosen.base)
+    for name in chosen.parts:
+        yield PARTS[name](base, chosen)
 
 
 def read_options() -> argparse.Namespace:
@@ -106,6 +150,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--plain", type=int, default=PLAIN_PER_SUBJECT, help="prompts of each subject without a style")
     parser.add_argument("--per-kind", type=int, default=PER_KIND, help="prompts of each kind of style")
     parser.add_argument("--reader", type=Path, default=reader_score.READER, help="folder of what a reader said")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure these; the others stay as they were"
+    )
     return parser.parse_args()
 
 
@@ -115,12 +162,13 @@ def main() -> None:
     folder = Path(find_base(chosen.base).location)
     out = chosen.out or folder
     out.mkdir(parents=True, exist_ok=True)
-    numbers: dict[str, Any] = {}
+    former = out / "measured.json"
+    numbers: dict[str, Any] = {} if chosen.parts == list(PARTS) else json.loads(former.read_text("utf-8"))
     for part in measure(chosen):
         numbers |= part
         print(json.dumps(part), flush=True)  # hours of work are not lost if a later part fails
     numbers["bars"] = [each.facts() for each in entries(numbers)]
-    (out / "measured.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
+    former.write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
     (out / "README.md").write_text(card(numbers, folder), "utf-8")
     print("\n".join(each.line() for each in entries(numbers)))
 

@@ -98,7 +98,8 @@ def _judge(numbers: Mapping[str, Any]) -> Iterator[Entry]:
     artist = found["artist"]
     yield Entry(_against("artist by name", artist), artist["drawn"], 0.85)
     for kind, score in found["styles"].items():
-        yield Entry(_against(f"{kind.replace('_', ' ')} by its words", score), score["drawn"], 0.9)
+        never = "" if kind in numbers["style_kinds_shown"] else " (a kind that training never showed)"
+        yield Entry(_against(f"{kind.replace('_', ' ')} by its words{never}", score), score["drawn"], 0.9)
 
 
 def _against(what: str, score: Mapping[str, Any]) -> str:
@@ -191,7 +192,7 @@ def card(numbers: Mapping[str, Any], folder: Path) -> str:
     found = entries(numbers)
     table = "\n".join(each.line() for each in found)
     missed = [each.what for each in found if each.is_reached is False]
-    kinds = ", ".join(kind.replace("_", " ") for kind in numbers["style_kinds"])
+    kinds = ", ".join(kind.replace("_", " ") for kind in numbers["style_kinds_shown"])
     return f"""# pocket
 
 A small latent text-to-image diffusion model in SDXL's topology, for learning and testing styles without a GPU: two CLIP

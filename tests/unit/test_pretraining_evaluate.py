@@ -102,7 +102,7 @@ def numbers() -> dict[str, object]:
         "prompts": 400,
         "subjects": 100,
         "backgrounds": 14,
-        "style_kinds": ["outline_colour"],
+        "style_kinds_shown": ["outline_colour"],
         "named_background_right": 0.985,
         "judge": {"shares": {"subject_top_5": 0.98}, "pictures": {"subject": 2076}},
         "by_judge": found,
