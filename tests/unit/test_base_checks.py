@@ -15,7 +15,7 @@ from diffusers import DDIMScheduler, EDMEulerScheduler, FlowMatchEulerDiscreteSc
 from safetensors.torch import load_file, save_file
 
 import tiny
-from impasto.core.errors import ImpastoError
+from impasto.core.errors import ConfigError, ImpastoError
 from impasto.diffusion.prediction import Prediction
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
@@ -169,6 +169,11 @@ def test_tokenizer_that_does_not_say_its_length(folder: Path, sdxl: LatentDiffus
     assert {each.model_max_length for each in base.tokenizers().values()} == {tiny.TOKENS}
     assert base.notes[0].startswith(f"tokenizer does not say how many tokens are read: {tiny.TOKENS}")
     assert torch.equal(drawn(base), drawn(sdxl))
+
+
+def test_words_that_are_no_text_are_refused(sdxl: LatentDiffusion) -> None:
+    with pytest.raises(ConfigError, match="holds bytes that are no UTF-8"):
+        sdxl.encode_prompts(["a fox", "caf\udce9"])
 
 
 # Schedulers

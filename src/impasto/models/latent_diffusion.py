@@ -23,6 +23,7 @@ from impasto.models.forward_context import ForwardContext
 from impasto.models.prompt_windows import windows_of
 from impasto.models.roles import Roles
 
+_SHOWN = 40
 _TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 
 
@@ -202,7 +203,13 @@ class LatentDiffusion(ABC):
         return min(_limit_of(tokenizer) for tokenizer in self.tokenizers().values())
 
     def reads_whole(self, prompt: str) -> bool:
-        """Return whether every text encoder reads all of a prompt at once; learnt words count with all their rows."""
+        """Return whether every text encoder reads all of a prompt at once; learnt words count with all their rows.
+
+        Raises:
+            ConfigError: The prompt holds letters that no encoding has: bytes of a command line that are no UTF-8.
+        """
+        if not _is_text(prompt):
+            raise ConfigError(f"the prompt {prompt[:_SHOWN]!r} holds bytes that are no UTF-8: leave them out")
         return all(
             len(tokenizer.encode(self.pipe.maybe_convert_prompt(prompt, tokenizer), add_special_tokens=False))
             <= _limit_of(tokenizer)
@@ -256,6 +263,14 @@ class LatentDiffusion(ABC):
         context: ForwardContext | None = None,
     ) -> Float[Tensor, "batch c h w"]:
         """Return the UNet's prediction; `context` tells an installed control which row is which."""
+
+
+def _is_text(prompt: str) -> bool:
+    try:
+        prompt.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _limit_of(tokenizer: CLIPTokenizer) -> int:
