@@ -96,9 +96,16 @@ def parse(
     if {ALL, SHORT, "-h"} & set(arguments):
         print(help_of(model, values, command=command, about=description, rest=rest, in_full=ALL in arguments))
         raise SystemExit(0)
+    return _parsed(model, values, arguments, command, config_file or "recipe")
+
+
+def _parsed(
+    model: type[Model], values: dict[str, object], arguments: Sequence[str], command: str, source: str
+) -> Model:
+    """Return `values`, which come from `source`, with flags over them."""
     emptied = _drop_replaced_lists(model, values, arguments)
     telling = _telling(model, command)
-    partial = _partial(model, values, config_file or "recipe") | emptied if values or emptied else None
+    partial = _partial(model, values, source) | emptied if values or emptied else None
     default = None if partial is None else telling.model_construct(None, **partial)
     flags = without(arguments, "--config")
     _refuse_unknown(model, flags, command)
