@@ -178,7 +178,7 @@ def test_prompt_is_needed() -> None:
     ("flags", "told"),
     [
         (["--source", "a", "--out", "b", "--rnak", "3"], "unknown option --rnak: did you mean --rank?"),
-        (["--source", "a", "--out", "b", "--xyz=3"], "unknown option --xyz=3: impasto extract --help lists all"),
+        (["--source", "a", "--out", "b", "--xyz=3"], "unknown option --xyz=3: impasto extract --help-all lists all"),
         (["--source", "a", "--out", "b", "--rank", "high"], "--rank: invalid literal for int"),
         (["--source", "a", "--out", "b", "--rank"], "--rank"),
         (["--source", "a"], "--out"),

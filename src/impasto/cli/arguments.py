@@ -16,14 +16,14 @@ from typing import TypeVar, cast, get_args
 import tyro
 from pydantic import ValidationError
 
+from impasto.cli.help import ALL, SHORT, help_of
 from impasto.core.config import Config, describe, read_toml, validated
 from impasto.core.errors import ConfigError
+from impasto.core.option_groups import Group
 from impasto.core.paths import is_folder_option, with_home
 from impasto.models.source import POCKET, find_base
 
 Model = TypeVar("Model", bound=Config)
-
-_EXTRA = "--config FILE.toml reads options from a file; flags win over it."
 
 
 def peek(arguments: Sequence[str], flag: str) -> str | None:
@@ -70,6 +70,7 @@ def parse(
     command: str,
     description: str,
     recipe: Mapping[str, object] | None = None,
+    rest: Group = Group.LEARNING,
 ) -> Model:
     """Return the options of a command.
 
@@ -79,6 +80,7 @@ def parse(
         command: For messages and help, e.g. "generate".
         description: Shown at the top of the help.
         recipe: Settings below `--config` and flags.
+        rest: Where help lists options that name no group, those of plug-ins.
 
     Raises:
         ConfigError: A TOML file has an unknown name or a wrong value, or a flag has a wrong value.
@@ -91,9 +93,19 @@ def parse(
         read = read_toml(Path(config_file))
         _check_names(model, read, config_file)
         values |= read
+    if {ALL, SHORT, "-h"} & set(arguments):
+        print(help_of(model, values, command=command, about=description, rest=rest, in_full=ALL in arguments))
+        raise SystemExit(0)
+    return _parsed(model, values, arguments, command, config_file or "recipe")
+
+
+def _parsed(
+    model: type[Model], values: dict[str, object], arguments: Sequence[str], command: str, source: str
+) -> Model:
+    """Return `values`, which come from `source`, with flags over them."""
     emptied = _drop_replaced_lists(model, values, arguments)
     telling = _telling(model, command)
-    partial = _partial(model, values, config_file or "recipe") | emptied if values or emptied else None
+    partial = _partial(model, values, source) | emptied if values or emptied else None
     default = None if partial is None else telling.model_construct(None, **partial)
     flags = without(arguments, "--config")
     _refuse_unknown(model, flags, command)
@@ -103,15 +115,13 @@ def parse(
             parsed = tyro.cli(
                 telling,
                 prog=f"impasto {command}",
-                description=f"{description}\n\n{_EXTRA}",
                 args=flags,
+                add_help=False,
                 default=default,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.UseAppendAction),
             )
         return cast(Model, model.model_construct(**dict(cast(Model, parsed))))
-    except SystemExit as exit_request:
-        if exit_request.code in {0, None}:  # --help
-            raise
+    except SystemExit:
         raise ConfigError(f"{_in_one_line(complaint.getvalue())}: see impasto {command} --help") from None
 
 
@@ -147,11 +157,11 @@ def _telling(model: type[Model], command: str) -> type[Model]:
 
 def _refuse_unknown(model: type[Config], flags: Sequence[str], command: str) -> None:
     names = [name.replace("_", "-") for name in model.model_fields]
-    known = {f"--{prefix}{name}" for name in names for prefix in ("", "no-")} | {"--help"}
+    known = {f"--{prefix}{name}" for name in names for prefix in ("", "no-")} | {SHORT, ALL}
     for flag in flags:
         if flag.startswith("--") and flag.partition("=")[0].replace("_", "-") not in known:
             similar = get_close_matches(flag, known, n=1)
-            hint = f"did you mean {similar[0]}?" if similar else f"impasto {command} --help lists all"
+            hint = f"did you mean {similar[0]}?" if similar else f"impasto {command} --help-all lists all"
             raise ConfigError(f"unknown option {flag}: {hint}")
 
 

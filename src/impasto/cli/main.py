@@ -59,7 +59,7 @@ def help_text() -> str:
             "",
             *lines,
             "",
-            "impasto COMMAND --help     all options of a command",
+            "impasto COMMAND --help     the options that people use first; --help-all for all",
             "impasto --version          the version",
             "",
             "first time: impasto demo",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from impasto.core.config import Config
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFolder
 from impasto.data.packs import PREFIX
 from impasto.models.source import POCKET
@@ -23,6 +24,7 @@ def usual_guidance(base: str) -> float:
     return guidance_for(POCKET if base == POCKET else "")
 
 
+@grouped(machine="workers executor device", run="comparison out dry_run")
 class CompareOptions(Config):
     """Compare methods on styles: train, draw and measure every trial of a table, and report it."""
 

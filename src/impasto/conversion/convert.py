@@ -15,6 +15,7 @@ from impasto.conversion.custom_diffusion import WEIGHTS, export_custom
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.files import refuse_folder
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile, is_safetensors
 from impasto.models.roles import SDXL_ROLES
 from impasto.models.source import POCKET
@@ -27,6 +28,7 @@ from impasto.style.select import split_by_role
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
+@grouped(learning="source format base split", machine="dtype", run="out metadata")
 class ConvertOptions(Config):
     """Rewrite a LoRA of any tool for another tool: diffusers, kohya and A1111, sd-scripts, ComfyUI.
 

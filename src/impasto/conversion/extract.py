@@ -10,10 +10,12 @@ from impasto.adapters.extract import Extracted, extract_low_rank
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.files import refuse_folder
+from impasto.core.option_groups import grouped
 from impasto.core.paths import OutputFile, is_safetensors
 from impasto.style.file import Style, load_style, save_style
 
 
+@grouped(learning="source rank", run="out dry_run")
 class ExtractOptions(Config):
     """Extract a low-rank style from a full fine-tune, by singular value decomposition."""
 

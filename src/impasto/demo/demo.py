@@ -14,6 +14,7 @@ from pydantic import Field
 from impasto.core.config import Config, validated
 from impasto.core.events import Event, Generated, Measured, Progress
 from impasto.core.files import staged, write_text
+from impasto.core.option_groups import grouped
 from impasto.core.paths import OutputFolder
 from impasto.data.held_out import HeldBack, read_held_out
 from impasto.data.packs import Pack, find_pack
@@ -36,6 +37,7 @@ METHOD, BASE = "styleforge", "pocket"
 _FEWEST_TO_MEASURE = 12
 
 
+@grouped(pictures="pack", learning="steps seed", drawing="num_images guidance_scale", run="out run_dir resume dry_run")
 class DemoOptions(Config):
     """Learn a style from twenty drawings and draw with it: a few minutes on two CPU cores."""
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from pydantic import Field
 
 from impasto.core.config import Config
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile
 from impasto.models.source import POCKET
 
 
+@grouped(pictures="images reference training prompts style_words resize", machine="features device", run="out")
 class EvaluateOptions(Config):
     """Measure drawn pictures: against real ones by the same artist, their words, and what was learnt from."""
 

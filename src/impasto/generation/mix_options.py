@@ -7,10 +7,16 @@ from pathlib import Path
 from pydantic import Field
 
 from impasto.core.errors import ConfigError
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName
 from impasto.generation.options import DrawOptions
 
 
+@grouped(
+    first="content style subject words prompt",
+    pictures="colour_of height width",
+    drawing="content style subject words prompt prompts_per_role keep_colour reference_scale strip",
+)
 class MixOptions(DrawOptions):
     """Draw the content of one B-LoRA in the style of another, either one alone, or a blend of several."""
 

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile
 from impasto.data.edges import CANNY
 from impasto.data.images import read_picture
@@ -28,6 +29,11 @@ from impasto.models.open import open_base
 from impasto.models.source import POCKET, Source, find_base
 
 
+@grouped(
+    first="reference prompt controlnet",
+    pictures="reference edges edges_in",
+    drawing="prompt controlnet conditioning_scale",
+)
 class NegativeStyleOptions(DrawOptions):
     """Draw what a reference shows without its style, to steer away from with impasto transfer --negative-style FILE."""
 

@@ -8,9 +8,16 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from impasto.core.config import Config
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile
 
 
+@grouped(
+    first="base num_images steps guidance_scale seed out",
+    drawing="base negative_prompt num_images steps guidance_scale sampler seed prediction zero_snr",
+    machine="batch device precision",
+    run="out preview_every dry_run",
+)
 class DrawOptions(Config):
     """What all commands that draw share."""
 
@@ -46,6 +53,7 @@ class DrawOptions(Config):
     """Print the plan and stop."""
 
 
+@grouped(first="style", drawing="style raw_prompt decompose")
 class StyledOptions(DrawOptions):
     """What generate and stylize share."""
 
@@ -63,6 +71,7 @@ class StyledOptions(DrawOptions):
         return self
 
 
+@grouped(first="prompt height width", pictures="height width", drawing="prompt")
 class GenerateOptions(StyledOptions):
     """Draw pictures from words, in the styles given."""
 
@@ -74,6 +83,7 @@ class GenerateOptions(StyledOptions):
     """In pixels; by default the base's own size."""
 
 
+@grouped(first="picture prompt strength", pictures="picture", drawing="prompt strength")
 class StylizeOptions(StyledOptions):
     """Redraw a picture of yours in a style (SDEdit)."""
 

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, DataError, ResourceError
 from impasto.core.events import Event, Generated, Planned, Progress
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFolder
 from impasto.data.captions import caption_of
 from impasto.data.duplicates import THRESHOLD, distinct, small_copy
@@ -39,6 +40,12 @@ _PORTRAITS_OF_POCKET = (
 )
 
 
+@grouped(
+    pictures="images num threshold",
+    drawing="prompt base steps guidance_scale seed",
+    machine="device",
+    run="out",
+)
 class AuxOptions(Config):
     """Make a set of auxiliary pictures (Aux), which keep the word "style" from drifting.
 

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from impasto.core.errors import ConfigError
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName
 from impasto.data.images import list_pictures
 from impasto.generation.options import StyledOptions
@@ -23,6 +24,12 @@ DEFAULT_CONDITIONING = 0.5
 DEFAULT_WITHOUT = 0.5
 
 
+@grouped(
+    first="reference prompt adapter adapter_scale height width",
+    pictures="reference fit join mask negative_style start structure height width",
+    drawing="prompt adapter encoder adapter_scale without without_scale style_guidance_scale empty_prompt together "
+    "reference_prompt inversion_guidance inversion_offset strength controlnet conditioning_scale edges",
+)
 class TransferOptions(StyledOptions):
     """Draw what the words say in the style of a picture, of several pictures together, or of each in a folder."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from impasto.core.config import Config
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFolder
 from impasto.features._scorers import CLIP
 from impasto.models.source import POCKET
@@ -16,6 +17,11 @@ FAMILIES = ("subject", "style", "colour")
 """The kinds of change that can be injected."""
 
 
+@grouped(
+    drawing="base pairs families steps guidance_scale seed prediction zero_snr",
+    machine="scorer batch device precision",
+    run="out dry_run",
+)
 class ProbeOptions(Config):
     """Measure which blocks of a base decide on subject, style and colour; proposes roles for B-LoRA."""
 

@@ -9,12 +9,22 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from impasto.core.config import Config
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile, OutputFolder, is_safetensors
 from impasto.data.streams import AUX, kind_and_concept
 
 _LONGEST_STEM = 50
 
 
+@grouped(
+    first="style_images out base aux_images aux steps batch_size captions seed device resume dry_run max_memory",
+    pictures="style_images aux_images aux concepts_csv num_aux resolution buckets captions aux_captions flips",
+    learning="base steps batch_size accumulate learning_rate weight_decay optimizer ema lr_schedule max_grad_norm "
+    "attach seed prediction zero_snr",
+    drawing="sample_every sample_prompts",
+    machine="device precision compile gradient_checkpointing max_memory cache",
+    run="out run_dir checkpoint_every resume dry_run",
+)
 class TrainOptions(Config):
     """What is trained on what, for how long, and where it goes."""
 

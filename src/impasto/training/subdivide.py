@@ -14,6 +14,7 @@ from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Progress
 from impasto.core.files import refuse_folder, staged
 from impasto.core.finite import require_finite
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile
 from impasto.data.images import fit_square, read_picture
 from impasto.data.packs import pictures_of
@@ -27,6 +28,7 @@ _COLUMNS, _SIDE = 10, 96
 _BATCH = 32
 
 
+@grouped(pictures="source concepts", machine="scorer device", run="out")
 class SubdivideOptions(Config):
     """Divide pictures into people and backgrounds, or other concepts, for train multi-styleforge.
 

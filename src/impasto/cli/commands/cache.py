@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from impasto.cli.arguments import parse
 from impasto.core.config import Config
+from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName
 
 
+@grouped(run="cache clear")
 class CacheOptions(Config):
     """Encoded pictures and prompts are kept between runs, and made again where they are missing."""
 

@@ -12,8 +12,10 @@ from impasto.cli.arguments import parse
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.former_names import with_present_names
+from impasto.core.option_groups import grouped
 
 
+@grouped(run="where as_json")
 class Options(Config):
     """List the style files of a folder, or show the card of one file."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import create_model
 
 from impasto.cli.arguments import asked_for, kind_of_base, parse
+from impasto.cli.help import ALL, SHORT
 from impasto.core.config import Config
 from impasto.core.plugins import plugin_names
 from impasto.core.shell import command
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 def run(arguments: list[str]) -> int:
     """Train the named method."""
     methods = [name.replace("_", "-") for name in plugin_names("impasto.methods")]
-    if not arguments or arguments[0] in {"-h", "--help"}:
+    if not arguments or arguments[0] in {"-h", SHORT, ALL}:
         print(f"usage: impasto train METHOD [options]\n\nmethods: {', '.join(methods)}")
-        print(f"\nimpasto train {methods[-1]} --help     all options of a method")
+        print(f"\nimpasto train {methods[-1]} --help     the options that people use first; --help-all for all")
         return 0
     from impasto.registry.methods import find_method, make_method
 

@@ -12,6 +12,7 @@ from pydantic import create_model
 from impasto.cli.arguments import kind_of_base, parse, peek
 from impasto.core.config import read_toml
 from impasto.core.errors import ConfigError
+from impasto.core.option_groups import Group, grouped
 from impasto.core.paths import FileOrName
 from impasto.core.plugins import plugin_names
 from impasto.generation.transfer_options import DEFAULT_CONTROL, PLAIN, TransferOptions, num_pictures
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from impasto.models.control import Control
 
 
+@grouped(first="control preset", drawing="control preset")
 class _Options(TransferOptions):
     reference: Annotated[tuple[FileOrName, ...], tyro.conf.Positional] = ()
     """FILE or FILE:WEIGHT; several make one style together; a folder: every picture is a style, and a sheet is made."""
@@ -74,7 +76,9 @@ def read_options(arguments: list[str]) -> tuple[TransferOptions, Control]:
 
     found = None if name == PLAIN else find_control(name)
     description = TransferOptions.__doc__ or ""
-    parsed = parse(_model(found), arguments, command="transfer", description=description, recipe=recipe)
+    parsed = parse(
+        _model(found), arguments, command="transfer", description=description, recipe=recipe, rest=Group.DRAWING
+    )
     values = dict(parsed)
     options = TransferOptions(**{key: value for key, value in values.items() if key in TransferOptions.model_fields})
     if found is None:
