@@ -5,7 +5,8 @@ AdaIN(T, S) = σ(S) (T - μ(T)) / σ(T) + μ(S)        arXiv:1703.06868, Eq. 8
 Mean and spread are taken over the tokens, for each row and channel by itself, in float32 or better. StyleStudio gives
 the attention to words (T) the statistics of the attention to a style picture (S), StyleAligned gives queries and keys
 those of a reference. The epsilon stands under the root of T's variance alone, so the result has S's mean and spread
-wherever T varies at all, and S's mean where T is constant (as with words that are all zeros).
+wherever T varies at all, and S's mean where T is constant (as with words that are all zeros). The authors of
+StyleStudio add none: it is there for rounding, and as small as the precision allows.
 """
 
 from __future__ import annotations
@@ -15,9 +16,6 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
-
-EPSILON = 1e-10
-"""Added to the variance of T, which is of order 0.01; the authors of StyleStudio add none."""
 
 
 def adain(
@@ -51,6 +49,7 @@ def blended_adain(
     if not active:
         return content
     precise = torch.promote_types(content.dtype, torch.float32)
+    epsilon = torch.finfo(precise).eps / 1000  # 1e-10 in float32; the variance of T is of order 0.01
     exact = content.to(precise)
     whole = _mean_and_variance(exact) if any(mask is None for *_, mask in active) else None
     gain: float | Tensor = 1.0
@@ -59,7 +58,7 @@ def blended_adain(
         region = None if mask is None else mask.to(precise)
         mean, variance = whole if region is None and whole is not None else _mean_and_variance(exact, region)
         style_mean, style_variance = _mean_and_variance(style.to(precise), region)
-        ratio = style_variance.sqrt() * (variance + EPSILON).rsqrt()
+        ratio = style_variance.sqrt() * (variance + epsilon).rsqrt()
         share = weight if region is None else weight * region
         gain = gain + share * (ratio - 1)
         shift = shift + share * (style_mean - mean * ratio)
