@@ -353,7 +353,6 @@ EXCLUDED = [
     ("extract", "--out lora.bin"),
     ("subdivide", "--concepts one"),
     ("subdivide", "--concepts one --concepts one"),
-    ("evaluate", "--style-words zwx"),
     ("cache", "--cache none"),
     ("probe", "--families style,style"),
 ]

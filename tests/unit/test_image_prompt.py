@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -355,9 +356,9 @@ def test_a_pickle_is_refused_and_the_line_that_converts_it_is_right(
     path = tmp_path / f"adapter{suffix}"
     torch.save(nested, path)  # noqa: TID251 - to make what must be refused
     message = refused(path, base, UnsafeFile)
-    code = re.search(r'python -c "(.+)"$', message)
-    assert code is not None
-    exec(code[1])
+    _, _, line = message.partition("python -c ")
+    (code,) = shlex.split(line)
+    exec(code)
     (made,) = set(tmp_path.glob("*.safetensors")) - {path}
     assert read_contents(made, base.unet).title == title
     assert {name: value.shape for name, value in load_file(made).items()} == {n: v.shape for n, v in tensors.items()}

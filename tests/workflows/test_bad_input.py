@@ -170,7 +170,7 @@ def test_command_line(refused: Refuse, arguments: list[str], told: str) -> None:
         (["--device", "abacus"], "device 'abacus' is unknown: use auto, cpu, cuda"),
         (
             ["--run-dir", "style-pictures/0.png"],
-            "cannot write style-pictures/0.png: file exists; name another",
+            "run_dir = 'style-pictures/0.png': is the name of a file, and a folder is written: leave out .png",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

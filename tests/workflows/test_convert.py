@@ -418,7 +418,9 @@ def test_files_that_are_no_lora(folder: Path, refused: Refuse) -> None:
     assert "is a pickle" in refused("evil.safetensors", "out.safetensors", "--format", "kohya")
     assert "none.safetensors does not exist" in refused("none.safetensors", "out.safetensors", "--format", "kohya")
     save_file({"lora_unet_conv_in.hada_w1_a": torch.ones(1)}, folder / "loha.safetensors")
-    assert "LoHa, LoKr, DoRA" in refused("loha.safetensors", "out.safetensors", "--format", "kohya")
+    assert "part of a LoHa: it is not read; ask for a plain LoRA" in refused(
+        "loha.safetensors", "out.safetensors", "--format", "kohya"
+    )
     name = "lora_unet_conv_in"
     values = {f"{name}.lora_down.weight": torch.full((1, 4), torch.nan), f"{name}.lora_up.weight": torch.ones(4, 1)}
     save_file(values, folder / "nan.safetensors")

@@ -274,11 +274,12 @@ def test_sidecar_gets_the_picture_again(generate: Run, trained: Path, tmp_path: 
     )
     facts = json.loads((tmp_path / "pictures/0001-seed10.json").read_text("utf-8"))
     assert facts["styles"][0]["scale"] == 0.7
-    again = {"prompt", "negative_prompt", "seed", "steps", "guidance_scale", "sampler", "height", "width"}
-    flags = [part for name in sorted(again) for part in (f"--{name.replace('_', '-')}", facts[name])]
+    named = {"prompt", "negative_prompt", "seed", "steps", "guidance_scale", "sampler", "height", "width"}
+    flags = [part for name in sorted(named) for part in (f"--{name.replace('_', '-')}", facts[name])]
     generate(*flags, "--style", style, "--raw-prompt", "--out", "again.png")
-    assert np.array_equal(pixels(tmp_path / "again.png"), pixels(tmp_path / "pictures/0001-seed10.png"))
-    assert pixels(tmp_path / "again.png").shape == (40, 24, 3)
+    again, first = (pixels(tmp_path / name) for name in ("again.png", "pictures/0001-seed10.png"))
+    assert np.abs(again - first).max() <= 1  # one alone is rounded otherwise than one of two, by a level at most
+    assert again.shape == (40, 24, 3)
 
 
 def test_two_styles_with_scales(generate: Run, trained: Path, tmp_path: Path) -> None:
