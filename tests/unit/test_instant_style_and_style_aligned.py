@@ -13,7 +13,7 @@ from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
 from impasto.data.images import to_image, to_tensor
-from impasto.diffusion.adain import EPSILON
+from impasto.diffusion.adain import epsilon_of
 from impasto.diffusion.branches import side_by_side
 from impasto.diffusion.step import Step
 from impasto.generation.auxiliary_branches import Reference, _waiting, inverted
@@ -108,7 +108,7 @@ def test_shared_attention_by_hand() -> None:
     out = StyleAligned(StyleAlignedSettings()).attend(SELF, seen(3), q, k, v)
 
     def like(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        spread = (x.var(-2, keepdim=True, unbiased=False) + EPSILON).sqrt()
+        spread = (x.var(-2, keepdim=True, unbiased=False) + epsilon_of(x.dtype)).sqrt()
         return (x - x.mean(-2, keepdim=True)) / spread * y.std(-2, keepdim=True, unbiased=False) + y.mean(
             -2, keepdim=True
         )

@@ -12,7 +12,7 @@ from impasto.controls.instant_style import InstantStyle, InstantStyleSettings
 from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
-from impasto.diffusion.adain import EPSILON, blended_adain
+from impasto.diffusion.adain import blended_adain, epsilon_of
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.control import Control
 from impasto.models.image_tokens import ImageTokens
@@ -102,7 +102,7 @@ def test_statistics_are_those_of_the_region(seed: int) -> None:
     mask[:, inside] = 1
     out = blended_adain(text, [style], [0.6], [mask])
     cut, own = text[:, inside], style[:, inside]
-    spread = (cut.var(1, keepdim=True, unbiased=False) + EPSILON).sqrt()
+    spread = (cut.var(1, keepdim=True, unbiased=False) + epsilon_of(cut.dtype)).sqrt()
     expected = own.std(1, keepdim=True, unbiased=False) * (cut - cut.mean(1, keepdim=True)) / spread
     expected = 0.4 * cut + 0.6 * (expected + own.mean(1, keepdim=True))
     assert (out[:, inside] - expected).abs().max() < 1e-10

@@ -13,7 +13,7 @@ from image_prompts import Projections, double, image, latents_of, projections
 from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.rng import generator, noise_for
 from impasto.data.images import to_image
-from impasto.diffusion.adain import EPSILON
+from impasto.diffusion.adain import epsilon_of
 from impasto.diffusion.branches import side_by_side
 from impasto.diffusion.sampling import Denoised, denoise
 from impasto.diffusion.step import Step
@@ -62,7 +62,7 @@ class ExplicitMaps:
         if self.kind == "cross":
             to_k, to_v = self.adapter[self.name]
             style = self.applied(attn, self.maps(attn, q, to_k(self.tokens)), to_v(self.tokens))
-            spread = (text.var(1, keepdim=True, unbiased=False) + EPSILON).sqrt()
+            spread = (text.var(1, keepdim=True, unbiased=False) + epsilon_of(text.dtype)).sqrt()
             mixed = style.std(1, keepdim=True, unbiased=False) * (text - text.mean(1, keepdim=True)) / spread
             mixed = mixed + style.mean(1, keepdim=True)
             text = torch.stack([text[0], mixed[1], text[2], mixed[3]])

@@ -49,7 +49,7 @@ def blended_adain(
     if not active:
         return content
     precise = torch.promote_types(content.dtype, torch.float32)
-    epsilon = torch.finfo(precise).eps / 1000  # 1e-10 in float32; the variance of T is of order 0.01
+    epsilon = epsilon_of(precise)
     exact = content.to(precise)
     whole = _mean_and_variance(exact) if any(mask is None for *_, mask in active) else None
     gain: float | Tensor = 1.0
@@ -63,6 +63,11 @@ def blended_adain(
         gain = gain + share * (ratio - 1)
         shift = shift + share * (style_mean - mean * ratio)
     return torch.addcmul(torch.as_tensor(shift), exact, torch.as_tensor(gain)).to(content.dtype)
+
+
+def epsilon_of(dtype: torch.dtype) -> float:
+    """Return what is added to the variance of T, which is of order 0.01: about 1e-10 in float32, 1e-19 in float64."""
+    return torch.finfo(dtype).eps / 1000
 
 
 def _mean_and_variance(
