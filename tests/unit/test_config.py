@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from impasto.cli.arguments import parse, peek, without
+from impasto.cli.arguments import asked_for, parse, peek, without
 from impasto.conversion.extract import ExtractOptions
-from impasto.core.config import read_toml, validated
-from impasto.core.errors import ConfigError
+from impasto.core.config import Config, read_toml, validated
+from impasto.core.errors import ConfigError, PluginError
+from impasto.core.plugins import plugin_names
 from impasto.generation.options import GenerateOptions
-from impasto.training.options import TrainOptions
+from impasto.registry.methods import find_method
+from impasto.training.options import TABLES, TrainOptions, tables_with
 
 NEEDED = ["--style-images", "pictures", "--out", "fox.safetensors"]
 
@@ -65,6 +67,7 @@ def test_toml_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
+        ({"steps": 5, "lr_warmup": 5}, "lr_warmup = 5 leaves nothing of steps = 5"),
         ({"stepz": 3}, "unknown option 'stepz'; known: accumulate, attach, aux, aux_captions, aux_images"),
         ({"steps": "many"}, "steps = 'many': input should be a valid integer"),
         ({"steps": 0}, "steps = 0: input should be greater than or equal to 1"),
@@ -94,6 +97,69 @@ def test_missing_option() -> None:
 def test_options_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         TrainOptions(style_images="x", out=Path("x.safetensors")).steps = 3
+
+
+# Tables
+
+
+def test_options_in_tables_are_the_options_outside_of_any(tmp_path: Path) -> None:
+    tables = """
+    steps = 40
+    [data]
+    style_images = "pictures"
+    captions = true
+    [optimizer]
+    optimizer = "adamw"
+    learning_rate = 1e-3
+    [run]
+    out = "fox.safetensors"
+    """
+    flat = "steps = 40\nstyle_images = 'pictures'\ncaptions = true\nlearning_rate = 1e-3\nout = 'fox.safetensors'"
+    in_tables = train_options("--config", toml(tmp_path, tables))
+    assert in_tables == train_options("--config", toml(tmp_path, flat))
+    assert (in_tables.captions, in_tables.steps, in_tables.learning_rate) == (True, 40, 1e-3)
+    assert train_options("--config", toml(tmp_path, tables), "--steps", "3").steps == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[date]\nstyle_images = 'x'", "unknown table [date]: did you mean [data]? choose one of [data], [model], "),
+        ("[data]\nsteps = 3", "unknown option 'steps' in [data]; it belongs in [optimizer]"),
+        ("[run]\noutt = 'x'", "unknown option 'outt' in [run]; known: checkpoint_every, dry_run, out, "),
+        ("steps = 3\n[optimizer]\nsteps = 4", "option 'steps' is given twice: leave one out"),
+        ("[optimizer]\nsteps = 0", "steps = 0: input should be greater than or equal to 1"),
+    ],
+)
+def test_wrong_tables_are_one_line(text: str, told: str, tmp_path: Path) -> None:
+    config = toml(tmp_path, text)
+    assert refusal(*NEEDED, "--config", config).startswith(f"{config}: {told}")
+
+
+def test_commands_without_tables_say_so(tmp_path: Path) -> None:
+    config = toml(tmp_path, "[data]\nsource = 'x'")
+    with pytest.raises(ConfigError, match=r"unknown table \[data\]: the options of this command stand in no table"):
+        parse(ExtractOptions, ["--config", config], command="extract", description="")
+
+
+def test_options_that_are_looked_up_early_are_found_in_tables(tmp_path: Path) -> None:
+    config = toml(tmp_path, "[model]\nbase = 'mine'\n[method]\nlearn = 'lora'")
+    assert [asked_for(["--config", config], option) for option in ("base", "learn", "steps")] == ["mine", "lora", None]
+    assert asked_for(["--config", config, "--base", "other"], "base") == "other"
+
+
+def test_every_training_option_stands_in_one_table() -> None:
+    assert sorted(name for table in TABLES.values() for name in table.model_fields) == sorted(TrainOptions.model_fields)
+    for method in plugin_names("impasto.methods"):
+        assert tables_with(find_method(method).Config, method).keys() == {*TABLES, "method"}
+
+
+def test_a_methods_option_with_the_name_of_a_training_option_is_refused() -> None:
+    class Settings(Config):
+        steps: int = 3
+
+    with pytest.raises(PluginError, match=r"^method toy: option 'steps' is one of \[optimizer\] already"):
+        tables_with(Settings, "toy")
 
 
 # Command line

@@ -89,7 +89,8 @@ class TrainKeywords(TypedDict, total=False):
     weight_decay: float
     optimizer: Literal["adamw", "adamw-8bit"]
     ema: float
-    lr_schedule: Literal["constant", "cosine"]
+    lr_schedule: Literal["constant", "linear", "cosine"]
+    lr_warmup: int
     max_grad_norm: float
     resolution: int
     buckets: bool

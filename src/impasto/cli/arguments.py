@@ -20,6 +20,7 @@ from impasto.cli.help import ALL, SHORT, help_of
 from impasto.core.config import Config, describe, read_toml, validated
 from impasto.core.errors import ConfigError
 from impasto.core.option_groups import Group
+from impasto.core.option_tables import flattened
 from impasto.core.paths import is_folder_option, with_home
 from impasto.models.source import POCKET, find_base
 
@@ -45,7 +46,9 @@ def asked_for(arguments: Sequence[str], option: str) -> object:
     """Return what raw arguments, or the file that they name, say of a one-word option; None if nothing."""
     flag, config_file = peek(arguments, f"--{option}"), peek(arguments, "--config")
     if flag is None and config_file is not None:
-        return read_toml(Path(config_file)).get(option)
+        read = read_toml(Path(config_file))
+        inside = [table[option] for table in read.values() if isinstance(table, dict) and option in table]
+        return next(iter(inside), read.get(option))
     return flag
 
 
@@ -90,7 +93,7 @@ def parse(
         raise ConfigError("--config needs a TOML file after it")
     values = dict(recipe or {})
     if config_file is not None:
-        read = read_toml(Path(config_file))
+        read = flattened(read_toml(Path(config_file)), model.tables, config_file)
         _check_names(model, read, config_file)
         values |= read
     if {ALL, SHORT, "-h"} & set(arguments):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -17,7 +17,12 @@ class Config(BaseModel):
     """Base of all option models: immutable, no unknown names, no infinite numbers, defaults validated too.
 
     Of fields that are a `Path`, "~" is the home folder; texts that name files are of type `FileOrName`.
+
+    Attributes:
+        tables: Tables that fields may stand in in a TOML file; each may stand outside of any too.
     """
+
+    tables: ClassVar[Mapping[str, type[Config]]] = {}
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, allow_inf_nan=False

@@ -58,6 +58,15 @@ def grouped(*, first: str = "", **groups: str) -> Callable[[type[Model]], type[M
     return note
 
 
+def listed_under(group: Group, *, first: str = "") -> Callable[[type[Model]], type[Model]]:
+    """Return a class decorator that notes one group in all fields of a model; see `grouped`."""
+
+    def note(model: type[Model]) -> type[Model]:
+        return grouped(first=first, **{group.name.lower(): " ".join(model.model_fields)})(model)
+
+    return note
+
+
 def noted_in(model: type[Config], name: str) -> InHelp | None:
     """Return where help lists an option, as its field or the one that it stands in for says; None if neither does."""
     for owner in model.__mro__:

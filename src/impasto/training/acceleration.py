@@ -9,11 +9,11 @@ from impasto.models.attention import should_write_out, written_out
 from impasto.models.compiling import Compiled, compiled
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_dtype
-from impasto.training.options import TrainOptions
+from impasto.training.configs.hardware import HardwareConfig
 
 
 @contextmanager
-def training_mode(options: TrainOptions, base: LatentDiffusion, side: int) -> Iterator[Compiled]:
+def training_mode(options: HardwareConfig, base: LatentDiffusion, side: int) -> Iterator[Compiled]:
     """Prepare `base` for training at `side` pixels, for the length of the block; yields what may be compiled."""
     with ExitStack() as stack:
         arithmetic = choose_dtype(options.precision, base.device)

@@ -9,7 +9,7 @@ from impasto.data.buckets import bucket_sizes, nearest_bucket
 from impasto.data.encode import Cuts
 from impasto.data.images import PictureFile
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.training.options import TrainOptions
+from impasto.training.configs.data import DataConfig
 from impasto.training.plan import side_of
 
 _STYLE = "style"
@@ -17,7 +17,7 @@ _STEP = 64  # pixels, as SDXL's buckets are; a base with smaller pictures takes 
 
 
 def cuts_of(
-    options: TrainOptions, base: LatentDiffusion, pictures: Mapping[str, Sequence[PictureFile]]
+    options: DataConfig, base: LatentDiffusion, pictures: Mapping[str, Sequence[PictureFile]]
 ) -> dict[str, Cuts]:
     """Return how the pictures of each stream are cut.
 

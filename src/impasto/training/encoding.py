@@ -19,6 +19,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.model import BaseModel
 from impasto.models.source import POCKET
 from impasto.registry.recipes import guidance_for
+from impasto.training.configs.data import DataConfig
 from impasto.training.dataset import Gathered, picture_hashes
 from impasto.training.options import TrainOptions
 from impasto.training.plan import side_of
@@ -74,12 +75,12 @@ def draw_aux(
     into[drawn.stream] = tuple(check_picture(path) for path in paths)
 
 
-def aux_paths(options: TrainOptions, folder: Path) -> list[Path]:
+def aux_paths(options: DataConfig, folder: Path) -> list[Path]:
     """Return where the auxiliary pictures of a run are."""
     return [folder / f"{index:03d}.png" for index in range(options.aux_count())]
 
 
-def drawn_before(options: TrainOptions, drawn: GeneratedStream, hashes: object) -> tuple[PictureFile, ...] | None:
+def drawn_before(options: DataConfig, drawn: GeneratedStream, hashes: object) -> tuple[PictureFile, ...] | None:
     """Return the auxiliary pictures of a run that is gone on with, or None if they are not as they were."""
     try:
         found = tuple(check_picture(path) for path in aux_paths(options, drawn.folder))
@@ -90,7 +91,7 @@ def drawn_before(options: TrainOptions, drawn: GeneratedStream, hashes: object) 
 
 def encode_streams(
     base: BaseModel,
-    options: TrainOptions,
+    options: DataConfig,
     method: Method,
     pictures: Mapping[str, Sequence[PictureFile]],
     cuts: Mapping[str, Cuts],

@@ -9,13 +9,13 @@ from impasto.data.captions import caption_of, shortened_caption
 from impasto.data.images import PictureFile
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.training.options import TrainOptions
+from impasto.training.configs.data import DataConfig
 
 _SHOWN = 60
 
 
 def notes_on_long_captions(
-    options: TrainOptions, method: Method, base: LatentDiffusion, pictures: Mapping[str, Sequence[PictureFile]]
+    options: DataConfig, method: Method, base: LatentDiffusion, pictures: Mapping[str, Sequence[PictureFile]]
 ) -> tuple[str, ...]:
     """Return, for each stream, how many captions are shortened and by how much.
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Literal, TypeAlias, cast
+from typing import cast
 
 import torch
 from torch import nn
 
 from impasto.core.errors import ConfigError
-
-OptimizerName: TypeAlias = Literal["adamw", "adamw-8bit"]
+from impasto.training.configs.optimizer import OptimizerName
 
 MOMENT_BYTES = {"adamw": 8, "adamw-8bit": 2}
 """Both moments of one weight, in bytes."""

@@ -14,6 +14,8 @@ from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_dtype, computing_in
 from impasto.models.timing import seconds_of_pass
+from impasto.training.configs.data import DataConfig
+from impasto.training.configs.optimizer import OptimizerConfig
 from impasto.training.dataset import Gathered
 from impasto.training.options import TrainOptions
 
@@ -90,7 +92,7 @@ def describe_run(
         rows.append((f"{name} pictures", f'{count} from {gathered.source[name]}, shown with "{shown}"'))
     rows += [
         ("steps", f"{options.steps} x {_format_batch(options)} of each stream, {side_of(options, base)} px"),
-        ("learning rate", f"{options.learning_rate:g} {options.lr_schedule}"),
+        ("learning rate", _format_rate(options)),
         *((("attached", f"{', '.join(options.attach)}, unchanged"),) if options.attach else ()),
         ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
         ("memory", cost.memory),
@@ -100,15 +102,20 @@ def describe_run(
     return Planned(tuple(rows), gathered.notes)
 
 
-def side_of(options: TrainOptions, base: LatentDiffusion) -> int:
+def side_of(options: DataConfig, base: LatentDiffusion) -> int:
     """Return the training resolution; raises `ConfigError` if it does not fit the base."""
     side = options.resolution or base.resolution
     base.latent_shape(side, side)
     return side
 
 
-def _format_batch(options: TrainOptions) -> str:
+def _format_batch(options: OptimizerConfig) -> str:
     return str(options.batch_size) if options.accumulate == 1 else f"{options.accumulate} x {options.batch_size}"
+
+
+def _format_rate(options: OptimizerConfig) -> str:
+    warmup = f", after {options.lr_warmup} steps of warm-up" if options.lr_warmup else ""
+    return f"{options.learning_rate:g} {options.lr_schedule}{warmup}"
 
 
 def expected_seconds(options: TrainOptions, base: LatentDiffusion, streams: int, at_once: int) -> float:

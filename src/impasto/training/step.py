@@ -18,6 +18,7 @@ from impasto.models.compiling import Compiled, why_not_compiled
 from impasto.models.model import BaseModel
 from impasto.models.open import choose_dtype, computing_in
 from impasto.training.distributed import Processes
+from impasto.training.learning_rate import rate_factors
 from impasto.training.loss_buffer import EVERY_ON_DEVICE, LossBuffer
 from impasto.training.microbatches import MicroBatches
 from impasto.training.optimizers import leaves_out_steps
@@ -75,6 +76,8 @@ class Stepper:
         waits = learner.device.type != "cpu" and self._is_told
         self._buffer = LossBuffer(learner.device, EVERY_ON_DEVICE if waits else 1)
         self._rng_of_methods = generator(0)
+        options = learner.options
+        self._rate_factor = rate_factors(options.lr_schedule, options.steps, options.lr_warmup)
 
     @property
     def notes(self) -> list[str]:
@@ -87,7 +90,7 @@ class Stepper:
         self._buffer.begin()
         parameters, step = state.learnable.parameters(), state.step + 1
         for group in state.optimizer.param_groups:
-            group["lr"] = learner.options.learning_rate * rate_factor(learner.options, step)
+            group["lr"] = learner.options.learning_rate * self._rate_factor(step)
         batches = self._draw()
         values = learner.processes.average(parameters, self._gradients(batches, parameters))
         norm = torch.nn.utils.clip_grad_norm_(parameters, learner.options.max_grad_norm or math.inf)
@@ -148,10 +151,3 @@ class Stepper:
         learner = self._learner
         with computing_in(choose_dtype(learner.options.precision, learner.device), learner.device):
             return learner.method.loss(learner.base, batch, self._rng_of_methods.manual_seed(seed))
-
-
-def rate_factor(options: TrainOptions, step: int) -> float:
-    """Return what the learning rate is multiplied by in `step`, which counts from 1."""
-    if options.lr_schedule == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (step - 1) / options.steps))

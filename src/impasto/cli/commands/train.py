@@ -14,7 +14,7 @@ from impasto.core.plugins import plugin_names
 from impasto.core.shell import command
 from impasto.models.source import POCKET
 from impasto.registry.recipes import recipe_for
-from impasto.training.options import TrainOptions
+from impasto.training.options import TrainOptions, tables_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,7 @@ def run(arguments: list[str]) -> int:
 
 def _options(method_class: type[Method], arguments: list[str]) -> tuple[TrainOptions, Config]:
     combined = cast("type[Config]", create_model("Options", __base__=(method_class.Config, TrainOptions)))
+    combined.tables = tables_with(method_class.Config, method_class.name)
     parsed = parse(
         combined,
         arguments,

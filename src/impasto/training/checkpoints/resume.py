@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.core.checkpoints import Checkpoint, newest_checkpoint
+from impasto.core.config import Config
 from impasto.core.errors import RunError
 from impasto.core.former_names import with_present_names
 from impasto.training.checkpoints.fingerprint import refuse_other_run
-from impasto.training.options import TrainOptions
+from impasto.training.configs.optimizer import OptimizerConfig
 from impasto.training.run_folder import RunFolder
 
 COMPLETE = "complete"
@@ -44,7 +45,7 @@ class Left:
         return found if isinstance(found, int) else 0
 
 
-def find_left(folder: RunFolder, options: TrainOptions, identity: Mapping[str, object]) -> Left:
+def find_left(folder: RunFolder, options: OptimizerConfig, identity: Mapping[str, object]) -> Left:
     """Return what the run in `folder` left, after making sure that it is the run that is asked for.
 
     Raises:
@@ -57,13 +58,22 @@ def find_left(folder: RunFolder, options: TrainOptions, identity: Mapping[str, o
         raise RunError(f"{folder.folder} does not say how its run began: begin anew with another --run-dir")
     done = checkpoint.step if checkpoint else 0
     saved, note = with_present_names(saved)
+    saved = _defaults_of_later_options(options, identity, saved) | saved
     refuse_other_run(saved, identity, done, folder.folder)
     if folder.saved_facts.get("outcome") == COMPLETE:
         _refuse_finished(folder, options, done)
     return Left(checkpoint, base, facts.get("aux"), (f"{folder.folder} was {note}",) if note else ())
 
 
-def _refuse_finished(folder: RunFolder, options: TrainOptions, done: int) -> None:
+def _defaults_of_later_options(
+    options: Config, identity: Mapping[str, object], saved: Mapping[str, object]
+) -> dict[str, object]:
+    """Return what options that did not exist when a run began were, in effect: their defaults."""
+    fields = type(options).model_fields
+    return {name: fields[name].default for name in identity if name in fields and name not in saved}
+
+
+def _refuse_finished(folder: RunFolder, options: OptimizerConfig, done: int) -> None:
     """Refuse a finished run, unless more steps are asked for and there is a checkpoint of its end."""
     shared = folder.saved_facts.get("options")
     steps = shared.get("steps") if isinstance(shared, dict) else None

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from impasto.core.errors import ResourceError
 from impasto.methods._protocol import Method
-from impasto.training.options import TrainOptions
+from impasto.training.configs.run import RunConfig
 from impasto.training.state import TrainState
 
 _SPARE = 64 * 2**20  # samples, log, plot
 _CHECKPOINTS = 2  # the one before stays until the new one is in place
 
 
-def refuse_low_disk(options: TrainOptions, method: Method, state: TrainState, folder: Path) -> None:
+def refuse_low_disk(options: RunConfig, method: Method, state: TrainState, folder: Path) -> None:
     """Raise `ResourceError` unless style file and checkpoints fit on their disks."""
     style = _style_bytes(method, state)
     needs = [

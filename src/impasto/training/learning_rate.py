@@ -1,0 +1,29 @@
+"""What the learning rate is multiplied by in each step: the schedules of diffusers, as functions of the step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+
+from impasto.training.configs.optimizer import Schedule
+
+
+def rate_factors(schedule: Schedule, steps: int, warmup: int = 0) -> Callable[[int], float]:
+    """Return the factor of a step, which counts from 1, as a function of it: a run goes on at any step.
+
+    With a warm-up of n steps, the factor of step k <= n is (k - 1) / n.
+
+    Args:
+        schedule: How the factor falls after the warm-up; "linear" and "cosine" would reach 0 in step `steps` + 1.
+        steps: Of the run.
+        warmup: Steps in which the factor rises; fewer than `steps`.
+    """
+    from diffusers.optimization import get_scheduler
+
+    name = "constant_with_warmup" if schedule == "constant" else schedule
+    unused = torch.optim.SGD([torch.zeros(1)], lr=1.0)  # a scheduler cannot be had without
+    scheduler = get_scheduler(name, unused, num_warmup_steps=warmup, num_training_steps=steps)
+    factor = cast("Callable[[int], float]", scheduler.lr_lambdas[0])
+    return lambda step: factor(step - 1)
