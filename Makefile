@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PARITY := .venv-parity
 
-.PHONY: demo test check benchmark parity compare format clean
+.PHONY: demo test check docs wheel benchmark parity compare format clean
 
 demo: $(READY)  ## learn a style from twenty drawings and look at the result: demo/index.html
 	$(BIN)/impasto demo
@@ -20,6 +20,18 @@ check: $(READY)  ## lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY)  ## the site, into build/site; a dead link or a missing picture is an error
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+wheel: $(READY)  ## build the wheel, install it into an empty environment and draw with it
+	rm -rf build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
+	build/wheel/venv/bin/python -m pip install --quiet --constraint constraints.txt build/wheel/*.whl
+	cd build/wheel && venv/bin/impasto generate --prompt "a fox on a green background" --out fox.png
 
 benchmark: $(READY)  ## measure again what README and report state; hours
 	$(BIN)/python -m benchmarks.styleforge_pocket

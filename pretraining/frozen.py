@@ -72,10 +72,20 @@ class FrozenBase:
     ids: Tensor
     device: torch.device
 
-    def draw(self, count: int, rng: torch.Generator, *, worded: float) -> Batch:
-        """Return a batch; captions are empty but for a share `worded` of the rows."""
+    def draw(self, count: int, rng: torch.Generator, *, worded: float, mistold: float = 0.0) -> Batch:
+        """Return a batch; captions are empty but for a share `worded` of the rows.
+
+        Args:
+            count: Of rows.
+            rng: What pictures, captions, noise and levels are drawn from.
+            worded: Share of rows with a caption.
+            mistold: Share of those whose caption is that of another row.
+        """
         index = torch.randint(len(self.latents), (count,), generator=rng)
-        shown = self.ids[torch.randint(len(self.ids), (count,), generator=rng), index].long()
+        described = index
+        if mistold:
+            described = torch.where(torch.rand(count, generator=rng) < mistold, index.roll(1), index)
+        shown = self.ids[torch.randint(len(self.ids), (count,), generator=rng), described].long()
         shown[torch.rand(count, generator=rng) >= worded] = tokenize(self.tokenizer, [""])[0]
         x_0 = self.latents[index].to(self.device).float()
         noise = torch.randn(x_0.shape, generator=rng).to(self.device)

@@ -2,7 +2,8 @@
 
 A Resampler makes tokens of the image encoder's penultimate states, and each cross-attention has keys and values for
 them beside those of the words. The base is frozen and the reference is the very picture that is to be drawn, as in the
-paper; so the adapter learns content and colours along with style, which is the fault that better methods mend.
+paper; so the adapter learns content and colours along with style, which is the fault that better methods mend. Part of
+the captions are wrong, as those of web pictures are.
 
 Run: `python -m pretraining.image_prompt --minutes 40`; run it again to go on where it stopped.
 """
@@ -39,6 +40,10 @@ TOKENS, WIDTH, HEAD = 16, 128, 64
 
 WORDED, DROPPED = 0.5, 0.08
 """Share of rows that keep their caption, and of rows that are shown an empty picture instead of the reference."""
+
+MISTOLD = 0.4
+"""Share of captions that are another picture's. Captions from the web are often wrong, so that published adapters
+trust the picture more than the words; pocket's are always right, and with them alone the picture is hardly heeded."""
 
 
 def _own_processor(unet: UNet2DConditionModel, name: str, *, eager: bool) -> nn.Module:
@@ -187,7 +192,7 @@ def main() -> None:
     predict = torch.compile(base.unet, dynamic=False) if chosen.compile else base.unet
     watched = pictures[:: max(1, len(pictures) // 6)][:6]
     for _ in stage.steps():
-        batch = base.draw(chosen.batch, rng, worded=WORDED)
+        batch = base.draw(chosen.batch, rng, worded=WORDED, mistold=MISTOLD)
         pixels = to_unit(pictures[batch.index])
         pixels[torch.rand(chosen.batch, generator=rng) < DROPPED] = 0  # as guidance's negative branch in diffusers
         with half_where_quick(base.device):

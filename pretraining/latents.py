@@ -7,6 +7,7 @@ twice its effect (`channel_effect`), so that the same noise does the same harm i
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from impasto.core.precision import is_slow_in_bfloat16
 from pretraining.autoencoder import STAGE, make_autoencoder, width_of
 from pretraining.checkpoint import STAGES
 from pretraining.pictures import read_digest, read_pictures, to_unit
-from pretraining.precision import half_where_quick
 
 NOISE = 0.5
 """Noise that effects are measured with, in standard deviations of a channel."""
@@ -77,12 +78,18 @@ def effect_scale(std: Tensor, effect: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def encode(model: AutoencoderKL, pictures: Tensor, batch: int = 32) -> Tensor:
-    """Return the mean latents of uint8 pictures, float32, shape (count, channels, 16, 16)."""
+def encode(model: AutoencoderKL, pictures: Tensor, batch: int = 64) -> Tensor:
+    """Return the mean latents of uint8 pictures, float32, shape (count, channels, 16, 16).
+
+    Where bfloat16 is native a copy of the encoder computes in it, channels last: twice as fast as under autocast.
+    """
+    encoder = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    if not is_slow_in_bfloat16(torch.device("cpu")):
+        encoder.to(torch.bfloat16)
     parts = []
     for start in range(0, len(pictures), batch):
-        with half_where_quick(torch.device("cpu")):
-            parts.append(model.encode(to_unit(pictures[start : start + batch])).latent_dist.mean.float())
+        shown = to_unit(pictures[start : start + batch]).to(encoder.dtype, memory_format=torch.channels_last)
+        parts.append(encoder.encode(shown).latent_dist.mean.float())
     return torch.cat(parts).contiguous()
 
 

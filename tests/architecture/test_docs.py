@@ -55,3 +55,9 @@ def test_public_names_in_docs_exist(page: Path) -> None:
             assert name in impasto.__all__ or importlib.util.find_spec(f"impasto.{name}"), name
         for module, names in re.findall(r"from (impasto[\w.]*) import ([\w, ]+)", block):
             assert all(hasattr(importlib.import_module(module), name.strip()) for name in names.split(",")), module
+
+
+def test_every_page_is_in_the_site() -> None:
+    named = (ROOT / "mkdocs.yml").read_text("utf-8")
+    pages = [str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").glob("*.md")]
+    assert [page for page in pages if f"- {page}\n" not in named] == []
