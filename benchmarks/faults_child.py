@@ -25,7 +25,7 @@ import impasto.core.checkpoints
 import impasto.core.store
 import impasto.style.file
 from impasto.core.errors import ImpastoError
-from impasto.core.plugins import load_class
+from impasto.registry.methods import find_method
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
 
@@ -96,7 +96,7 @@ def live(
         die_while_writing(death["number"], death["share"])
     die_at_file_operation(str(told.parent), death["number"] if death.get("kind") == "operation" else 0, tell)
     try:
-        plugin = load_class("impasto.methods", method)
+        plugin = find_method(method)
         made: Any = plugin
         with closing(train(options, made(made.Config(**settings)))) as events:
             for _ in events:

@@ -23,13 +23,13 @@ from impasto.cli.arguments import kind_of_base, parse
 from impasto.core import checkpoints
 from impasto.core.checkpoints import newest_checkpoint
 from impasto.core.digest import digest_of_file, digest_of_json
-from impasto.core.plugins import load_class
 from impasto.core.rng import generator
 from impasto.data.captions import caption_of
 from impasto.data.images import fit_square, list_pictures, read_picture, to_tensor
 from impasto.generation.options import GenerateOptions
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
+from impasto.registry.methods import find_method
 from impasto.registry.recipes import recipe_for
 from impasto.style.attach import attached
 from impasto.style.file import load_low_rank, load_style, read_card
@@ -80,7 +80,7 @@ def prepare(folder: Path) -> Iterator[Prepared]:
         ("b_lora", {"rank": 2}),
     ]
     for name, settings in trained:
-        plugin: Any = load_class("impasto.methods", name)
+        plugin: Any = find_method(name)
         method = plugin(plugin.Config(**settings))
         shutil.rmtree(folder / "run", ignore_errors=True)
         options = TrainOptions(
@@ -172,7 +172,7 @@ def picture(prepared: Prepared, rng: random.Random) -> Read:
 def toml(prepared: Prepared, rng: random.Random) -> Read:
     """A TOML file of options: read as the command line reads it, and its pictures gathered."""
     name = rng.choice(["styleforge", "b_lora"])
-    plugin: Any = load_class("impasto.methods", name)
+    plugin: Any = find_method(name)
     values: dict[str, Any] = recipe_for(name, "pocket") | {"style_images": "pictures", "out": "x.safetensors"}
     values |= {"sample_prompts": ["a fox"], "attach": [], "resolution": 32, "cache": "none"}
     for _ in range(rng.randint(1, 2)):

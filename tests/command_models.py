@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 from unittest.mock import patch
@@ -11,10 +10,10 @@ from unittest.mock import patch
 from pydantic.fields import FieldInfo
 
 from impasto.cli import arguments
-from impasto.cli.main import _module_of, command_names
+from impasto.cli.main import COMMANDS, command_names, plugin_of
 from impasto.core.config import Config
 from impasto.core.paths import is_folder_option
-from impasto.core.plugins import plugin_names
+from impasto.core.plugins import load_module, plugin_names
 
 STAND_INS: dict[str, object] = {"out": "x.safetensors", "format": "diffusers"}
 
@@ -40,7 +39,7 @@ def model_of(head: tuple[str, ...]) -> type[Config]:
     def capture(model: type[Config], *_: object, **__: object) -> None:
         raise _Captured(model)
 
-    module = import_module(_module_of(head[0]))
+    module = load_module(COMMANDS, plugin_of(head[0]))
     try:
         with patch.object(module, arguments.parse.__name__, capture):
             module.run(list(head[1:]))

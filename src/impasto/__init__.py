@@ -131,9 +131,22 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
-        raise AttributeError(f"impasto has no public name {name!r}; it has {', '.join(__all__)}")
+        return _plug_in(name)
     found: object = getattr(import_module(_HOME_OF[name]), name)
     return found
+
+
+def _plug_in(name: str) -> object:
+    """Return the class of a method or control that is not listed here, such as one of another package."""
+    from impasto.core.plugins import plugin_names
+
+    for room, kind in (("controls", "control"), ("methods", "method")):
+        for each in plugin_names(f"impasto.{room}"):
+            if not name.startswith("_") and each.replace("_", "") == name.lower():
+                found: type = getattr(import_module(f"impasto.registry.{room}"), f"find_{kind}")(each)
+                if found.__name__ == name:
+                    return found
+    raise AttributeError(f"impasto has no public name {name!r}; it has {', '.join(__all__)}")
 
 
 def __dir__() -> list[str]:

@@ -12,9 +12,10 @@ import pytest
 import impasto
 from impasto.cli.commands.transfer import read_options
 from impasto.core.config import validated
-from impasto.core.plugins import load_class, plugin_names
+from impasto.core.plugins import plugin_names
 from impasto.generation.options import GenerateOptions
 from impasto.generation.transfer_presets import PRESETS
+from impasto.registry.methods import find_method
 from impasto.registry.recipes import recipe_for
 from impasto.training.options import TrainOptions
 
@@ -115,7 +116,7 @@ def test_every_recipe_is_valid(path: Path, learn: str | None) -> None:
         for name in PRESETS:
             read_options(["a.png", "--prompt", "a fox", "--preset", name, "--base", base])
         return
-    method = load_class("impasto.methods", method_name)
+    method = find_method(method_name)
     values = recipe_for(method_name, base, learn)
     own = {name: values.pop(name) for name in list(values) if name in method.Config.model_fields}
     validated(method.Config, own, source=path.name)

@@ -12,13 +12,14 @@ import torch
 from impasto.adapters.learnable import learning
 from impasto.core.errors import BaseMismatch, ResourceError
 from impasto.core.events import Event, TrainStep
-from impasto.core.plugins import load_class, plugin_names
+from impasto.core.plugins import plugin_names
 from impasto.core.rng import generator
 from impasto.data.streams import concepts_of
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
+from impasto.registry.methods import find_method
 from impasto.registry.recipes import recipe_for
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
@@ -64,7 +65,7 @@ VARIANTS = [(name, settings) for name in METHODS for settings in SETTINGS_OF.get
 
 
 def make(name: str, **settings: object) -> object:
-    method = load_class("impasto.methods", name)
+    method = find_method(name)
     return method(method.Config(**settings))
 
 
@@ -88,7 +89,7 @@ def test_there_are_methods() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_has_a_paper_and_a_recipe_for_pocket(name: str) -> None:
-    method = load_class("impasto.methods", name)
+    method = find_method(name)
     assert method.paper.arxiv
     assert method.name == name
     assert recipe_for(name, "pocket")

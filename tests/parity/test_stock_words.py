@@ -12,12 +12,12 @@ from safetensors.torch import load_file
 from impasto.conversion.convert import ConvertOptions, convert
 from impasto.conversion.custom_diffusion import WEIGHTS
 from impasto.core.errors import ConfigError, StyleFileError
-from impasto.core.plugins import load_class
 from impasto.core.rng import generator
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
+from impasto.registry.methods import find_method
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
 from impasto.training.options import TrainOptions
@@ -27,7 +27,7 @@ PROMPT = "fox, <zwx>"
 
 
 def learn(name: str, base: Path, style_images: Path, out: Path, rate: float, **settings: object) -> Style:
-    method = load_class("impasto.methods", name)
+    method = find_method(name)
     options = TrainOptions(
         base=str(base),
         style_images=str(style_images),

@@ -146,7 +146,7 @@ def test_pocket_reads_words_and_knows_places() -> None:
 
 
 WRONG = {
-    "nothing": (PluginError, "unknown name 'nothing' among features: choose one of clip, csd, dino"),
+    "nothing": (PluginError, "unknown feature 'nothing': choose one of clip, csd, dino"),
     "pocket:large": (ConfigError, "pocket has one checkpoint, its own; write pocket"),
     "csd": (ConfigError, "features csd need a file of weights: write csd:FILE.safetensors"),
     "csd:model.pth": (UnsafeFile, "may be a pickle, which can run code: convert"),

@@ -103,10 +103,10 @@ def test_scale_that_overflows_draws_nothing(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["paint"], "unknown command 'paint': choose one of demo, train, generate"),
+        (["paint"], "unknown command 'paint': did you mean train? choose one of demo, train, generate"),
         (
             ["train", "cubism"],
-            "unknown name 'cubism' among methods: choose one of b_lora, custom_diffusion, dreambooth",
+            "unknown method 'cubism': choose one of b_lora, custom_diffusion, dreambooth",
         ),
         (["styles", "nowhere"], "nowhere does not exist: give a folder or a style file"),
         (["train", "styleforge", "--config"], "--config needs a TOML file after it"),

@@ -266,7 +266,7 @@ def test_curves_escape_names_and_need_points() -> None:
 
 
 WRONG: dict[str, tuple[dict[str, object], str]] = {
-    "unknown method": ({"methods": {"nothing": {}}}, "unknown name 'nothing' among methods"),
+    "unknown method": ({"methods": {"nothing": {}}}, "unknown method 'nothing'"),
     "unknown option": ({"methods": {"styleforge": {"stepz": 3}}}, "methods.styleforge: unknown option 'stepz'"),
     "seed": ({"methods": {"styleforge": {"seed": 3}}}, "methods.styleforge: 'seed' is set by the comparison itself"),
     "base learns": ({"methods": {"base": {"steps": 3}}}, "the base learns nothing, so 'steps' has no effect"),

@@ -307,7 +307,7 @@ BAD = {
     "no guidance": (("a.png", *PLUS, "--negative-style", "auto", "--guidance-scale", 1), "has no effect without guid"),
     "weight": (("a.png:much", *PLUS), "weight 'much' is no number"),
     "mixed": (("a.png", "many", *PLUS), "reference many is a folder"),
-    "control": (("a.png", *PLUS, "--control", "magic"), "control 'magic' is unknown: choose one of"),
+    "control": (("a.png", *PLUS, "--control", "magic"), "unknown control 'magic': choose one of"),
     "preset": (("a.png", *PLUS, "--preset", "loud"), "preset 'loud' is unknown"),
     "script": (
         ("a.png", *PLUS, "--preset", "infer_StyleStudio"),

@@ -7,15 +7,14 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from impasto.core.errors import ConfigError, ImpastoError
-from impasto.core.plugins import plugin_names
+from impasto.core.errors import ConfigError, ImpastoError, PluginError
+from impasto.core.plugins import load_plugin, module_of, plugin_names, unknown_name
 
-_COMMANDS = "impasto.cli.commands"
+COMMANDS = "impasto.cli.commands"
 _INTERRUPTED = "interrupted; nothing that existed before was changed"
 _ORDER = (
     *("demo", "train", "generate", "mix", "stylize", "transfer", "negative-style", "probe", "evaluate", "compare"),
@@ -29,18 +28,24 @@ def command_names() -> list[str]:
     A file's name has underscores for hyphens, and may end in one where the command's alone is no name for a file: "aux"
     is none on Windows.
     """
-    found = [name.rstrip("_").replace("_", "-") for name in plugin_names(_COMMANDS)]
+    found = [name.rstrip("_").replace("_", "-") for name in plugin_names(COMMANDS)]
     return [name for name in _ORDER if name in found] + [name for name in found if name not in _ORDER]
 
 
-def _module_of(command: str) -> str:
+def plugin_of(command: str) -> str:
+    """Return the name of the plug-in of a command; raises `PluginError` that names the nearest command."""
+    if command not in command_names():
+        raise PluginError(unknown_name(command, command_names(), "command"))
     name = command.replace("-", "_")
-    return f"{_COMMANDS}.{name if name in plugin_names(_COMMANDS) else f'{name}_'}"
+    return name if name in plugin_names(COMMANDS) else f"{name}_"
 
 
 def summary_of(command: str) -> str:
     """Return the first line of a command's docstring, without importing it."""
-    spec = find_spec(_module_of(command))
+    try:
+        spec = find_spec(module_of(COMMANDS, plugin_of(command)))
+    except (ImportError, PluginError) as error:  # a package from outside, broken or there twice
+        return f"cannot be used: {error}"
     if spec is None or spec.origin is None:
         return ""
     docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
@@ -93,9 +98,7 @@ def _run(command: str, rest: list[str]) -> int:
     for library in ("TRANSFORMERS", "DIFFUSERS"):  # their notices on import are about packages that are not needed
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
     try:
-        if command not in command_names():
-            raise ConfigError(f"unknown command {command!r}: choose one of {', '.join(command_names())}")
-        run = cast(Callable[[list[str]], int], import_module(_module_of(command)).run)
+        run = cast(Callable[[list[str]], int], load_plugin(COMMANDS, plugin_of(command), "run"))
         return run(rest)
     except ImpastoError as error:
         print(f"impasto: {error}", file=sys.stderr)

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import cast
 
 import torch
@@ -18,7 +17,7 @@ from torch.nn.functional import normalize
 
 from impasto.core.events import Progress
 from impasto.core.finite import require_finite
-from impasto.core.plugins import plugin_names
+from impasto.core.plugins import load_module, load_plugin, plugin_names
 from impasto.evaluation.prompts import Prompts
 from impasto.features._protocol import Extractor, Places, Reader
 from impasto.metrics._protocol import FeatureSets, Measurement
@@ -121,10 +120,10 @@ def measure_all(sets: FeatureSets) -> list[Measurement]:
             require_finite(features, "a feature", _OTHER_FEATURES)
     found: list[Measurement] = []
     for name in plugin_names("impasto.metrics"):
-        module = import_module(f"impasto.metrics.{name}")
-        measure = cast(Callable[[FeatureSets], Iterator[Measurement]] | None, getattr(module, "measure", None))
-        if measure is not None:
-            found += measure(sets)
+        module = load_module("impasto.metrics", name)
+        if hasattr(module, "measure") or module.__name__ != f"impasto.metrics.{name}":  # some of ours serve others
+            measure = load_plugin("impasto.metrics", name, "measure")
+            found += cast(Callable[[FeatureSets], Iterator[Measurement]], measure)(sets)
     for each in found:
         require_finite(
             torch.tensor(each.value), f"metric {each.name!r}", "the features are degenerate, or pictures equal"

@@ -25,7 +25,7 @@ def open_features(name: str, device: torch.device) -> Extractor:
         ResourceError: The checkpoint is missing or damaged.
     """
     plugin, _, checkpoint = name.partition(":")
-    features = cast(_Openable, load_class("impasto.features", plugin, "Features"))
+    features = cast(_Openable, load_class("impasto.features", plugin, _Openable, "Features"))
     return features.open(checkpoint, device)
 
 

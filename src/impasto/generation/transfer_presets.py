@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from impasto.core.errors import ConfigError
+from impasto.core.plugins import unknown_name
 from impasto.generation.transfer_options import AUTO, DEFAULT_CONTROL
 from impasto.models.roles import ALL
 from impasto.registry.recipes import recipe_for
@@ -95,7 +96,7 @@ def preset_name(given: str, adapter: str | None = None) -> str:
     listed = {name.casefold(): name for name in (*PRESETS, *SCRIPTS)}
     name = listed.get(given.replace("-", "_").casefold())
     if name is None:
-        raise ConfigError(f"preset {given!r} is unknown: choose one of {', '.join(listed.values())}")
+        raise ConfigError(unknown_name(given, list(listed.values()), "preset"))
     wanted = _SCRIPTS_ADAPTERS.get(name, ())
     if wanted and adapter is not None and adapter not in wanted:
         raise ConfigError(

@@ -60,6 +60,11 @@ def notes_on_precision(precision: Precision, device: torch.device) -> tuple[str,
     return (f"--precision bf16: {SLOW_IN_BFLOAT16}",) if is_slow else ()
 
 
+def find_family(name: str) -> type[LatentDiffusion]:
+    """Return the class of the family called `name`; raises `PluginError` that lists the known ones."""
+    return cast(type[LatentDiffusion], load_class("impasto.models.families", name, LatentDiffusion))
+
+
 def open_base(
     name: str,
     *,
@@ -81,7 +86,7 @@ def open_base(
         ImpastoError: It cannot be used; one line says why. All that can be known of that is checked here.
     """
     source = find_base(name)
-    family = cast(type[LatentDiffusion], load_class("impasto.models.families", source.family))
+    family = find_family(source.family)
     chosen = choose_device(device)
     pipe = load_pipeline(family.pipeline_class, source, device=chosen, dtype=choose_dtype(precision, chosen))
     notes = _believe(pipe, source, prediction, zero_snr)
@@ -110,7 +115,7 @@ def wrap_pipeline(pipe: DiffusionPipeline, recipe: str | None = None) -> LatentD
         recipe: Which measured settings fit; by default "pocket" for pocket, else those of the family.
     """
     name = family_of_pipeline(type(pipe).__name__, "given")
-    family = cast(type[LatentDiffusion], load_class("impasto.models.families", name))
+    family = find_family(name)
     folder = Path(str(getattr(pipe, "name_or_path", None) or ""))
     is_pocket = str(folder) == find_base(POCKET).location
     roles = read_roles(folder) if is_folder(folder) else None

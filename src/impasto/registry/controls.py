@@ -13,7 +13,7 @@ from impasto.models import control
 
 def find_control(name: str) -> type[Control]:
     """Return the class of the control called `name`; raises `PluginError` that lists the known ones."""
-    return cast(type[Control], load_class("impasto.controls", name))
+    return cast(type[Control], load_class("impasto.controls", name, Control))
 
 
 def make_control(control_class: type[Control], settings: Config) -> control.Control:

@@ -12,7 +12,7 @@ from impasto.methods._protocol import Method
 
 def find_method(name: str) -> type[Method]:
     """Return the class of the method called `name`; raises `PluginError` that lists the known ones."""
-    return cast(type[Method], load_class("impasto.methods", name))
+    return cast(type[Method], load_class("impasto.methods", name, Method))
 
 
 def make_method(method_class: type[Method], settings: Config) -> Method:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import tyro
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from impasto.cli.arguments import kind_of_base, parse, peek
 from impasto.core.config import read_toml
-from impasto.core.errors import ConfigError
+from impasto.core.errors import ConfigError, PluginError
 from impasto.core.option_groups import Group, grouped
 from impasto.core.paths import FileOrName
-from impasto.core.plugins import plugin_names
+from impasto.core.plugins import plugin_names, unknown_name
 from impasto.generation.transfer_options import DEFAULT_CONTROL, PLAIN, TransferOptions, num_pictures
 from impasto.generation.transfer_presets import (
     BALANCED,
@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 class _Options(TransferOptions):
     reference: Annotated[tuple[FileOrName, ...], tyro.conf.Positional] = ()
     """FILE or FILE:WEIGHT; several make one style together; a folder: every picture is a style, and a sheet is made."""
-    control: str = DEFAULT_CONTROL
-    """style_studio, instant_style, style_aligned or plain; --help with it shows its settings."""
+    control: str = Field(
+        default=DEFAULT_CONTROL,
+        description=f"{', '.join(plugin_names('impasto.controls'))} or {PLAIN}; --help with it shows its settings.",
+    )
     preset: str = BALANCED
     """Of style_studio: faithful to the words, balanced, or bold in style; or an authors' script, infer_StyleStudio,
     infer_InstantStyle or stylecrafter_teacherModel; flags win over it."""
@@ -63,7 +65,7 @@ def read_options(arguments: list[str]) -> tuple[TransferOptions, Control]:
     name = (_given(arguments, "control") or ("style_aligned" if is_together else DEFAULT_CONTROL)).replace("-", "_")
     known = (*plugin_names("impasto.controls"), PLAIN)
     if name not in known:
-        raise ConfigError(f"control {name!r} is unknown: choose one of {', '.join(known)}")
+        raise ConfigError(unknown_name(name, known, "control"))
     chosen = _given(arguments, "preset")
     if chosen is not None and name != DEFAULT_CONTROL:
         raise ConfigError(
@@ -111,6 +113,9 @@ def _model(found: type[ControlClass] | None) -> type[_Options]:
     fields = {
         found.flags.get(name, name): (field.annotation, field) for name, field in found.Config.model_fields.items()
     }
+    clash = sorted(set(fields) & set(_Options.model_fields))
+    if clash:
+        raise PluginError(f"control {found.name}: option {clash[0]!r} is one of transfer already: give it another name")
     made = cast("object", create_model("Options", __base__=_Options, **fields))  # type: ignore[call-overload]
     return cast("type[_Options]", made)
 
