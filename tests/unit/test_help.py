@@ -69,7 +69,7 @@ def test_help_says_what_a_value_is_and_where_options_stand(capsys: pytest.Captur
     told = printed(capsys, "train", "styleforge", ALL)
     assert "\n  --aux {folder,generate,none}\n" in told
     assert "\n  --resume, --no-resume\n" in told
-    assert told.index("\nlearning:") < told.index("\n  --learning-rate FLOAT\n") < told.index("\ndrawing samples:")
+    assert told.index("\nlearning:") < told.index("\n  --learning-rate FLOAT\n") < told.index("\ndrawing:")
     assert told.index("\nmachine:") < told.index("\n  --device TEXT\n") < told.index("\nrun:")
     source = model_of(("extract",)).model_fields["source"]
     assert is_positional(source)

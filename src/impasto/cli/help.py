@@ -46,7 +46,9 @@ def help_of(
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     lines = [f"usage: impasto {command} [options]", "", *textwrap.wrap(" ".join(about.split()), width)]
     for group in Group:
-        names = [name for name in shown if places[name].group is group]
+        names = sorted(
+            (name for name in shown if places[name].group is group), key=lambda name: not fields[name].is_required()
+        )
         if names:
             lines += ["", f"{group}:"]
         for name in names:

@@ -17,7 +17,7 @@ class Group(StrEnum):
 
     PICTURES = "pictures"
     LEARNING = "learning"
-    DRAWING = "drawing samples"
+    DRAWING = "drawing"
     MACHINE = "machine"
     RUN = "run"
 
