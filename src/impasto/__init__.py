@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Corrected,
         Event,
         Generated,
+        HeldOutMeasured,
         Measured,
         Noted,
         Planned,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Progress,
         Sampled,
         Saved,
+        StepKept,
         TrainStep,
     )
     from impasto.methods.b_lora import BLoRA
@@ -68,8 +70,8 @@ _HOMES = {
         "StyleFileError TrainingDiverged UnsafeFile"
     ),
     "core.events": (
-        "Checkpointed Corrected Event Generated Measured Noted Planned Previewed Probed Progress Sampled Saved "
-        "TrainStep"
+        "Checkpointed Corrected Event Generated HeldOutMeasured Measured Noted Planned Previewed Probed Progress "
+        "Sampled Saved StepKept TrainStep"
     ),
     "methods.b_lora": "BLoRA",
     "methods.custom_diffusion": "CustomDiffusion",
@@ -96,6 +98,7 @@ __all__ = [
     "DreamBooth",
     "Event",
     "Generated",
+    "HeldOutMeasured",
     "ImpastoError",
     "InstantStyle",
     "LoRA",
@@ -112,6 +115,7 @@ __all__ = [
     "RunError",
     "Sampled",
     "Saved",
+    "StepKept",
     "Style",
     "StyleAligned",
     "StyleFileError",

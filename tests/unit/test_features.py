@@ -174,4 +174,4 @@ def test_missing_package_names_the_extra(name: str, tmp_path: Path, monkeypatch:
 
 
 def test_every_extractor_can_be_opened_by_name() -> None:
-    assert plugin_names("impasto.features") == ["clip", "csd", "dino", "inception", "open_clip", "pocket"]
+    assert plugin_names("impasto.features") == ["clip", "csd", "dino", "inception", "open_clip", "pocket", "strokes"]

@@ -101,6 +101,12 @@ class TrainKeywords(TypedDict, total=False):
     seed: int
     sample_every: int
     sample_prompts: tuple[str, ...]
+    held_out: str
+    hold_out: int
+    held_out_every: int
+    held_out_features: str
+    stop_early: int
+    save_every: int
     precision: Literal["auto", "fp32", "bf16"]
     compile: bool
     gradient_checkpointing: bool

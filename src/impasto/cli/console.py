@@ -46,6 +46,14 @@ def format_correction(measured: events.Corrected) -> str:
     return f"{line}; peak {format_bytes(measured.peak)} (expected {format_bytes(measured.expected_peak)})"
 
 
+def format_held_out(measured: events.HeldOutMeasured) -> str:
+    """Return in one line what was measured of a step on held-out pictures."""
+    match = "" if measured.match is None else f", match {measured.match:.1f}"
+    numbers = f"distance {measured.distance:.4f} ± {measured.standard_error:.4f}{match}, copying {measured.copying:.2f}"
+    best = ", the best so far" if measured.is_best else ""
+    return f"held out, step {measured.step}: {numbers}{best}"
+
+
 class Bars:
     """One bar for each kind of long work, made when the work begins."""
 
@@ -108,6 +116,10 @@ def _tell(console: Console, event: events.Event) -> bool:
             show_note(console, text)
         case events.Corrected():
             console.print(f"[bold]measured[/]  {format_correction(event)}", highlight=False, soft_wrap=True)
+        case events.HeldOutMeasured():
+            console.print(f"  {format_held_out(event)}", highlight=False, markup=False, soft_wrap=True)
+        case events.StepKept(step, path):
+            console.print(f"  style of step {step}: {escape(str(path))}", highlight=False)
         case _:
             return False
     return True

@@ -73,6 +73,37 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOutMeasured:
+    """A step was measured on held-out pictures; step 0 is the untrained model.
+
+    Attributes:
+        step: Which one.
+        distance: Kernel distance to the held-out pictures; lower is better, and decides which step is kept.
+        standard_error: Of the distance, over pictures.
+        match: 100 times the cosine of pictures and their words; higher is better, None where nothing reads them.
+        copying: How often a drawn picture is nearer to a training picture than a held-out one is: ½ is usual, 1 copies.
+        is_best: Whether no trained step before had a smaller distance.
+        path: The pictures that were measured.
+    """
+
+    step: int
+    distance: float
+    standard_error: float
+    match: float | None
+    copying: float
+    is_best: bool
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StepKept:
+    """The style of a step was written beside the style file."""
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpointed:
     """Everything that the run needs to go on was written, and is in place."""
 
@@ -154,6 +185,8 @@ Event: TypeAlias = (
     | TrainStep
     | Corrected
     | Sampled
+    | HeldOutMeasured
+    | StepKept
     | Checkpointed
     | Noted
     | Previewed

@@ -18,6 +18,7 @@ class Group(StrEnum):
     PICTURES = "pictures"
     LEARNING = "learning"
     DRAWING = "drawing"
+    KEEPING = "keeping steps"
     MACHINE = "machine"
     RUN = "run"
 

@@ -27,7 +27,7 @@ class EvaluateOptions(Config):
     style_words: str = ""
     """What the prompts say for the style: they are measured with and without these words."""
     features: FileOrName = POCKET
-    """pocket, clip:NAME, dino:NAME, csd:FILE, inception:FILE, open_clip:MODEL@FILE."""
+    """pocket, strokes, clip:NAME, dino:NAME, csd:FILE, inception:FILE, open_clip:MODEL@FILE."""
     resize: int | None = Field(default=None, ge=16, le=4096)
     """Bring all pictures to their middle square with this side first; without it, all must have one size."""
     out: OutputFile | None = None

@@ -34,7 +34,7 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
-class Reader(Protocol):
+class Reader(Extractor, Protocol):
     """An extractor that reads words too, up to a number of tokens.
 
     Attributes:

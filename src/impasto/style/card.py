@@ -31,6 +31,7 @@ class Card(BaseModel):
         steps: Optimiser steps that were done.
         is_complete: False when the run was stopped early.
         loss: Mean of the last tenth of the steps.
+        held_out: What was measured of this step on held-out pictures, and how many steps the run took; empty without.
         config: All options of the run.
         versions: Libraries.
         pictures: SHA-256 of each training picture, shortened, by stream.
@@ -53,6 +54,7 @@ class Card(BaseModel):
     steps: int
     is_complete: bool = True
     loss: float
+    held_out: dict[str, float] = {}
     config: dict[str, str | int | float | bool | None]
     versions: dict[str, str]
     pictures: dict[str, list[str]]

@@ -14,6 +14,7 @@ from impasto.data.packs import PREFIX
 from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept
 from impasto.methods._protocol import Method
 from impasto.training.concepts import Asked, picture_paths
+from impasto.training.held_out.pictures import divided
 from impasto.training.options import TrainOptions
 
 _FEW = 3
@@ -27,11 +28,13 @@ class Gathered:
         pictures: By stream, without their pixels.
         source: Where each stream comes from, in words.
         notes: What the user should know.
+        held_out: Pictures that are never shown, or none.
     """
 
     pictures: Mapping[str, tuple[PictureFile, ...]]
     source: Mapping[str, str]
     notes: tuple[str, ...]
+    held_out: tuple[PictureFile, ...] = ()
 
 
 def gather(options: TrainOptions, method: Method) -> Gathered:
@@ -59,12 +62,13 @@ def gather(options: TrainOptions, method: Method) -> Gathered:
             source[stream] = asked.label()
             notes += _notes_on(stream, pictures[stream], method.num_pictures)
             notes += _notes_on_captions(stream, paths, asked, is_shown=options.shows_captions(stream))
-    notes += _notes_on_shared(pictures)
+    division = divided(options, pictures, options.seed)
+    notes += _notes_on_shared(division.shown)
     if options.aux == "generate":
         source |= _drawn_by_the_base(streams)
     elif has_aux and options.aux_images is None:
         notes.append("no auxiliary pictures (--aux-images DIR or --aux generate): λ = 0, only the style is shown")
-    return Gathered(pictures, source, tuple(notes))
+    return Gathered(division.shown, source, tuple(notes), division.held_out)
 
 
 def _drawn_by_the_base(streams: Mapping[str, str]) -> dict[str, str]:

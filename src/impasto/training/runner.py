@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from impasto.core.checkpoints import write_checkpoint
+from impasto.core.checkpoints import Checkpoint, write_checkpoint
 from impasto.core.errors import ResourceError, RunError, TrainingDiverged
-from impasto.core.events import Checkpointed, Event, Noted, Sampled, Saved
+from impasto.core.events import Checkpointed, Event, Noted, Sampled
 from impasto.core.files import clear_staged
 from impasto.core.shell import command
 from impasto.core.store import TensorStore
@@ -22,9 +21,7 @@ from impasto.models.cached_encoders import CachedEncoders
 from impasto.models.compiling import Compiled
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.offloading import OffloadedModules
-from impasto.style.file import Style, save_style
 from impasto.training.acceleration import training_mode
-from impasto.training.card import card_of
 from impasto.training.checkpoints.fingerprint import base_facts
 from impasto.training.checkpoints.resume import Left, table_of
 from impasto.training.control_files import PAUSE, RESUME, Steering
@@ -39,6 +36,7 @@ from impasto.training.encoding import (
     generated_streams,
     sample_look,
 )
+from impasto.training.held_out.watch import Watch
 from impasto.training.microbatches import MicroBatches
 from impasto.training.options import TrainOptions
 from impasto.training.plan import Estimate, side_of
@@ -46,10 +44,9 @@ from impasto.training.resources.measured import corrected
 from impasto.training.run_folder import RunFolder
 from impasto.training.state import TrainState
 from impasto.training.step import Diverged, Learner, Stepper
+from impasto.training.style_files import StyleFiles
 
 _SAMPLE_SEED = 1234
-_SPARE = "style.safetensors"
-"""What a style is called in its run folder where its own place cannot be written: a name that any disk takes."""
 
 
 @dataclass
@@ -68,7 +65,7 @@ class Run:
         cost: What it is expected to take.
         left: What it goes on from, or None for a new run.
         processes: Those that train together.
-        is_saved: Whether a style file was written, or tried to.
+        watch: Measures steps on held-out pictures, or None.
     """
 
     options: TrainOptions
@@ -82,7 +79,7 @@ class Run:
     cost: Estimate
     left: Left | None = None
     processes: Processes = Processes()  # noqa: RUF009 - frozen
-    is_saved: bool = False
+    watch: Watch | None = None
     _pictures: dict[str, tuple[PictureFile, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -92,6 +89,7 @@ class Run:
             frozen += [module for name, module in self.base.networks().items() if name.startswith("text_encoder")]
         self._offloaded = OffloadedModules(frozen, self.base.device)
         self._encoders = CachedEncoders(self.base, self.store, self._offloaded, keeps_prompts=keeps_prompts)
+        self.files = StyleFiles(self.options, self.method, self.base, self.state, self.folder.folder, self.watch)
 
     @property
     def is_complete(self) -> bool:
@@ -103,20 +101,26 @@ class Run:
         streams: dict[str, list[Example]] = {}
         yield from self._prepare(streams)
         if self.left is not None and self.left.checkpoint is not None:
-            checkpoint = self.left.checkpoint
-            self.state.restore(
-                checkpoint.step, checkpoint.tensors(), table_of(checkpoint.facts.get("state"), checkpoint.folder)
-            )
+            self._restore(self.left.checkpoint)
         else:
             yield from self._sample(0, is_asked=False)
+            yield from self._measure()
         with self._offloaded.on_cpu():
             yield from self._steps(streams, steering)
         if not self.is_complete or self.options.checkpoint_every:
             yield self._checkpoint()
         if not self.is_complete:
             where = command("--resume", "--run-dir", self.folder.folder)
-            yield Noted(f"stopped after step {self.state.step}: to go on, give the same command with {where}")
-        yield self._save()
+            way = f"{where}, without --stop-early" if self._is_over else where
+            yield Noted(f"stopped after step {self.state.step}: to go on, give the same command with {way}")
+        yield from self.files.save()
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        facts, folder = checkpoint.facts, checkpoint.folder
+        self.state.restore(checkpoint.step, checkpoint.tensors(), table_of(facts.get("state"), folder))
+        if self.watch is not None:
+            self.watch.restore(table_of(facts.get("held_out"), folder), self.files.held_out.sheet)
+            self._protect_best()
 
     def _prepare(self, streams: dict[str, list[Example]]) -> Iterator[Event]:
         """Draw what the base has to draw and encode all pictures; nothing here depends on what was learnt."""
@@ -127,6 +131,7 @@ class Run:
         self._pictures = dict(self.gathered.pictures)
         for drawn in self._generated_streams():
             yield from self._auxiliary(drawn)
+        self.files.pictures = self._pictures
         cuts = cuts_of(self.options, self.base, self._pictures)
         yield from encode_streams(self._encoders, self.options, self.method, self._pictures, cuts, streams)
         if not self.state.learnable.learns_text():  # known from now on: the text encoders can rest
@@ -163,28 +168,67 @@ class Run:
                 raise self._diverged(error) from error
 
     def _loop(self, stepper: Stepper, blocks: Compiled, steering: Steering) -> Generator[Event]:
-        options, state = self.options, self.state
         while not self.is_complete:
             if steering.pauses():
                 yield from stepper.read()
             with blocks.paused():
                 yield from self._pause(steering)
-            if self.processes.agree(is_wanted=steering.stops(), device=self.base.device):
+            if self.processes.agree(is_wanted=self._is_over or steering.stops(), device=self.base.device):
                 break
             yield from stepper.take()
             for note in _taken(stepper.notes):
                 yield Noted(note)
-            is_due = options.sample_every and (state.step % options.sample_every == 0 or self.is_complete)
-            draws = is_due or steering.draws()
-            saves = options.checkpoint_every and state.step % options.checkpoint_every == 0 and not self.is_complete
-            if draws or saves:
-                yield from stepper.read()
-            if draws:
-                with blocks.paused():
-                    yield from self._sample(state.step, is_asked=not is_due)
-            if saves:
-                yield self._checkpoint_if_possible()
+            yield from self._after_step(stepper, blocks, steering)
         yield from stepper.read()
+
+    def _after_step(self, stepper: Stepper, blocks: Compiled, steering: Steering) -> Iterator[Event]:
+        """Draw, measure and write what is due after the step that was just done."""
+        options, state = self.options, self.state
+        is_due = options.sample_every and (state.step % options.sample_every == 0 or self.is_complete)
+        draws = is_due or steering.draws()
+        measures = self._measures_now()
+        saves, keeps = self._is_on_the_way(options.checkpoint_every), self._is_on_the_way(options.save_every)
+        if draws or measures or saves or keeps:
+            yield from stepper.read()
+        if draws:
+            with blocks.paused():
+                yield from self._sample(state.step, is_asked=not is_due)
+        if measures:
+            with blocks.paused():
+                yield from self._measure()
+        if keeps:
+            yield self.files.keep_step()
+        if saves:
+            yield self._checkpoint_if_possible()
+
+    def _is_on_the_way(self, every: int) -> bool:
+        """Return whether a step that comes round every so often was just done, and is not the last one."""
+        return bool(every) and self.state.step % every == 0 and not self.is_complete
+
+    def _measures_now(self) -> bool:
+        return self.watch is not None and self.watch.is_due(self.state.step, is_last=self.is_complete)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether --stop-early ends the run."""
+        return self.watch is not None and self.watch.is_over
+
+    def _measure(self) -> Iterator[Event]:
+        """Measure what was learnt so far on held-out pictures; the best step so far is kept."""
+        if self.watch is None:
+            return
+        step, kept = self.state.step, self.files.held_out
+        with self._offloaded.on_device(), self.state.shown():
+            judged, drawn = self.watch.judge.judge(self.base)
+        event = self.watch.add(step, judged, kept.save_sheet(step, drawn))
+        if event.is_best:
+            self.files.keep_best()
+        kept.save_curve(self.watch.measured, None if self.watch.best is None else self.watch.best.step)
+        yield event
+
+    def _protect_best(self) -> None:
+        if self.watch is not None and self.watch.best is not None:
+            self.files.held_out.protect(self.watch.best.step)
 
     def _pause(self, steering: Steering) -> Iterator[Event]:
         if not steering.pauses():
@@ -221,7 +265,10 @@ class Run:
             "log_bytes": self.folder.log_bytes(),
             "state": self.state.facts(),
         }
+        if self.watch is not None:
+            facts["held_out"] = self.watch.facts()
         path = write_checkpoint(self.folder.checkpoints, self.state.step, self.state.tensors(), facts)
+        self._protect_best()
         return Checkpointed(self.state.step, path)
 
     def _checkpoint_if_possible(self) -> Event:
@@ -234,34 +281,12 @@ class Run:
     def _diverged(self, error: Diverged) -> TrainingDiverged:
         parts = [part for batch in error.batches for part in batch.values()]
         names = ", ".join(sorted({path.name for part in parts for path in part.paths}))
-        saved = self._save()
+        saved = self.files.save()
         return TrainingDiverged(
             f"the loss stopped being a number at step {self.state.step + 1} (pictures: {names}); the weights of step "
-            f"{self.state.step} are in {saved.path}: lower --learning-rate (now {self.options.learning_rate:g}) or "
+            f"{self.state.step} are in {saved[0].path}: lower --learning-rate (now {self.options.learning_rate:g}) or "
             "look at these pictures"
         )
-
-    def _save(self) -> Saved:
-        card = card_of(self.options, self.method, self.base, self.state, self._pictures)
-        with self.state.shown():
-            style = Style(card, self.state.learnable.tensors())
-        self.is_saved = True
-        try:
-            save_style(self.options.out, style)
-        except ResourceError as error:
-            spare = self.folder.folder / _SPARE
-            save_style(spare, style)
-            raise ResourceError(f"{error}; the style is in {spare} instead") from error
-        return Saved(self.options.out, self.state.step, self.is_complete)
-
-    def rescue(self) -> Path | None:
-        """Save what was learnt when the run cannot go on; returns where, or None when there is nothing or no way."""
-        if self.state.step == 0 or self.is_saved:
-            return None
-        try:
-            return self._save().path
-        except ResourceError:
-            return None
 
 
 def _taken(notes: list[str]) -> list[str]:

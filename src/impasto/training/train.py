@@ -32,6 +32,7 @@ from impasto.training.control_files import Steering
 from impasto.training.dataset import gather
 from impasto.training.distributed import Processes
 from impasto.training.distributed_run import together
+from impasto.training.held_out.watch import saved_interval
 from impasto.training.long_captions import notes_on_long_captions
 from impasto.training.optimizers import new_optimizer
 from impasto.training.options import TrainOptions
@@ -41,6 +42,7 @@ from impasto.training.resources.memory_fit import estimate_of, fit_memory
 from impasto.training.run_folder import RunFolder
 from impasto.training.runner import Run
 from impasto.training.state import TrainState
+from impasto.training.watching import watch_of, with_watch
 
 
 def train(
@@ -89,7 +91,11 @@ def _train(
             fitted = fit_memory(options, method, base, learnable, gathered)
             options = fitted.options
             cost = estimate_of(fitted, method, base, gathered)
+            often = saved_interval(left.checkpoint.facts.get("held_out")) if left and left.checkpoint else None
+            measuring = gathered if processes.is_first else replace(gathered, held_out=())
+            watch = watch_of(options, method, base, measuring, cost.seconds, often)
             plan = describe_run(options, method, base, gathered, learnable, cost)
+            plan = with_watch(plan, watch, options, gathered.held_out)
             plan = replace(plan, rows=(*plan.rows, *_rows_on(left)), notes=(*plan.notes, *notes))
             state = _new_state(options, learnable, base.device)
             refuse_low_disk(options, method, state, folder.folder)
@@ -100,7 +106,7 @@ def _train(
             expected = {"seconds_a_step": cost.seconds / options.steps, "peak_bytes": cost.bytes}
             known = {"expected": expected, "identity": identity, "base": base_facts(base)}
             folder.begin(settings, dict(plan.rows), known)
-            run = Run(options, method, base, store, state, folder, gathered, identity, cost, left, processes)
+            run = Run(options, method, base, store, state, folder, gathered, identity, cost, left, processes, watch)
             yield from _logged(run, stop)
 
 
@@ -142,7 +148,7 @@ def _logged(run: Run, stop: Callable[[], bool]) -> Generator[Event]:
             yield event
         outcome = COMPLETE if run.is_complete else f"stopped after step {run.state.step}"
     except ResourceError as error:  # a log or a sample could not be written: the weights are worth more than these
-        saved = run.rescue()
+        saved = run.files.rescue()
         if saved is None:
             raise
         raise ResourceError(f"{error}; the style of step {run.state.step} is in {saved}") from error
@@ -153,6 +159,7 @@ def _logged(run: Run, stop: Callable[[], bool]) -> Generator[Event]:
     folder.finish(outcome, run.state.losses)
     if run.is_complete and not run.options.checkpoint_every:
         remove_checkpoints(folder.checkpoints)
+        run.files.held_out.clear()
 
 
 def _paths_in(options: TrainOptions) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from impasto.core.errors import RunError
 from impasto.core.files import is_file, is_folder
 from impasto.core.versions import library_versions
 from impasto.data.captions import caption_of
+from impasto.data.images import PictureFile
 from impasto.methods._protocol import Method
 from impasto.models.fingerprint import Fingerprint
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -20,8 +21,9 @@ from impasto.training.dataset import Gathered, picture_hashes
 from impasto.training.options import TrainOptions
 
 _FREE = {"out", "run_dir", "resume", "checkpoint_every", "cache", "dry_run", "sample_every", "sample_prompts"}
+_FREE |= {"stop_early", "save_every"}
 """Options that do not change what is learnt. All others do, also those that somebody adds later."""
-_BY_CONTENT = {"style_images", "aux_images", "attach", "base"}
+_BY_CONTENT = {"style_images", "aux_images", "attach", "base", "held_out"}
 
 
 def identity_of(options: TrainOptions, method: Method, gathered: Gathered) -> dict[str, object]:
@@ -34,9 +36,15 @@ def identity_of(options: TrainOptions, method: Method, gathered: Gathered) -> di
         found[f"{stream} pictures"] = hashes
     for stream, pictures in gathered.pictures.items():
         if options.shows_captions(stream):
-            words = [caption_of(picture.path) for picture in pictures]
-            found[f"{stream} captions"] = digest_of_json(words)[:16]
+            found[f"{stream} captions"] = _digest_of_captions(pictures)
+    if gathered.held_out:
+        found["held-out pictures"] = picture_hashes({"": gathered.held_out})[""]
+        found["held-out captions"] = _digest_of_captions(gathered.held_out)
     return found
+
+
+def _digest_of_captions(pictures: Sequence[PictureFile]) -> str:
+    return digest_of_json([caption_of(picture.path) for picture in pictures])[:16]
 
 
 def _content_of_style(given: str) -> str:

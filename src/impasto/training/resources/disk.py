@@ -7,19 +7,22 @@ from pathlib import Path
 
 from impasto.core.errors import ResourceError
 from impasto.methods._protocol import Method
-from impasto.training.configs.run import RunConfig
+from impasto.training.options import TrainOptions
 from impasto.training.state import TrainState
 
 _SPARE = 64 * 2**20  # samples, log, plot
+_BEST = 2  # the best step's style, and the one that was the best at the last checkpoint
 _CHECKPOINTS = 2  # the one before stays until the new one is in place
 
 
-def refuse_low_disk(options: RunConfig, method: Method, state: TrainState, folder: Path) -> None:
+def refuse_low_disk(options: TrainOptions, method: Method, state: TrainState, folder: Path) -> None:
     """Raise `ResourceError` unless style file and checkpoints fit on their disks."""
     style = _style_bytes(method, state)
+    files = 1 + options.measures + ((options.steps - 1) // options.save_every if options.save_every else 0)
+    kept = _BEST * style if options.measures else 0
     needs = [
-        (options.out, "the style file", style),
-        (folder, "samples and checkpoints", _CHECKPOINTS * state.size() + _SPARE),
+        (options.out, "the style file" if files == 1 else f"{files} style files", files * style),
+        (folder, "samples and checkpoints", _CHECKPOINTS * state.size() + kept + _SPARE),
     ]
     free: dict[int, int] = {}
     for path, what, size in needs:
