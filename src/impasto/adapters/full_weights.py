@@ -17,7 +17,7 @@ class FullWeights:
     """Weights of some networks.
 
     Args:
-        networks: Of the base.
+        networks: The base's networks by component name.
         names: Which of them learn.
         endings: Only weights whose names end so learn; all do by default.
     """

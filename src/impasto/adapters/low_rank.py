@@ -31,7 +31,7 @@ class LowRank:
     """Adapters of one rank on the attention layers of some networks.
 
     Args:
-        networks: Of the base.
+        networks: The base's networks by component name.
         names: Which of them get adapters.
         rank: r, the rows of A and the columns of B.
         rng: Draws A.

@@ -44,7 +44,7 @@ def locate(
     """Return the base's weight for each change, of which only the shape is needed.
 
     Args:
-        networks: Of the base, by name.
+        networks: The base's networks by component name.
         shapes: Of the changes, by the weight's name.
         style: What messages call it.
 

@@ -252,7 +252,7 @@ def from_pipeline(pipe: DiffusionPipeline, *, recipe: str | None = None) -> Base
     """Return a diffusers pipeline as a base; its weights are shared, not copied.
 
     Args:
-        pipe: Of a supported family.
+        pipe: A Stable Diffusion 1.x or SDXL pipeline.
         recipe: Whose measured settings fit it: "pocket", "sd15" or "sdxl"; by default its family's.
 
     Raises:

@@ -78,7 +78,7 @@ def parse(
     """Return the options of a command.
 
     Args:
-        model: The options model.
+        model: The class that holds the options.
         arguments: Everything after the command.
         command: For messages and help, e.g. "generate".
         description: Shown at the top of the help.

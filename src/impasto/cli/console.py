@@ -89,7 +89,7 @@ def show(console: Console, stream: Iterable[events.Event], *, num_pictures: int 
 
     Args:
         console: Where to print.
-        stream: The events.
+        stream: Events as a use case yields them.
         num_pictures: How many pictures will be drawn, for their bar; 0 shows none, as where reports are written.
     """
     kept: list[events.Event] = []

@@ -29,7 +29,7 @@ def help_of(
     """Return the help of a command.
 
     Args:
-        model: The options.
+        model: The class that holds the options.
         values: What a recipe or a file says of them, in place of the defaults.
         command: As it is called, e.g. "train styleforge".
         about: One paragraph.

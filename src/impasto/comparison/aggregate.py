@@ -59,7 +59,7 @@ class Result:
     """What the file of a finished trial says.
 
     Attributes:
-        trial: The trial.
+        trial: What was trained, drawn and measured.
         measured: Its measurements by name.
         strengths: The same by the scale of the style.
         losses: (step, loss), thinned.

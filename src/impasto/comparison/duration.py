@@ -19,7 +19,7 @@ def format_time_left(plan: Plan, found: Sequence[SearchResult], pace: float) -> 
     """Return how long what is not done takes, in words.
 
     Args:
-        plan: Of the comparison.
+        plan: All trials of the comparison.
         found: What is known of steps; of the others the longest training is expected.
         pace: Seconds of a forward pass for one picture.
     """

@@ -32,7 +32,7 @@ class Entry:
     """A method on a style.
 
     Attributes:
-        name: In the report.
+        name: What the report calls it.
         method: Plug-in, or "base".
         style: What it learns and is compared with.
         values: Options of training and method.
@@ -71,7 +71,7 @@ def entries_of(config: ComparisonConfig, style: StyleSource, base_kind: str) -> 
     """Return all methods of a configuration on a style, checked.
 
     Args:
-        config: Of the comparison.
+        config: The comparison as it was asked for.
         style: One of its styles, or that of its search.
         base_kind: Whose shipped recipes apply.
 

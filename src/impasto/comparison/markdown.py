@@ -12,7 +12,7 @@ def markdown(results: Sequence[Result], styles: Sequence[str], state: str, steps
     """Return all tables.
 
     Args:
-        results: Of the trials that are done.
+        results: One for each finished trial.
         styles: Names of the styles.
         state: What is missing, or nothing.
         steps: Lines on the steps that a search found.

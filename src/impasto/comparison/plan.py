@@ -29,8 +29,8 @@ class Plan:
 
     Attributes:
         config: Methods, styles, seeds.
-        options: Of the command.
-        fingerprint: Of the base.
+        options: What the command was given.
+        fingerprint: Fingerprint of the base's weights.
         rows: Every method on every style.
         searched: On the style of the search, the methods whose steps are found there.
         pace: Seconds of a forward pass for one picture; None where it is not timed.

@@ -62,7 +62,7 @@ def write_report(config: ComparisonConfig, out: Path, status: Status) -> None:
     """Write the three files from the trials that are done.
 
     Args:
-        config: Of the comparison.
+        config: The comparison as it was asked for.
         out: Its folder.
         status: How far it is.
     """

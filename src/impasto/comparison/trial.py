@@ -50,7 +50,7 @@ class Trial:
         row: Name in the report.
         method: Plug-in, or "base".
         style: Name in the report.
-        seed: Of training and pictures.
+        seed: Seed of the training and of the pictures that are drawn.
         values: Options of training and method, without those that say where files go.
         reference: Real pictures with captions: a folder, or pack:NAME.
         training: The style pictures, given likewise.

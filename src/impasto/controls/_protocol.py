@@ -22,7 +22,7 @@ class Control(Protocol):
     """A control as a plug-in; see `models.control.Control` for what the members mean.
 
     Attributes:
-        name: As the command line calls it.
+        name: Name on the command line, e.g. "style_studio".
         paper: Where it comes from.
         Config: What can be chosen about it.
         needs_images: Whether it has no effect without style pictures.

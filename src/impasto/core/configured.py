@@ -17,7 +17,7 @@ class Configured(Generic[Settings]):
         options: Single settings by name, such as `rank=8`.
 
     Attributes:
-        Config: The class of the settings.
+        Config: The class that holds the settings.
         settings: What was chosen. `settings.model_fields_set` says what was named: recipes fill in the rest.
 
     Raises:

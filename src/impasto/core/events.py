@@ -48,7 +48,7 @@ class Corrected:
     """The first steps were measured; from now on this replaces what the plan expected.
 
     Attributes:
-        step: The last one that was measured.
+        step: The last step that was measured.
         seconds: Wall time of a step.
         expected_seconds: What the plan expected.
         left: Seconds that the steps to come take at this pace; sample pictures come on top.
@@ -152,7 +152,7 @@ class Measured:
     Attributes:
         name: What was measured.
         value: How much.
-        standard_error: Of `value`.
+        standard_error: Standard error of `value`, in its unit.
         better: Which way is better.
         counts: Pictures of each set that went in.
         warning: Why not to trust the number, or empty.

@@ -11,7 +11,7 @@ def require_finite(values: Tensor, what: str, way_out: str) -> Tensor:
     """Return `values` as they are.
 
     Args:
-        values: Of any shape.
+        values: A tensor of any shape.
         what: What they are, for the message.
         way_out: What to do.
 

@@ -14,8 +14,8 @@ def flattened(values: Mapping[str, object], tables: Mapping[str, type[Config]], 
 
     Args:
         values: What a TOML file holds.
-        tables: The options of each table.
-        source: The file, for messages.
+        tables: The class of options that each table is read into.
+        source: Name of the file, for messages.
 
     Raises:
         ConfigError: A table, or an option in one, is unknown, or an option is given twice.
@@ -56,7 +56,7 @@ def refuse_clashes(tables: Mapping[str, type[Config]], owner: str = "options") -
     """Raise `PluginError` if an option is in two tables: as flags they would be one.
 
     Args:
-        tables: The options of each table.
+        tables: The class of options that each table is read into.
         owner: Whose the last table is, for the message.
     """
     home: dict[str, str] = {}

@@ -8,7 +8,7 @@ class Paper:
     """The paper behind a method.
 
     Attributes:
-        title: As published.
+        title: Title as published.
         arxiv: Identifier with version, e.g. "2404.05256v2".
         code: Official code as "owner/repository", or empty.
     """

@@ -91,7 +91,7 @@ def load_class(package: str, name: str, protocol: type, ending: str = "") -> typ
 
     Args:
         package: Where to look, e.g. "impasto.methods".
-        name: See `module_of`.
+        name: File name of the plug-in without `.py`.
         protocol: Whose members the class must have.
         ending: What the names of all classes of this package end in, e.g. "Features".
 

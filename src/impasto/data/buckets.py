@@ -16,7 +16,7 @@ def bucket_sizes(side: int, step: int) -> list[tuple[int, int]]:
     """Return (height, width) of all buckets: no larger in area than a square of `side`, at most twice as long as wide.
 
     Args:
-        side: Of the square, in pixels.
+        side: Side of the square of the same area, in pixels.
         step: Sides are multiples of this.
     """
     found = set()

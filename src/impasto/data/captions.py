@@ -50,7 +50,7 @@ def called_prompt(prompt: str, style_words: str, *, lead: bool) -> str:
 
     Args:
         prompt: What to show.
-        style_words: Of the style.
+        style_words: What the style is called, e.g. "zwx style".
         lead: Whether the words come first.
     """
     return f"{style_words}, {prompt}" if lead and prompt else styled_prompt(prompt, style_words)

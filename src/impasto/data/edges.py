@@ -49,8 +49,8 @@ def canny(values: NDArray[np.uint8], low: int, high: int) -> NDArray[np.bool_]:
 
     Args:
         values: 8-bit, (height, width) or (height, width, channels).
-        low: See `canny_edges`.
-        high: See `canny_edges`.
+        low: Gradient above which a line goes on, 0 or more.
+        high: Gradient above which a line begins, at least `low`.
     """
     g_x, g_y = _gradients(values.astype(np.int64))
     if values.ndim == 3:

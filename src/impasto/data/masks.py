@@ -18,8 +18,8 @@ def read_mask(path: Path, height: int, width: int) -> Float[Tensor, "height widt
 
     Args:
         path: A picture; its grey values count, transparent parts are white.
-        height: Of the picture to draw, in pixels.
-        width: Of the picture to draw, in pixels.
+        height: Height of the picture to draw, in pixels.
+        width: Width of the picture to draw, in pixels.
 
     Raises:
         DataError: It is no picture, has another size, or is black all over.

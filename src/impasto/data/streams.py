@@ -56,9 +56,9 @@ class Part:
 
     Attributes:
         x_0: Clean latents, with the autoencoder's noise in them.
-        prompts: Of each row.
-        geometry: Of each row.
-        paths: Of each row.
+        prompts: The words of each row.
+        geometry: Size and crop of each row, in pixels.
+        paths: The picture file of each row.
         seeds: Of each row, for what is drawn while it is learnt from; without any, a method draws for the whole batch.
     """
 
@@ -106,7 +106,7 @@ def of_step(streams: Mapping[str, Value], step: int, seed: int) -> dict[str, Val
     """Return the streams that a step shows: all of an undivided style, or those of the concept whose turn it is.
 
     Args:
-        streams: By name.
+        streams: Values by the name of their stream.
         step: Counts from 1.
         seed: Shuffles each round; with the step it decides the concept, whatever came before.
     """

@@ -52,7 +52,7 @@ class VariancePreserving:
     """a² + b² = 1, at the timesteps of a table (arXiv:2006.11239, Eq. 4).
 
     Attributes:
-        schedule: The table.
+        schedule: ᾱ of every timestep.
         prediction: What the network predicts.
         draw_timesteps: How timesteps are drawn in training.
     """

@@ -57,7 +57,7 @@ class Denoised:
 
     Attributes:
         step: Which one.
-        latents: Of the pictures that are wanted.
+        latents: Latents of the pictures that are wanted, (batch, channels, height, width).
         x_t: What the network was shown of them.
         predicted: What it predicted, guided.
         beside: Of the auxiliary branches that ran in this step.
@@ -85,7 +85,7 @@ class Start:
 
     Attributes:
         latents: Noise, or a noised picture.
-        timesteps: The timesteps that are left.
+        timesteps: The timesteps that are left, from the noisiest on.
     """
 
     latents: Latents
@@ -118,7 +118,7 @@ class AuxiliaryBranch:
 
     Attributes:
         latents: Where they begin.
-        guidance: Of their own branches.
+        guidance: How their own branches are combined.
         rngs: One generator per row, in the state of those of the rows that they accompany.
         until: For which part of the run they stay.
     """

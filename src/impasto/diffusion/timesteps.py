@@ -30,8 +30,8 @@ class NormalLogSnr:
     the schedule's own range are repeated within it: SDXL's schedule ends at λ of about -5.4.
 
     Attributes:
-        mean: Of λ.
-        std: Of λ.
+        mean: Mean of λ.
+        std: Standard deviation of λ, above 0.
     """
 
     mean: float = -6.0

@@ -43,8 +43,8 @@ class FeatureExtractor:
     """An extractor with the features of the reference.
 
     Attributes:
-        extractor: Of features.
-        names: Of the reference's pictures.
+        extractor: What makes features of pictures.
+        names: File names of the reference's pictures, in the order of the features.
         real: Their features.
         real_places: The same place by place, where the extractor knows places.
         training: Features of the pictures that the style was learnt from, or None.

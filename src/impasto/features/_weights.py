@@ -42,7 +42,7 @@ def read_weights(file: str, features: str, example: str) -> dict[str, Tensor]:
 
     Args:
         file: Path, as the user gave it after "NAME:".
-        features: The extractor, for messages.
+        features: Name of the extractor, for messages.
         example: What to write, for messages.
 
     Raises:

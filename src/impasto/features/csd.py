@@ -42,7 +42,7 @@ class CSDFeatures:
     """Extracts features of pictures.
 
     Args:
-        weights: Of the published checkpoint.
+        weights: Tensors of the published checkpoint by name.
         device: Where to compute.
 
     Raises:

@@ -24,7 +24,7 @@ class Reference:
     """A picture whose style others are to share.
 
     Attributes:
-        picture: Of the size that is drawn.
+        picture: A picture of the size that is drawn.
         prompt: What it shows, with its style: "a lighthouse, oil painting".
         guidance_scale: Classifier-free guidance of its inversion; 1 for none.
         offset: Part of the steps, from 0 to 1, for which the reference waits for the pictures: it begins with the
@@ -65,9 +65,9 @@ def teachers(
     Args:
         keys: What makes two pictures the same but for their style: words, seed, start.
         latents: Where each picture begins.
-        rngs: Of each picture.
+        rngs: The generator of each picture's noise.
         words: Encoded prompts by branch.
-        guidance: Of the pictures.
+        guidance: Guidance scales of the pictures that are wanted.
         until: For which part of the run the teachers stay.
     """
     firsts = list(dict.fromkeys(keys.index(key) for key in keys))
@@ -97,11 +97,11 @@ def inverted(
 
     Args:
         base: Which inverts.
-        reference: Of the size that is drawn.
+        reference: A picture of the size that is drawn, and its words.
         words: Its encoded prompt.
         empty: The encoded empty prompt, for guidance.
         timesteps: Falling.
-        geometry: Of the pictures.
+        geometry: Size and crop of the pictures that are wanted, in pixels.
     """
     mean, _ = base.encode_images(to_tensor(reference.picture)[None])
     is_guided = reference.guidance_scale > 1
@@ -131,7 +131,7 @@ def recorded(
     Args:
         inputs: From `inverted`.
         words_of: What its branches are told, one row each: what it shows, and nothing.
-        guidance: Of the pictures.
+        guidance: Guidance scales of the pictures that are wanted.
         pictures: How many look at it.
     """
     plain = guidance.plain()

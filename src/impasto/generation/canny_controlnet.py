@@ -40,7 +40,7 @@ class Followed:
     """Edges that were found.
 
     Attributes:
-        hook: Of a drawing.
+        hook: Adds the ControlNet's residuals while a picture is drawn.
         rows: What the plan says of it.
         facts: What a picture's sidecar says of it.
     """
@@ -54,8 +54,8 @@ def named_controlnet(named: str, base: str, source: Source, instead: str = "") -
     """Return the ControlNet that is named, or the base's own.
 
     Args:
-        named: By the user, or empty.
-        base: As the user named it.
+        named: The ControlNet as the user named it, or empty.
+        base: The base as the user named it.
         source: Where it is.
         instead: Another way out, for the message.
 

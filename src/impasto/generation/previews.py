@@ -32,7 +32,7 @@ class Preview:
     """What the pictures of a batch are expected to become.
 
     Attributes:
-        requests: Of the batch.
+        requests: The requests of the batch, in order.
         step: After which step.
         images: One of each request, a pixel for each latent.
     """
@@ -48,7 +48,7 @@ class Previews:
 
     Attributes:
         every: Steps between two; none is made of the last step, whose pictures follow.
-        colours: Of the base.
+        colours: The map from the base's latents to colours.
     """
 
     every: int
@@ -66,7 +66,7 @@ class PreviewFile:
     """`preview.png` beside the pictures. Use as a context manager: what was written goes, however the block ends.
 
     Args:
-        targets: The pictures.
+        targets: Where the pictures will be written.
     """
 
     def __init__(self, targets: Sequence[Path]) -> None:

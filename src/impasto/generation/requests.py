@@ -22,7 +22,7 @@ class ImageRequest:
     """One picture that is wanted.
 
     Attributes:
-        prompt: The words.
+        prompt: The words as the text encoders are told them.
         seed: Fixes the picture, whatever else is in its batch.
         start: A picture to start from (SDEdit), or None.
         per_block: Other words for single blocks of the UNet, by the block's path.
@@ -61,8 +61,8 @@ class SamplingParams:
     Attributes:
         steps: Steps of the sampler.
         guidance_scale: Classifier-free guidance.
-        height: In pixels.
-        width: In pixels.
+        height: Height in pixels, a multiple of the base's latents.
+        width: Width in pixels, a multiple of the base's latents.
         negative_prompt: What to steer away from.
         empty_prompt: What the unconditional branch is told instead when `negative_prompt` is None.
         strength: With a start picture: how much of it is redrawn, from 0 (nothing) to 1 (all).

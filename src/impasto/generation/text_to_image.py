@@ -105,7 +105,7 @@ class Job:
     """Pictures to draw and to write.
 
     Attributes:
-        options: Of the command.
+        options: What the command was given.
         opened: The base, with what is attached to it already.
         added: Styles that are attached for the job, fitted to the base.
         params: How pictures are drawn.

@@ -146,7 +146,7 @@ def check_shares(options: TransferOptions, adain: float, weights: Sequence[float
     """Raise `ConfigError` where the shares of words and style are not between none and all.
 
     Args:
-        options: Of the command.
+        options: What the command was given.
         adain: Strength of cross-modal AdaIN, 0 where there is none.
         weights: Of the pictures that make one style; None where the user gave none.
     """
@@ -168,7 +168,7 @@ def check_transfer(options: TransferOptions, control: str, references: int) -> N
     """Raise `ConfigError` where options contradict each other or have no effect.
 
     Args:
-        options: Of the command.
+        options: What the command was given.
         control: Name of the control, or "plain".
         references: How many pictures make one style.
     """

@@ -65,7 +65,7 @@ def settings_of_adapter(title: str | None, base: str, control: str) -> dict[str,
     """Return the flags that the authors of a format draw with.
 
     Args:
-        title: Of the format, or None.
+        title: Title of the adapter's format, or None without an adapter.
         base: Kind of base.
         control: Name of the control.
     """
@@ -87,7 +87,7 @@ def preset_name(given: str, adapter: str | None = None) -> str:
     """Return a preset's name as it is listed; case, hyphens and underscores do not matter.
 
     Args:
-        given: By the user.
+        given: A name as the user wrote it.
         adapter: Title of the adapter's format, which must be that of the script; None if it is not known yet.
 
     Raises:
@@ -110,7 +110,7 @@ def preset(name: str, base: str, mix: str | None = None) -> Mapping[str, object]
     """Return settings by name.
 
     Args:
-        name: Of the preset, see `preset_name`.
+        name: A preset's name as `preset_name` returns it.
         base: Kind of base, which may have values of its own.
         mix: How words and style are to be mixed; None leaves it to the preset. The values of a base go with its own
             mix alone: a weight that is right for a sum is no share of statistics.

@@ -19,7 +19,7 @@ class CrossAttention:
         number: Its number in adapter files.
         path: Its path in the UNet.
         words: Width of the words' states.
-        channels: Of its keys and values.
+        channels: Width of its keys and values.
     """
 
     number: int

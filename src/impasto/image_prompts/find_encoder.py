@@ -23,7 +23,7 @@ def find_encoder(named: str, adapter: Path, contents: Contents, base: LatentDiff
     Args:
         named: Folder or hub name, or "" to look at the base and beside the adapter: `image_encoder/`, and
             `../models/image_encoder/`, where the published IP-Adapters keep the smaller one of their two.
-        adapter: The adapter's file.
+        adapter: Path of the adapter's file.
         contents: What is in it.
         base: Says device and precision, too.
 

@@ -64,7 +64,7 @@ class ImageEncoder:
     Args:
         name: Where it is from, for messages.
         network: Frozen; on the device and in the precision that it shall compute in.
-        preparation: Of pictures for it.
+        preparation: How pictures are resized and normalised for it.
     """
 
     def __init__(self, name: str, network: CLIPVisionModelWithProjection, preparation: Preparation) -> None:

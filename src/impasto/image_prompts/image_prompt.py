@@ -42,7 +42,7 @@ class ImagePromptAdapter:
     """An adapter with the encoder that it was trained with; the base is not changed.
 
     Args:
-        contents: Of its file.
+        contents: What stands in its file.
         encoder: Whose features have the width that the adapter reads.
         scale: Strength, handed on with the tokens; 0 leaves the words alone.
         fit: What happens to references that are no squares.

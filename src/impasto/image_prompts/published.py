@@ -20,7 +20,7 @@ class Published:
 
     Attributes:
         repository: Its name.
-        file: Of the adapter, below it.
+        file: Path of the adapter in the hub's repository.
         encoder: Folder of the image encoder that it was trained with, below it.
     """
 

@@ -20,7 +20,7 @@ class Method(Protocol):
     """A way to learn a style.
 
     Attributes:
-        name: As the command line calls it.
+        name: Name on the command line, e.g. "styleforge".
         paper: Where it comes from.
         Config: What can be chosen about it.
         num_pictures: How many style pictures the paper uses, from and to.

@@ -16,7 +16,7 @@ def grouped_mean(values: Float[Tensor, " pictures"], groups: Sequence[str]) -> t
 
     Args:
         values: One for each picture.
-        groups: The group of each picture.
+        groups: Name of each picture's group.
 
     Returns:
         Mean and standard error; the error is infinite with a single group.

@@ -16,7 +16,7 @@ class FeatureSets:
     """Features of all pictures and words of one evaluation. A metric whose part is None yields nothing.
 
     Attributes:
-        drawn: Of the pictures that are judged.
+        drawn: Features of the pictures that are judged.
         prompts: The prompt of each drawn picture, or its own name; pictures of one prompt are not independent.
         real: Of the reference: pictures of the wanted style that no training saw.
         training: Of the pictures that the style was learnt from.

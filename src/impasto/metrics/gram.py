@@ -32,7 +32,7 @@ def gram_similarity(
 
     Args:
         x: Features at every place of some pictures.
-        y: Of as many others.
+        y: Features of as many others, of the same shape.
         centre: The mean Gram matrix of many pictures: what all pictures share says nothing about style.
     """
     first, second = ((gram(each) - centre).flatten(1) for each in (x, y))

@@ -42,7 +42,7 @@ def kernel_distance(
 
     Args:
         x: Features of one set.
-        y: Of the other.
+        y: Features of the other set.
         has_unit_length: Whether features have length 1 and are to be scaled to √d.
 
     Raises:
@@ -83,7 +83,7 @@ def kernel_distance_of_subsets(
 
     Args:
         x: Features of one set.
-        y: Of the other.
+        y: Features of the other set.
         rng: Draws the subsets, without replacement within one.
         subsets: How many.
         size: Pictures of each set in a subset; by default 1000, or half of the smaller set.

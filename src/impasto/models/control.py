@@ -25,7 +25,7 @@ class Control:
         needs_images: Whether it has no effect without style pictures.
         needs_reference: Whether the pictures of a run look at a reference: a given one, or else the first of them.
         may_join_norms: Whether `joins_norms` is to be asked.
-        name: As the command line calls it.
+        name: Name on the command line, e.g. "style_studio".
         flags: What the command line calls those settings whose own names mean something else there.
     """
 

@@ -43,10 +43,10 @@ class ForwardContext:
     """One forward pass: where the loop is, which row is which, and what is shown beside words.
 
     Attributes:
-        step: Of the denoising loop.
-        branches: The rows.
+        step: Where the denoising loop is.
+        branches: Which rows of the batch are which branch.
         shown: Style pictures; a row is in at most one of these.
-        residuals: Of a ControlNet, or None.
+        residuals: What a ControlNet adds, or None.
     """
 
     step: Step
@@ -61,7 +61,7 @@ class Attended:
 
     Attributes:
         output: With the same query as the attention to words, heads merged, before the output projection; gated.
-        scale: Of the `ImageTokens`.
+        scale: Scale of the `ImageTokens`, 1 for as trained.
         mask: Which share of each place the picture is shown to; None for all of every place.
     """
 

@@ -15,7 +15,7 @@ class Gating:
     """What StyleCrafter does to the attention S to a picture before it joins the words: gates · norms(S).
 
     Attributes:
-        norms: By the path of the attention layer.
+        norms: A layer norm for each attention layer, by its path.
         gates: By the path of the attention layer, one for each row.
     """
 

@@ -77,8 +77,8 @@ def open_base(
 
     Args:
         name: "pocket", a diffusers folder, a `.safetensors` checkpoint, or a hub name.
-        device: See `choose_device`.
-        precision: See `choose_dtype`.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        precision: "auto", "fp32" or "bf16"; auto is fp32 on CPUs.
         prediction: What it predicts, where it says something wrong, or nothing.
         zero_snr: Whether its last timestep is pure noise; likewise.
 

@@ -23,7 +23,7 @@ class Source:
     """A base that was found.
 
     Attributes:
-        name: As the user wrote it.
+        name: The base as the user named it.
         location: Folder, file, or hub name, for diffusers.
         family: "sd15" or "sdxl".
         is_single_file: Whether `location` is one checkpoint file.

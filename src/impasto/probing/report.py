@@ -30,7 +30,7 @@ class BlockMeasurement:
 
     Attributes:
         scores: One for each pair.
-        effects: Of the blocks, in order.
+        effects: The effect of each block, in the order of the network.
     """
 
     scores: Sequence[PairScore]
@@ -43,7 +43,7 @@ class Proposal:
 
     Attributes:
         role: "content" or "style".
-        family: By which it was chosen.
+        family: The family of prompts by which it was chosen.
         block: The path of the proposed block.
         rival: The other block with the largest effect.
         doubts: Why the choice is not clear; empty if it is.
@@ -126,7 +126,7 @@ def write_report(
     Args:
         folder: Where to.
         facts: Base, settings, versions, machine.
-        measured: By family.
+        measured: What was measured, by family of prompts.
         blocks: Paths, in order.
         proposals: For the roles.
     """

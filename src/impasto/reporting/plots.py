@@ -17,7 +17,7 @@ def curves(lines: Mapping[str, Points], *, across: str, up: str) -> str:
     """Return a plot of (x, y) lines with axes and legend; nothing without a point.
 
     Args:
-        lines: By name.
+        lines: Points of each line, by its name in the legend.
         across: What the horizontal axis shows; it begins at 0.
         up: What the vertical axis shows; it begins at 0, or at the lowest value where that is negative.
     """

@@ -66,7 +66,7 @@ class RoleOfStyle:
     """One role of a style.
 
     Attributes:
-        style: The whole.
+        style: The style that has the role.
         role: "content" or "style".
     """
 

@@ -27,11 +27,11 @@ def card_of(
     """Return what the style file will say about itself.
 
     Args:
-        options: Of the run.
+        options: What the run was asked to do.
         method: What was learnt.
         base: What it was learnt on.
         state: How far it got.
-        pictures: By stream.
+        pictures: The pictures of each stream.
     """
     config = options.model_dump(mode="json", exclude=_NOT_TOLD) | method.settings.model_dump(mode="json")
     config |= {name: without_folders(value) for name, value in config.items() if isinstance(value, str)}

@@ -26,7 +26,7 @@ class Asked:
     Attributes:
         kind: "style" or "aux".
         given: A folder, a file or pack:NAME.
-        option: The option that named it.
+        option: The option that named them, for messages.
         csv: A CSV that says what each picture shows, or None.
     """
 

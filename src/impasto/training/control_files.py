@@ -25,7 +25,7 @@ class Steering:
     """The files of one run folder.
 
     Args:
-        folder: The run folder.
+        folder: The run folder, in which the files are looked for.
         stop: The caller's own wish to stop, asked as well.
     """
 

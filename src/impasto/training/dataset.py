@@ -25,7 +25,7 @@ class Gathered:
     """The pictures of a run.
 
     Attributes:
-        pictures: By stream, without their pixels.
+        pictures: The pictures of each stream, without their pixels.
         source: Where each stream comes from, in words.
         notes: What the user should know.
         held_out: Pictures that are never shown, or none.

@@ -17,7 +17,7 @@ def rate_factors(schedule: Schedule, steps: int, warmup: int = 0) -> Callable[[i
 
     Args:
         schedule: How the factor falls after the warm-up; "linear" and "cosine" would reach 0 in step `steps` + 1.
-        steps: Of the run.
+        steps: Length of the run in steps.
         warmup: Steps in which the factor rises; fewer than `steps`.
     """
     from diffusers.optimization import get_scheduler

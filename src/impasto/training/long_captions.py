@@ -20,10 +20,10 @@ def notes_on_long_captions(
     """Return, for each stream, how many captions are shortened and by how much.
 
     Args:
-        options: Of the run.
+        options: Which captions are shown.
         method: Knows the words of each stream.
         base: With its new words attached, so that all their rows count.
-        pictures: By stream.
+        pictures: The pictures of each stream.
 
     Raises:
         ConfigError: The words of a stream alone are more than the base reads.

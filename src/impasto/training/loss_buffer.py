@@ -45,7 +45,7 @@ class LossBuffer:
     """What was not read yet.
 
     Args:
-        device: Of the losses.
+        device: Where the losses are.
         every: Steps between readings; 1 reads every step.
     """
 

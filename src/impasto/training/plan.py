@@ -49,7 +49,7 @@ class Estimate:
         at_once: Pictures of each stream in a pass.
         bytes: Most memory, of the process or the device.
         memory: The same in words, with what was chosen to fit.
-        seconds: Of all steps.
+        seconds: Time of all steps, without samples.
     """
 
     at_once: int
@@ -69,10 +69,10 @@ def describe_run(
     """Return the plan of a run.
 
     Args:
-        options: Of the run.
+        options: What the run was asked to do.
         method: What is trained.
         base: Loaded.
-        gathered: The pictures.
+        gathered: The pictures of each stream, checked.
         learnable: What learns, attached.
         cost: Expected.
     """

@@ -60,7 +60,7 @@ class Run:
         store: Keeps what frozen encoders say.
         state: What the steps change.
         folder: Where it writes.
-        gathered: The pictures.
+        gathered: The pictures of each stream, checked.
         identity: What makes it this run.
         cost: What it is expected to take.
         left: What it goes on from, or None for a new run.

@@ -32,7 +32,7 @@ class TrainState:
         rng: Draws pictures, noise and timesteps.
         device: Of the parameters; its own generator is part of the state too.
         step: Steps done.
-        losses: Of all steps done.
+        losses: The loss of each step that is done.
         average: The moving average of the parameters, if one is wanted.
     """
 

@@ -43,10 +43,10 @@ class Learner:
     """What a step needs to know of its run.
 
     Attributes:
-        options: Of the run.
+        options: What the run was asked to do.
         method: What is minimised.
-        base: As the method sees it.
-        device: Of the base.
+        base: The base as the method sees it.
+        device: Where the base is.
         processes: Which share of a step is taken here.
         passes: How many rows go through the network at once.
         blocks: What may be compiled.
@@ -65,7 +65,7 @@ class Stepper:
     """Takes steps.
 
     Args:
-        learner: Of the run.
+        learner: What a step needs to know of the run.
         streams: What is shown.
         state: What steps change.
     """

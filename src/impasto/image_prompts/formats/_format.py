@@ -24,7 +24,7 @@ class Contents:
     """An adapter as it stands in a file.
 
     Attributes:
-        title: Of its format.
+        title: What messages call its format.
         projection: From features to tokens, (pictures, num_tokens, width).
         features: What it reads.
         feature_width: Width of the features.
@@ -51,7 +51,7 @@ class AdapterFormat:
     """A format.
 
     Attributes:
-        title: As messages call it.
+        title: What messages call it.
         matches: Whether tensors of these names are such a file.
         read: Reads it for a base's UNet, which is left alone. Raises `ConfigError` if it is damaged or does not fit.
     """

@@ -23,8 +23,8 @@ class LayerNames:
 
     Attributes:
         group: What comes before the number.
-        key: Of the layer that makes keys.
-        value: Of the layer that makes values.
+        key: Name of the layer that makes keys.
+        value: Name of the layer that makes values.
     """
 
     group: str
@@ -73,8 +73,8 @@ def refuse_other_layers(
     """Raise `ConfigError` if the file has more than keys and values of the given cross-attentions.
 
     Args:
-        file: The adapter's.
-        names: Of its layers.
+        file: The adapter's file.
+        names: What the format calls its layers.
         layers: That may be there.
         also: What names may begin with, too.
     """

@@ -27,7 +27,7 @@ class CheckpointHeader:
         family: "sd15" or "sdxl".
         predicts_v: Whether it has the key `v_pred`, as trainers mark such files.
         has_zero_snr: Whether it has the key `ztsnr`.
-        in_channels: Of its UNet.
+        in_channels: Channels that its denoiser reads.
     """
 
     family: str

@@ -12,9 +12,9 @@ class Dropped:
 
     Attributes:
         reader: Its name.
-        family: Of the bases for which it does.
+        family: The family of bases for which it does.
         modules: Which.
-        instead: The format in which it takes them.
+        instead: Name of the format in which it takes them.
     """
 
     reader: str

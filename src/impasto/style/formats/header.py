@@ -25,7 +25,7 @@ def header_of(
     """Return the header's fields without the card. No time stands in it: the same file comes out the same.
 
     Args:
-        form: The format to be written.
+        form: The format that is written.
         family: Family of the base, or None when nothing tells it.
         title: How the file calls itself.
         tensors: A and B under impasto's names, of which the ranks are needed.

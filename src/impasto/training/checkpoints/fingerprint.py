@@ -74,7 +74,7 @@ def refuse_other_run(saved: Mapping[str, object], present: Mapping[str, object],
         saved: The identity that was written down.
         present: The identity of what is asked for.
         done: Steps done.
-        folder: The run folder.
+        folder: The run folder, for messages.
     """
     for field in [*present, *(name for name in saved if name not in present)]:
         before, now = saved.get(field), present.get(field)

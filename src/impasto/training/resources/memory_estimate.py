@@ -43,7 +43,7 @@ class Setting:
     Attributes:
         at_once: Pictures of each stream in a pass.
         checkpointing: Whether activations are computed twice.
-        optimizer: By its name.
+        optimizer: Name of the optimiser, as options have it.
         frozen_bytes: Of one frozen weight: 4, or 2 in bfloat16.
     """
 
@@ -108,7 +108,7 @@ def candidates(costs: MemoryCosts, asked: Setting, *, may_halve: bool, may_use_8
     bfloat16 is last: on some processors it is many times slower than all the rest together.
 
     Args:
-        costs: Of the run.
+        costs: What the run costs as it was asked for, in bytes.
         asked: What the options say.
         may_halve: Whether frozen weights may go to bfloat16.
         may_use_8bit: Whether 8-bit moments are possible here.
@@ -174,7 +174,7 @@ def costs_of(
     Args:
         base: With `learnable` attached.
         learnable: What learns.
-        side: Of the pictures, in pixels.
+        side: Side of the pictures, in pixels.
         shape: Streams, pictures of each in a batch, and batches in a step.
         arithmetic: Precision of the passes.
     """
