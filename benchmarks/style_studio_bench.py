@@ -16,12 +16,13 @@ from benchmarks.artist_judge import PACKS, HandJudge
 from impasto.controls.instant_style import InstantStyle, InstantStyleSettings
 from impasto.controls.style_aligned import StyleAligned, StyleAlignedSettings
 from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
+from impasto.core.grammar import with_article
 from impasto.core.rng import generator
 from impasto.data.edges import CANNY, canny_edges
 from impasto.data.held_out import read_held_out
 from impasto.data.images import fit_square, to_tensor
 from impasto.data.packs import find_pack
-from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_article
+from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
 from impasto.generation.auxiliary_branches import Reference
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from impasto.features._pocket_judge import FILE, JudgeNetwork, load_network, read_classes
 from pretraining import checkpoint
 from pretraining.judge_classes import PLAIN, Classes, Row, classes_of, is_held_out, value_of
-from pretraining.judge_network import JudgeNetwork, disturbed, to_unit
+from pretraining.judge_network import disturbed, to_unit
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, read_rows
 from pretraining.precision import half_where_quick
@@ -30,8 +30,8 @@ from pretraining.schedule import Schedule
 from pretraining.stage import Stage
 
 STAGE = "judge"
-PUBLISHED = Path("pretraining/published/judge.safetensors")
-"""The judge that the numbers of the model card come from."""
+PUBLISHED = FILE
+"""The judge that the numbers of the model card come from; it ships with the package."""
 TOP = 5
 
 
@@ -144,13 +144,8 @@ def publish(judge: Judge, path: Path) -> None:
 def _load_published(path: Path) -> Judge:
     if not path.exists():
         raise FileNotFoundError(f"{checkpoint.STAGES / STAGE} does not exist: run pretraining.judge first")
-    with safe_open(path, framework="pt") as opened:
-        classes = _parsed(opened.metadata()["classes"])
-    network = JudgeNetwork(classes.counts())
-    network.load_state_dict(
-        {name: value.to(network.state_dict()[name].dtype) for name, value in load_file(path).items()}
-    )
-    return Judge(classes, network.eval())
+    classes = Classes(read_classes(path))
+    return Judge(classes, load_network(path, classes.of))
 
 
 def held_out_verdict(judge: Judge, pictures: Tensor, rows: Sequence[Row], at_most: int) -> Verdict:

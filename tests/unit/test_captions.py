@@ -6,7 +6,6 @@ import pytest
 
 from impasto.core.errors import DataError
 from impasto.data.captions import caption_of, styled_prompt
-from impasto.data.encode import captioned
 
 
 @pytest.mark.parametrize(
@@ -44,13 +43,6 @@ def test_caption_longer_than_any_prompt(tmp_path: Path) -> None:
     (tmp_path / "fox.txt").write_text("x" * 2001)
     with pytest.raises(DataError, match=r"caption .*fox\.txt has 2001 characters, at most 2000 are read: shorten it"):
         caption_of(tmp_path / "fox.png")
-
-
-def test_captioned_finds_the_pictures_with_words(tmp_path: Path) -> None:
-    (tmp_path / "fox.txt").write_text("a fox")
-    (tmp_path / "owl.txt").write_text("\n")
-    pictures = [tmp_path / "fox.png", tmp_path / "owl.png", tmp_path / "cat.png"]
-    assert captioned(pictures) == [tmp_path / "fox.png"]
 
 
 def test_styled_prompt() -> None:

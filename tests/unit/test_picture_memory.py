@@ -38,7 +38,7 @@ class Base:
     def encode_images(self, images): return images, images
     def reads_whole(self, prompt): return True
 checked = [images.check_picture(path) for path in sorted(Path(sys.argv[1]).iterdir())]
-examples = list(encode_examples(Base(), checked, cuts=lambda _: [(32, 32)], words="x", with_captions=False,
+examples = list(encode_examples(Base(), checked, cuts=lambda _: [(32, 32)], words="x", captions={},
     with_flips=False))
 assert len(examples) == 8
 """

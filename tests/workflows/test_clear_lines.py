@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from conftest import write_pictures
 from impasto.cli.main import main
-from impasto.core.errors import ConfigError, DataError, StyleFileError
+from impasto.core.errors import ConfigError, StyleFileError
 from impasto.data.images import list_pictures
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
@@ -102,10 +102,12 @@ def test_lcm_with_51_steps_is_one_line(tiny_folders: dict[str, Path], capsys: py
     assert "it takes at most 50" in capsys.readouterr().err
 
 
-def test_folders_of_kohyas_scripts_are_hinted_at(tmp_path: Path) -> None:
+def test_folders_of_kohyas_scripts_are_read_as_often_as_they_say(tmp_path: Path) -> None:
     write_pictures(tmp_path / "train" / "10_fox style", 2)
-    with pytest.raises(DataError, match=r"named as kohya's scripts want them, give the one .*10_fox style"):
-        list_pictures(tmp_path / "train", "--style-images")
+    write_pictures(tmp_path / "train" / "30_owl style", 1)
+    write_pictures(tmp_path / "train" / "0_left out", 1)
+    found = [path.parent.name for path in list_pictures(tmp_path / "train", "--style-images")]
+    assert found == ["10_fox style", "10_fox style", "30_owl style", "30_owl style", "30_owl style"]
 
 
 def options_for(style: Path, **changes: object) -> TrainOptions:

@@ -30,6 +30,8 @@ def show_plan(console: Console, plan: events.Planned) -> None:
     console.print(table)
     for note in plan.notes:
         show_note(console, note)
+    for warning in plan.warnings:
+        console.print(f"[bold red]warning[/]  [red]{escape(warning)}[/]", highlight=False)
 
 
 def show_note(console: Console, note: str) -> None:

@@ -11,7 +11,6 @@ from impasto.comparison.trial import key_of, read_subjects
 from impasto.core.config import validated
 from impasto.core.digest import digest_of_file
 from impasto.core.errors import ConfigError
-from impasto.data.captions import caption_of
 from impasto.data.decompose import can_decompose
 from impasto.data.packs import PREFIX, pictures_of
 from impasto.data.streams import AUX, STYLE
@@ -149,11 +148,12 @@ def _settled(
     shared = {key: value for key, value in values.items() if key not in type(method.settings).model_fields}
     options = validated(TrainOptions, shared | {"out": Path("style.safetensors")}, source=where)
     check_options(options)
-    pictures = gather(options, method).pictures
+    gathered = gather(options, method)
+    pictures = gathered.pictures
     hashes = picture_hashes(pictures)
     _refuse_shown_reference(where, hashes, style)
     captioned = {stream: found for stream, found in pictures.items() if options.shows_captions(stream)}
-    captions = {stream: [caption_of(each.path) for each in found] for stream, found in captioned.items()}
+    captions = {stream: [gathered.captions.get(each.path) for each in found] for stream, found in captioned.items()}
     kept = options.model_dump(mode="json", exclude={*_OURS, "aux_images", "sample_prompts", "sample_every", "base"})
     return {
         "training": kept,

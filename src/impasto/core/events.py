@@ -9,10 +9,11 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a run is about to do, as rows of (what, value), and what the user should know."""
+    """What a run is about to do, as rows of (what, value), what the user should know, and what will go wrong."""
 
     rows: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import torch
 
 from impasto.core.errors import DataError
-from impasto.data.captions import caption_of, shortened_caption, styled_prompt
+from impasto.data.captions import shortened_caption, styled_prompt
 from impasto.data.images import PictureFile, cover, to_tensor
 from impasto.data.streams import Example
 from impasto.models.model import BaseModel
@@ -19,7 +19,13 @@ Cuts: TypeAlias = Callable[[PictureFile], Sequence[tuple[int, int]]]
 
 
 def encode_examples(
-    base: BaseModel, pictures: Sequence[PictureFile], *, cuts: Cuts, words: str, with_captions: bool, with_flips: bool
+    base: BaseModel,
+    pictures: Sequence[PictureFile],
+    *,
+    cuts: Cuts,
+    words: str,
+    captions: Mapping[Path, str],
+    with_flips: bool,
 ) -> Iterator[Example]:
     """Yield the examples of one stream; no more than one picture is in memory.
 
@@ -28,14 +34,14 @@ def encode_examples(
         pictures: What to encode; read one after the other.
         cuts: Says what sizes a picture is cut to.
         words: The words of the stream, e.g. "zwx style".
-        with_captions: Put the caption beside a picture before the words, shortened where both are too long.
+        captions: Of pictures that are shown with one, by file: before the words, shortened where both are too long.
         with_flips: Yield a mirrored copy of each picture too.
 
     Raises:
         DataError: The autoencoder's output for a picture is not finite, or its file was changed.
     """
     for picture in pictures:
-        caption = (caption_of(picture.path) or "") if with_captions else ""
+        caption = captions.get(picture.path, "")
         prompt = styled_prompt(shortened_caption(caption, words, base.reads_whole), words)
         image = picture.read()
         for size in cuts(picture):
@@ -48,8 +54,3 @@ def encode_examples(
                         f"{picture.path} makes the autoencoder overflow: try --precision fp32, or remove it"
                     )
                 yield Example(picture.path, mean[0], std[0], geometry, prompt)
-
-
-def captioned(paths: Sequence[Path]) -> list[Path]:
-    """Return those pictures that have a caption beside them."""
-    return [path for path in paths if caption_of(path) is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ MAX_MEGAPIXELS = 64
 """Larger pictures are refused from their header, before any decoding."""
 MAX_SHAPE = 100
 """Pictures longer than so many times their width are refused: a mistake, and a trap for what pads or tiles them."""
-_REPEATED = re.compile(r"\d+_")
+_REPEATED = re.compile(r"(\d{1,6})_")
 """How kohya's scripts name folders of pictures: "10_name" shows each ten times."""
 _REDUCED = "16-bit reduced to 8-bit"
 
@@ -114,12 +115,28 @@ def list_pictures(folder: Path, option: str) -> list[Path]:
     found = [path for path in visible if path.suffix.lower() in SUFFIXES]
     _refuse_unreadable(folder, option, visible, {path.stem for path in found})
     if not found:
-        repeated = sorted(path for path in inside if _REPEATED.match(path.name) and is_folder(path))
-        ways = f"put files there that end in {', '.join(sorted(SUFFIXES))}"
-        if repeated:
-            ways = f"its folders are named as kohya's scripts want them, give the one with the pictures: {repeated[0]}"
-        raise DataError(f"{option} {folder} holds no picture: {ways}")
+        found = _in_repeated_folders(visible, option)
+    if not found:
+        raise DataError(
+            f"{option} {folder} holds no picture: put files there that end in {', '.join(sorted(SUFFIXES))}"
+        )
     return found
+
+
+def _in_repeated_folders(visible: list[Path], option: str) -> list[Path]:
+    """Return the pictures of folders such as "10_fox", as kohya's scripts want them: as often as the numbers say.
+
+    Only how the numbers compare counts, since steps are counted here and not epochs: of 10_a and 20_b, those in b are
+    listed twice.
+    """
+    repeated = [(found, path) for path in visible if (found := _REPEATED.match(path.name)) and is_folder(path)]
+    times = [int(found[1]) for found, _ in repeated]
+    shared = gcd(*times) or 1
+    return [
+        picture
+        for count, (_, path) in zip(times, repeated, strict=True)
+        for picture in list_pictures(path, option) * (count // shared)
+    ]
 
 
 def _refuse_unreadable(folder: Path, option: str, visible: list[Path], readable: set[str]) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from impasto.core.grammar import with_article
 from impasto.features._pocket_words import POCKET
 from impasto.features._protocol import Scorer
 from impasto.metrics.content_leak import found_subjects
@@ -55,8 +56,3 @@ class SubjectJudge:
             for row, background in zip(features, backgrounds, strict=True)
         ]
         return [int(each) for each in torch.cat(rows)] if rows else []
-
-
-def with_article(words: str) -> str:
-    """Return "a fox", "an owl"."""
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"

@@ -14,11 +14,12 @@ from pydantic import Field
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event
+from impasto.core.grammar import with_article
 from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile
 from impasto.data.edges import CANNY
 from impasto.data.images import read_picture
-from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge, with_article
+from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
 from impasto.generation.canny_controlnet import Colours, Edges, follow, named_controlnet
 from impasto.generation.options import DrawOptions
 from impasto.generation.requests import Guides, ImageRequest

@@ -32,12 +32,26 @@ _BORDER = 4
 """Pixels of the border that are looked at, above and at both sides."""
 
 
-def border_colour(picture: Image.Image) -> NDArray[np.float64]:
-    """Return the median colour of the border, RGB: that of the background, wherever the subject stands."""
+_PLAIN_SHARE, _PLAIN_DISTANCE = 0.7, 32.0
+"""A background is plain if so large a share of the border differs from its median by so little in every channel."""
+
+
+def _border(picture: Image.Image) -> NDArray[np.float64]:
     pixels = np.asarray(picture.convert("RGB"), dtype=np.float64)
     sides = (pixels[:_BORDER], pixels[:, :_BORDER], pixels[:, -_BORDER:])
-    median: NDArray[np.float64] = np.median(np.concatenate([each.reshape(-1, 3) for each in sides]), axis=0)
+    return np.concatenate([each.reshape(-1, 3) for each in sides])
+
+
+def border_colour(picture: Image.Image) -> NDArray[np.float64]:
+    """Return the median colour of the border, RGB: that of the background, wherever the subject stands."""
+    median: NDArray[np.float64] = np.median(_border(picture), axis=0)
     return median
+
+
+def has_plain_background(picture: Image.Image) -> bool:
+    """Return whether most of the border has one colour."""
+    away = np.abs(_border(picture) - border_colour(picture)).max(axis=1)
+    return bool((away <= _PLAIN_DISTANCE).mean() >= _PLAIN_SHARE)
 
 
 def background_of(picture: Image.Image, colours: Colours = BACKGROUND_COLOURS) -> str:

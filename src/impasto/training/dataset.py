@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from impasto.captioning.fill import fill
 from impasto.core.errors import ConfigError
-from impasto.core.files import is_file
-from impasto.data.encode import captioned
+from impasto.data.captions import found_beside
 from impasto.data.images import PictureFile, check_picture
 from impasto.data.packs import PREFIX
 from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept
@@ -29,12 +29,18 @@ class Gathered:
         source: Where each stream comes from, in words.
         notes: What the user should know.
         held_out: Pictures that are never shown, or none.
+        captions: Of the pictures that are shown with one, by file.
+        caption_source: Where those of a stream come from, in words; streams without any are left out.
+        warnings: What will go wrong.
     """
 
     pictures: Mapping[str, tuple[PictureFile, ...]]
     source: Mapping[str, str]
     notes: tuple[str, ...]
     held_out: tuple[PictureFile, ...] = ()
+    captions: Mapping[Path, str] = field(default_factory=dict)
+    caption_source: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def gather(options: TrainOptions, method: Method) -> Gathered:
@@ -61,14 +67,32 @@ def gather(options: TrainOptions, method: Method) -> Gathered:
             pictures[stream] = tuple(check_picture(path) for path in paths)
             source[stream] = asked.label()
             notes += _notes_on(stream, pictures[stream], method.num_pictures)
-            notes += _notes_on_captions(stream, paths, asked, is_shown=options.shows_captions(stream))
+            if not options.shows_captions(stream):
+                notes += _notes_on_unused_captions(stream, paths, asked)
     division = divided(options, pictures, options.seed)
     notes += _notes_on_shared(division.shown)
     if options.aux == "generate":
         source |= _drawn_by_the_base(streams)
     elif has_aux and options.aux_images is None:
         notes.append("no auxiliary pictures (--aux-images DIR or --aux generate): λ = 0, only the style is shown")
-    return Gathered(division.shown, source, tuple(notes), division.held_out)
+    return _with_captions(Gathered(division.shown, source, tuple(notes), division.held_out), options)
+
+
+def _with_captions(gathered: Gathered, options: TrainOptions) -> Gathered:
+    captions: dict[Path, str] = {}
+    sources: dict[str, str] = {}
+    notes, warnings = [*gathered.notes], []
+    for stream, pictures in gathered.pictures.items():
+        if not options.shows_captions(stream):
+            continue
+        found = fill(stream, pictures, options.caption_source, options.base, options.device)
+        captions |= found.words
+        notes += found.notes
+        if found.words:
+            sources[stream] = found.source
+        if found.warning:
+            warnings.append(found.warning)
+    return replace(gathered, captions=captions, caption_source=sources, notes=tuple(notes), warnings=tuple(warnings))
 
 
 def _drawn_by_the_base(streams: Mapping[str, str]) -> dict[str, str]:
@@ -99,14 +123,10 @@ def _notes_on(stream: str, pictures: tuple[PictureFile, ...], recommended: tuple
     return notes
 
 
-def _notes_on_captions(stream: str, paths: list[Path], asked: Asked, *, is_shown: bool) -> list[str]:
-    if is_shown:
-        found = len(captioned(paths))
-        told = f"{stream}: {found} of {len(paths)} pictures have a caption; the others get the style words alone"
-        return [told] if found < len(paths) else []
+def _notes_on_unused_captions(stream: str, paths: list[Path], asked: Asked) -> list[str]:
     if asked.kind != STYLE or asked.given.startswith(PREFIX):  # Aux and packs are meant to be shown so
         return []
-    found = sum(is_file(path.with_suffix(".txt")) for path in paths)
+    found = sum(found_beside(path) is not None for path in paths)
     told = f"{stream}: {found} of {len(paths)} pictures have a caption that is not shown: --captions shows it"
     return [told] if found else []
 

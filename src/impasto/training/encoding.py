@@ -89,26 +89,39 @@ def drawn_before(options: DataConfig, drawn: GeneratedStream, hashes: object) ->
     return found if picture_hashes({drawn.stream: found})[drawn.stream] == hashes else None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How the pictures of a run are shown.
+
+    Attributes:
+        cuts: What sizes each stream's pictures are cut to.
+        captions: Of the pictures that have one, by file.
+    """
+
+    cuts: Mapping[str, Cuts]
+    captions: Mapping[Path, str]
+
+
 def encode_streams(
     base: BaseModel,
     options: DataConfig,
     method: Method,
     pictures: Mapping[str, Sequence[PictureFile]],
-    cuts: Mapping[str, Cuts],
+    how: Shown,
     into: dict[str, list[Example]],
 ) -> Iterator[Event]:
-    """Encode the pictures of every stream, cut as `cuts` says, and put the examples into `into`."""
+    """Encode the pictures of every stream, cut and called as `how` says, and put the examples into `into`."""
     copies = 2 if options.flips else 1
-    total = sum(copies * len(each) * len(cuts[stream](each[0])) for stream, each in pictures.items())
+    total = sum(copies * len(each) * len(how.cuts[stream](each[0])) for stream, each in pictures.items())
     done = 0
     for stream, each in pictures.items():
         into[stream] = []
         for example in encode_examples(
             base,
             each,
-            cuts=cuts[stream],
+            cuts=how.cuts[stream],
             words=method.prompts()[stream],
-            with_captions=options.shows_captions(stream),
+            captions=how.captions,
             with_flips=options.flips,
         ):
             into[stream].append(example)

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from impasto.core.errors import ConfigError
-from impasto.data.captions import caption_of, shortened_caption
+from impasto.data.captions import shortened_caption
 from impasto.data.images import PictureFile
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.training.configs.data import DataConfig
+from impasto.training.dataset import Gathered
 
 _SHOWN = 60
 
 
-def notes_on_long_captions(
-    options: DataConfig, method: Method, base: LatentDiffusion, pictures: Mapping[str, Sequence[PictureFile]]
-) -> tuple[str, ...]:
+def notes_on_long_captions(method: Method, base: LatentDiffusion, gathered: Gathered) -> tuple[str, ...]:
     """Return, for each stream, how many captions are shortened and by how much.
 
     Args:
-        options: Which captions are shown.
         method: Knows the words of each stream.
         base: With its new words attached, so that all their rows count.
-        pictures: The pictures of each stream.
+        gathered: Pictures and captions.
 
     Raises:
         ConfigError: The words of a stream alone are more than the base reads.
@@ -36,17 +34,20 @@ def notes_on_long_captions(
                 "they could not call the style: shorten the identifier or --training-prompt, or lower --num-vectors"
             )
     notes = [
-        _note(stream, found, prompts[stream], base)
-        for stream, found in pictures.items()
-        if options.shows_captions(stream)
+        _note(
+            stream, [each for each in found if each.path in gathered.captions], prompts[stream], base, gathered.captions
+        )
+        for stream, found in gathered.pictures.items()
     ]
     return tuple(note for note in notes if note)
 
 
-def _note(stream: str, pictures: Sequence[PictureFile], words: str, base: LatentDiffusion) -> str:
+def _note(
+    stream: str, pictures: Sequence[PictureFile], words: str, base: LatentDiffusion, captions: Mapping[Path, str]
+) -> str:
     cut: list[tuple[str, int, str]] = []
     for picture in pictures:
-        caption = caption_of(picture.path) or ""
+        caption = captions[picture.path]
         kept = shortened_caption(caption, words, base.reads_whole)
         if kept != caption:
             cut.append((picture.path.with_suffix(".txt").name, len(caption.split()) - len(kept.split()), kept))

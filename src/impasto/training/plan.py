@@ -10,6 +10,7 @@ from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Planned
 from impasto.core.files import is_file, is_folder
 from impasto.core.formatting import format_duration
+from impasto.data.captions import styled_prompt
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_dtype, computing_in
@@ -88,8 +89,7 @@ def describe_run(
     for name, words in streams.items():
         is_drawn = name not in gathered.pictures
         count = options.aux_count() if is_drawn else len(gathered.pictures[name])
-        shown = f"{{caption}}, {words}" if options.shows_captions(name) and not is_drawn else words
-        rows.append((f"{name} pictures", f'{count} from {gathered.source[name]}, shown with "{shown}"'))
+        rows.append((f"{name} pictures", f"{count} from {gathered.source[name]}, {_shown(name, words, gathered)}"))
     rows += [
         ("steps", f"{options.steps} x {_format_batch(options)} of each stream, {side_of(options, base)} px"),
         ("learning rate", _format_rate(options)),
@@ -99,7 +99,13 @@ def describe_run(
         ("time", format_duration(cost.seconds)),
         ("writes", str(options.out)),
     ]
-    return Planned(tuple(rows), gathered.notes)
+    return Planned(tuple(rows), gathered.notes, gathered.warnings)
+
+
+def _shown(stream: str, words: str, gathered: Gathered) -> str:
+    source = gathered.caption_source.get(stream)
+    called = words if source is None else styled_prompt("{caption}", words)
+    return f'shown with "{called}"' + ("" if source is None else f", captions {source}")
 
 
 def side_of(options: DataConfig, base: LatentDiffusion) -> int:

@@ -30,6 +30,7 @@ from impasto.training.dataset import Gathered, concept_words, picture_hashes
 from impasto.training.distributed import Processes
 from impasto.training.encoding import (
     GeneratedStream,
+    Shown,
     draw_aux,
     drawn_before,
     encode_streams,
@@ -133,7 +134,8 @@ class Run:
             yield from self._auxiliary(drawn)
         self.files.pictures = self._pictures
         cuts = cuts_of(self.options, self.base, self._pictures)
-        yield from encode_streams(self._encoders, self.options, self.method, self._pictures, cuts, streams)
+        shown = Shown(cuts, self.gathered.captions)
+        yield from encode_streams(self._encoders, self.options, self.method, self._pictures, shown, streams)
         if not self.state.learnable.learns_text():  # known from now on: the text encoders can rest
             self._encoders.encode_prompts(list({each.prompt for examples in streams.values() for each in examples}))
         for note in self.store.notes:

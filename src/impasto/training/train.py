@@ -87,7 +87,7 @@ def _train(
         notes += [*base.notes, *notes_on_precision(options.precision, base.device)]
         kept = [(named.style, named.scale) for named in fit_styles(base, styles)]
         with attached(base, kept), learning(method.adapters(base, generator(options.seed))) as learnable:
-            notes += notes_on_long_captions(options, method, base, gathered.pictures)
+            notes += notes_on_long_captions(method, base, gathered)
             fitted = fit_memory(options, method, base, learnable, gathered)
             options = fitted.options
             cost = estimate_of(fitted, method, base, gathered)

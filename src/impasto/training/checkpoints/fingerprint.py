@@ -12,7 +12,6 @@ from impasto.core.errors import RunError
 from impasto.core.files import is_file, is_folder
 from impasto.core.versions import library_versions
 from impasto.data.captions import caption_of
-from impasto.data.images import PictureFile
 from impasto.methods._protocol import Method
 from impasto.models.fingerprint import Fingerprint
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -36,15 +35,15 @@ def identity_of(options: TrainOptions, method: Method, gathered: Gathered) -> di
         found[f"{stream} pictures"] = hashes
     for stream, pictures in gathered.pictures.items():
         if options.shows_captions(stream):
-            found[f"{stream} captions"] = _digest_of_captions(pictures)
+            found[f"{stream} captions"] = _digest_of([gathered.captions.get(each.path) for each in pictures])
     if gathered.held_out:
         found["held-out pictures"] = picture_hashes({"": gathered.held_out})[""]
-        found["held-out captions"] = _digest_of_captions(gathered.held_out)
+        found["held-out captions"] = _digest_of([caption_of(each.path) for each in gathered.held_out])
     return found
 
 
-def _digest_of_captions(pictures: Sequence[PictureFile]) -> str:
-    return digest_of_json([caption_of(picture.path) for picture in pictures])[:16]
+def _digest_of(captions: Sequence[str | None]) -> str:
+    return digest_of_json(list(captions))[:16]
 
 
 def _content_of_style(given: str) -> str:

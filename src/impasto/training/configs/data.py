@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from impasto.captioning.source import CaptionSource
 from impasto.core.config import Config
 from impasto.core.option_groups import Group, listed_under
 from impasto.core.paths import FileOrName
@@ -35,6 +36,8 @@ class DataConfig(Config):
     """Keep the pictures' shapes: sizes of about the same area (aspect-ratio buckets) instead of middle squares."""
     captions: bool = False
     """Put the caption in NAME.txt beside NAME.png before the style words."""
+    caption_source: CaptionSource = "auto"
+    """Words for pictures without .txt: by their names, or by a captioner (base); auto tries both, files neither."""
     aux_captions: bool = False
     """Put captions before the words of auxiliary pictures too; the paper shows them with "style" alone."""
     flips: bool = False
