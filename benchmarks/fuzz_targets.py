@@ -36,7 +36,7 @@ from impasto.style.file import load_low_rank, load_style, read_card
 from impasto.training.checkpoints.fingerprint import identity_of, refuse_other_base
 from impasto.training.checkpoints.resume import find_left, table_of
 from impasto.training.dataset import gather
-from impasto.training.optimizers import new_optimizer
+from impasto.training.optimizers import new_optimizer, parameter_groups
 from impasto.training.options import TrainOptions
 from impasto.training.plan import check_options
 from impasto.training.run_folder import RunFolder
@@ -233,7 +233,8 @@ def checkpoint(prepared: Prepared, rng: random.Random) -> Read:
                 return
             learnable = prepared.learnable
             cpu = torch.device("cpu")
-            optimizer = new_optimizer(options.optimizer, learnable.parameters(), options.learning_rate, cpu)
+            groups = parameter_groups(learnable, options.learning_rate)
+            optimizer = new_optimizer(options.optimizer, groups, options.learning_rate, cpu)
             made = TrainState(learnable, optimizer, generator(0), cpu)
             made.restore(found.step, found.tensors(), table_of(found.facts.get("state"), run))
 

@@ -42,3 +42,18 @@ def test_no_schedule_touches_the_global_generator() -> None:
     before = torch.get_rng_state()
     rate_factors("cosine", 10, 3)(2)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@given(STEPS, st.integers(1, 5), st.data())
+def test_restarts_are_cosines_one_after_the_other(steps: int, cycles: int, data: st.DataObject) -> None:
+    step = data.draw(st.integers(1, steps))
+    share = cycles * (step - 1) / steps % 1.0
+    found = rate_factors("cosine-with-restarts", steps, cycles=cycles)(step)
+    assert found == pytest.approx((1 + math.cos(math.pi * share)) / 2, abs=1e-9)
+
+
+@given(STEPS, st.floats(0.5, 4), st.data())
+def test_polynomial_is_a_power_of_the_line(steps: int, power: float, data: st.DataObject) -> None:
+    step = data.draw(st.integers(1, steps))
+    wanted = (1 - (step - 1) / steps) ** power
+    assert rate_factors("polynomial", steps, power=power)(step) == pytest.approx(wanted, abs=1e-6)

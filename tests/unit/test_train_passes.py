@@ -102,7 +102,7 @@ def test_other_errors_are_not_taken_for_memory():
 
 def test_a_broken_step_is_named_late_and_leaves_no_trace_in_the_weights():
     weight = nn.Parameter(torch.tensor([1.0, 2.0]))
-    optimizer = new_optimizer("adamw", [weight], 0.1, torch.device("cpu"))
+    optimizer = new_optimizer("adamw", [{"params": [weight], "lr": 0.1, "rate": 0.1}], 0.1, torch.device("cpu"))
     assert leaves_out_steps(optimizer)
     buffer = LossBuffer(torch.device("cpu"), every=5)
     after = []

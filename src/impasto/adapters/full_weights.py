@@ -55,6 +55,10 @@ class FullWeights:
         """Return the weights that learn."""
         return list(self._weights.values())
 
+    def text_parameters(self) -> list[nn.Parameter]:
+        """Return those of text encoders."""
+        return [parameter for name, parameter in self._weights.items() if name.startswith("text_encoder")]
+
     def tensors(self) -> dict[str, Tensor]:
         """Return W - W0 of every weight that changed, float16."""
         deltas = {}

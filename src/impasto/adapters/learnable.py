@@ -21,6 +21,9 @@ class Learnable(Protocol):
     def parameters(self) -> list[nn.Parameter]:
         """Return what the optimiser changes; all require gradients while attached."""
 
+    def text_parameters(self) -> list[nn.Parameter]:
+        """Return those of `parameters` that belong to text encoders, rows of new words among them."""
+
     def tensors(self) -> dict[str, Tensor]:
         """Return what was learnt so far, under the names of the style file, detached, on the CPU."""
 
@@ -47,6 +50,10 @@ class CompositeLearnable:
     def parameters(self) -> list[nn.Parameter]:
         """Return the parameters of all parts."""
         return [parameter for part in self._parts for parameter in part.parameters()]
+
+    def text_parameters(self) -> list[nn.Parameter]:
+        """Return those of text encoders, of all parts."""
+        return [parameter for part in self._parts for parameter in part.text_parameters()]
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of all parts."""

@@ -98,12 +98,12 @@ class LowRank:
 
     def parameters(self) -> list[nn.Parameter]:
         """Return A and B of every layer."""
-        return [
-            matrix.weight
-            for module in self._modules.values()
-            for _, layer in _adapted_layers(module)
-            for matrix in (layer.lora_A[_NAME], layer.lora_B[_NAME])
-        ]
+        return [matrix for module in self._modules.values() for matrix in _matrices(module)]
+
+    def text_parameters(self) -> list[nn.Parameter]:
+        """Return A and B of the layers of text encoders."""
+        texts = [module for name, module in self._modules.items() if name.startswith("text_encoder")]
+        return [matrix for module in texts for matrix in _matrices(module)]
 
     def tensors(self) -> dict[str, Tensor]:
         """Return A and B under the names that `load_lora_weights` of diffusers reads."""
@@ -118,6 +118,12 @@ class LowRank:
     def learns_text(self) -> bool:
         """Return whether a text encoder is among the networks."""
         return any(name.startswith("text_encoder") for name in self._modules)
+
+
+def _matrices(module: nn.Module) -> list[nn.Parameter]:
+    return [
+        matrix.weight for _, layer in _adapted_layers(module) for matrix in (layer.lora_A[_NAME], layer.lora_B[_NAME])
+    ]
 
 
 def _adapted_layers(module: nn.Module) -> list[tuple[str, LoraLayer]]:

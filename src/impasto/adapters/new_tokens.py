@@ -165,6 +165,10 @@ class NewTokens:
         """Return the new rows, one matrix for each text encoder."""
         return list(self._rows().values())
 
+    def text_parameters(self) -> list[nn.Parameter]:
+        """Return all of them."""
+        return self.parameters()
+
     def tensors(self) -> dict[str, Tensor]:
         """Return the rows of each word (vectors, dim), by text encoder."""
         sizes = [word.vectors for word in self._words]

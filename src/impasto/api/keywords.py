@@ -87,16 +87,24 @@ class TrainKeywords(TypedDict, total=False):
     accumulate: int
     learning_rate: float
     weight_decay: float
-    optimizer: Literal["adamw", "adamw-8bit"]
+    text_learning_rate: float
+    optimizer: Literal["adamw", "adamw-8bit", "prodigy", "adafactor"]
     ema: float
-    lr_schedule: Literal["constant", "linear", "cosine"]
+    lr_schedule: Literal["constant", "linear", "cosine", "cosine-with-restarts", "polynomial"]
+    lr_cycles: int
+    lr_power: float
     lr_warmup: int
     max_grad_norm: float
+    loss_weights: Literal["none", "min-snr", "debiased"]
+    snr_gamma: float
+    noise_offset: float
     resolution: int
     buckets: bool
     attach: tuple[str, ...]
     captions: bool
     aux_captions: bool
+    caption_dropout: float
+    shuffle_tags: bool
     flips: bool
     seed: int
     sample_every: int

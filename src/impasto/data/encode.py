@@ -41,8 +41,8 @@ def encode_examples(
         DataError: The autoencoder's output for a picture is not finite, or its file was changed.
     """
     for picture in pictures:
-        caption = captions.get(picture.path, "")
-        prompt = styled_prompt(shortened_caption(caption, words, base.reads_whole), words)
+        caption = shortened_caption(captions.get(picture.path, ""), words, base.reads_whole)
+        prompt = styled_prompt(caption, words)
         image = picture.read()
         for size in cuts(picture):
             cut, geometry = cover(image, size)
@@ -53,4 +53,4 @@ def encode_examples(
                     raise DataError(
                         f"{picture.path} makes the autoencoder overflow: try --precision fp32, or remove it"
                     )
-                yield Example(picture.path, mean[0], std[0], geometry, prompt)
+                yield Example(picture.path, mean[0], std[0], geometry, prompt, caption)

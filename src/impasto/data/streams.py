@@ -24,6 +24,7 @@ from torch import Tensor
 
 from impasto.core.device import to_device
 from impasto.core.rng import generator_at
+from impasto.data.wordings import Wordings
 from impasto.models.conditioning import Geometry
 
 STYLE, AUX = "style", "aux"
@@ -41,6 +42,8 @@ class Example:
         std: Their standard deviation: the autoencoder's noise is drawn anew every step.
         geometry: How it was cut.
         prompt: What it is shown with.
+        caption: The caption in the prompt, or nothing.
+        wordings: Other prompts that it is shown with in turn, or None.
     """
 
     path: Path
@@ -48,6 +51,16 @@ class Example:
     std: Float[Tensor, "c h w"]
     geometry: Geometry
     prompt: str
+    caption: str = ""
+    wordings: Wordings | None = None
+
+    def prompts(self) -> tuple[str, ...]:
+        """Return every prompt that it may be shown with."""
+        return (self.prompt,) if self.wordings is None else self.wordings.all()
+
+    def shown_with(self, seed: int) -> str:
+        """Return the prompt of the showing whose row has this seed."""
+        return self.prompt if self.wordings is None else self.wordings.pick(seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +161,11 @@ def _draw(examples: Sequence[Example], count: int, rng: torch.Generator) -> Part
     mean = torch.stack([example.mean for example in chosen])
     std = torch.stack([example.std for example in chosen])
     noise = to_device(torch.randn(mean.shape, generator=rng), mean.device)
+    seeds = tuple(torch.randint(_SEEDS, (count,), generator=rng).tolist())
     return Part(
         x_0=mean + std * noise,
-        prompts=tuple(example.prompt for example in chosen),
+        prompts=tuple(example.shown_with(seed) for example, seed in zip(chosen, seeds, strict=True)),
         geometry=tuple(example.geometry for example in chosen),
         paths=tuple(example.path for example in chosen),
-        seeds=tuple(torch.randint(_SEEDS, (count,), generator=rng).tolist()),
+        seeds=seeds,
     )

@@ -38,19 +38,25 @@ class NoisedBatch:
     counts: dict[str, int]
 
     def errors(self, base: BaseModel) -> Float[Tensor, " batch"]:
-        """Return the squared error of what the base predicts (ε or v), one value a row."""
+        """Return the squared error of what the base predicts (ε or v), one value a row, weighted as the run says."""
         target = base.prediction.target(base.schedule, self.x_0, self.epsilon, self.timesteps)
-        return squared_error(self.predicted, target)
+        weights = base.objective.weights(base.schedule, base.prediction, self.timesteps)
+        return _weighted(squared_error(self.predicted, target), weights)
 
     def errors_of_x_0(self, base: BaseModel) -> Float[Tensor, " batch"]:
-        """Return the squared error of the clean latents that the prediction implies, one value a row."""
+        """Return the squared error of the clean latents that the prediction implies, one value a row; likewise."""
         implied = base.prediction.to_x_0(base.schedule, self.x_t, self.predicted.float(), self.timesteps)
-        return squared_error(implied, self.x_0)
+        weights = base.objective.weights_of_x_0(base.schedule, self.timesteps)
+        return _weighted(squared_error(implied, self.x_0), weights)
 
     def by_stream(self, errors: Float[Tensor, " batch"]) -> dict[str, Float[Tensor, ""]]:
         """Return the mean of `errors` over the rows of each stream."""
         parts = torch.split(errors, list(self.counts.values()))
         return {name: part.mean() for name, part in zip(self.counts, parts, strict=True)}
+
+
+def _weighted(errors: Float[Tensor, " batch"], weights: Float[Tensor, " batch"] | None) -> Float[Tensor, " batch"]:
+    return errors if weights is None else errors * weights
 
 
 def denoise_batch(
@@ -69,6 +75,7 @@ def denoise_batch(
     else:
         noise = torch.randn(x_0.shape, generator=rng)
         drawn = draw_timesteps(base.schedule, len(x_0), rng)
+    noise = base.objective.offset(noise, rngs, rng)
     epsilon, timesteps = to_device(noise, x_0.device), to_device(drawn, x_0.device)
     x_t = base.schedule.add_noise(x_0, epsilon, timesteps)
     conditioning = joined([base.encode_prompts(part.prompts) for part in parts])

@@ -25,13 +25,16 @@ class WeightSettings(config.Config):
     """All weights, as in the paper, or low-rank adapters, for small machines and small files."""
     rank: int | None = Field(default=None, ge=1, le=4096)
     """Rank of the adapters with --learn lora; 16 unless given."""
+    alpha: float | None = Field(default=None, gt=0)
+    """α with --learn lora: what is learnt counts α / r; r unless given."""
     learn_text: bool = True
     """Learn the text encoders too, as the paper does."""
 
     @model_validator(mode="after")
     def _rank_has_an_effect(self) -> Self:
-        if self.learn == "full" and self.rank is not None:
-            raise ValueError("rank has no effect with --learn full: leave it out, or use --learn lora")
+        for name, value in (("rank", self.rank), ("alpha", self.alpha)):
+            if self.learn == "full" and value is not None:
+                raise ValueError(f"{name} has no effect with --learn full: leave it out, or use --learn lora")
         return self
 
 
@@ -45,7 +48,7 @@ def learnable_weights(
     if settings.learn == "full":
         parts.append(FullWeights(networks, names))
     else:
-        parts.append(LowRank(networks, names, settings.rank or DEFAULT_RANK, rng))
+        parts.append(LowRank(networks, names, settings.rank or DEFAULT_RANK, rng, alpha=settings.alpha))
     if new_words:
         parts.append(NewTokens(base, new_words))
     return CompositeLearnable(parts)

@@ -47,6 +47,8 @@ class BLoRASettings(config.Config):
 
     rank: int = Field(default=64, ge=1, le=4096)
     """Rank of the adapters."""
+    alpha: float | None = Field(default=None, gt=0)
+    """α: what is learnt counts α / r; r, as in the paper, unless given."""
     roles: tuple[str, ...] = ("content", "style")
     """Which blocks learn; repeat the flag, e.g. --roles style to learn the style alone."""
     roles_file: Path | None = None
@@ -105,7 +107,7 @@ class BLoRA(Configured[BLoRASettings]):
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
         """Return low-rank adapters on the blocks of the chosen roles."""
         blocks = [block for blocks in self.roles(base).values() for block in blocks]
-        return LowRank(base.networks(), ["unet"], self.settings.rank, rng, blocks)
+        return LowRank(base.networks(), ["unet"], self.settings.rank, rng, blocks, alpha=self.settings.alpha)
 
     def loss(
         self, base: BaseModel, batch: Batch, rng: torch.Generator

@@ -14,6 +14,7 @@ from transformers import PreTrainedConfig
 
 from impasto.core.digest import digest_of_json, digest_of_tensors
 from impasto.core.store import TensorStore
+from impasto.diffusion.objective import PLAIN, Objective
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
 from impasto.models.conditioning import Conditioning, Geometry, joined
@@ -33,11 +34,19 @@ class CachedEncoders:
         store: Keeps.
         keeps_prompts: Whether no text encoder learns.
         offloaded: Brings the encoders back for what is not known yet.
+        objective: What the run's losses are given beside the method's own formula.
     """
 
     def __init__(
-        self, base: LatentDiffusion, store: TensorStore, offloaded: OffloadedModules, *, keeps_prompts: bool
+        self,
+        base: LatentDiffusion,
+        store: TensorStore,
+        offloaded: OffloadedModules,
+        *,
+        keeps_prompts: bool,
+        objective: Objective = PLAIN,
     ) -> None:
+        self._objective = objective
         self._base = base
         self._store = store
         self._offloaded = offloaded
@@ -53,6 +62,11 @@ class CachedEncoders:
     def schedule(self) -> NoiseSchedule:
         """ᾱ_t of training."""
         return self._base.schedule
+
+    @property
+    def objective(self) -> Objective:
+        """What losses are given beside the method's own formula."""
+        return self._objective
 
     @property
     def prediction(self) -> Prediction:

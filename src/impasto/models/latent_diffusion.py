@@ -14,6 +14,7 @@ from transformers import CLIPTokenizer
 
 from impasto.core.errors import ConfigError
 from impasto.core.finite import require_finite
+from impasto.diffusion.objective import PLAIN, Objective
 from impasto.models.checks.parts import check_parts
 from impasto.models.checks.schedule import prediction_of, schedule_of
 from impasto.models.checks.settings import check_settings
@@ -45,6 +46,7 @@ class LatentDiffusion(ABC):
     family: ClassVar[str]
     pipeline_class: ClassVar[type[DiffusionPipeline]]
     family_roles: ClassVar[Roles]
+    objective: ClassVar[Objective] = PLAIN
 
     def __init__(
         self,

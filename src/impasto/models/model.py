@@ -8,6 +8,7 @@ from typing import Protocol
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from impasto.diffusion.objective import Objective
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
 from impasto.models.conditioning import Conditioning, Geometry
@@ -27,6 +28,10 @@ class BaseModel(Protocol):
     @property
     def prediction(self) -> Prediction:
         """What the network predicts."""
+
+    @property
+    def objective(self) -> Objective:
+        """What a loss is given beside its own formula; `PLAIN` unless a training says otherwise."""
 
     def networks(self) -> dict[str, nn.Module]:
         """Return what can be learnt: "unet" and the text encoders, by diffusers' names."""

@@ -92,6 +92,10 @@ def _with_captions(gathered: Gathered, options: TrainOptions) -> Gathered:
             sources[stream] = found.source
         if found.warning:
             warnings.append(found.warning)
+    if gathered.held_out:  # they are asked for in words, whatever training shows
+        found = fill("held out", gathered.held_out, options.caption_source, options.base, options.device)
+        captions |= found.words
+        notes += found.notes
     return replace(gathered, captions=captions, caption_source=sources, notes=tuple(notes), warnings=tuple(warnings))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from impasto.core.errors import DataError
@@ -12,6 +12,7 @@ from impasto.core.files import staged
 from impasto.data.encode import Cuts, encode_examples
 from impasto.data.images import PictureFile, check_picture
 from impasto.data.streams import Example
+from impasto.data.wordings import wordings_of
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.methods._protocol import Method
@@ -124,6 +125,12 @@ def encode_streams(
             captions=how.captions,
             with_flips=options.flips,
         ):
-            into[stream].append(example)
+            wordings = wordings_of(
+                example.caption,
+                method.prompts()[stream],
+                dropout=options.caption_dropout,
+                shuffle=options.shuffle_tags,
+            )
+            into[stream].append(replace(example, wordings=wordings))
             done += 1
             yield Progress("encoding pictures", done, total)

@@ -10,6 +10,7 @@ from impasto.core.option_tables import refuse_clashes
 from impasto.training.configs.data import DataConfig
 from impasto.training.configs.hardware import HardwareConfig
 from impasto.training.configs.keeping import KeepingConfig
+from impasto.training.configs.loss import LossConfig
 from impasto.training.configs.model import ModelConfig
 from impasto.training.configs.optimizer import OptimizerConfig
 from impasto.training.configs.run import RunConfig
@@ -19,6 +20,7 @@ TABLES: Mapping[str, type[Config]] = {
     "data": DataConfig,
     "model": ModelConfig,
     "optimizer": OptimizerConfig,
+    "loss": LossConfig,
     "samples": SamplesConfig,
     "keeping": KeepingConfig,
     "hardware": HardwareConfig,
@@ -31,7 +33,9 @@ OF_METHOD = "method"
 refuse_clashes(TABLES)
 
 
-class TrainOptions(RunConfig, HardwareConfig, KeepingConfig, SamplesConfig, OptimizerConfig, ModelConfig, DataConfig):
+class TrainOptions(
+    RunConfig, HardwareConfig, KeepingConfig, SamplesConfig, LossConfig, OptimizerConfig, ModelConfig, DataConfig
+):
     """What is trained on what, for how long, and where it goes.
 
     A function that needs one part of it takes that part's type: `cuts_of(options: DataConfig, ...)`.

@@ -16,6 +16,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_dtype, computing_in
 from impasto.models.timing import seconds_of_pass
 from impasto.training.configs.data import DataConfig
+from impasto.training.configs.loss import LossConfig
 from impasto.training.configs.optimizer import OptimizerConfig
 from impasto.training.dataset import Gathered
 from impasto.training.options import TrainOptions
@@ -91,8 +92,10 @@ def describe_run(
         count = options.aux_count() if is_drawn else len(gathered.pictures[name])
         rows.append((f"{name} pictures", f"{count} from {gathered.source[name]}, {_shown(name, words, gathered)}"))
     rows += [
+        *_rows_on_captions(options),
         ("steps", f"{options.steps} x {_format_batch(options)} of each stream, {side_of(options, base)} px"),
         ("learning rate", _format_rate(options)),
+        *_rows_on_loss(options),
         *((("attached", f"{', '.join(options.attach)}, unchanged"),) if options.attach else ()),
         ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
         ("memory", cost.memory),
@@ -121,7 +124,29 @@ def _format_batch(options: OptimizerConfig) -> str:
 
 def _format_rate(options: OptimizerConfig) -> str:
     warmup = f", after {options.lr_warmup} steps of warm-up" if options.lr_warmup else ""
-    return f"{options.learning_rate:g} {options.lr_schedule}{warmup}"
+    cycles = f" x {options.lr_cycles}" if options.lr_cycles > 1 else ""
+    power = f" {options.lr_power:g}" if options.lr_power != 1 else ""
+    text = f", {options.text_learning_rate:g} of text encoders" if options.text_learning_rate else ""
+    optimizer = f"{options.optimizer}, " if options.optimizer != "adamw" else ""
+    return f"{optimizer}{options.learning_rate:g}{text} {options.lr_schedule}{cycles}{power}{warmup}"
+
+
+def _rows_on_captions(options: DataConfig) -> list[tuple[str, str]]:
+    """Return a row on how captions change from showing to showing; none by default."""
+    dropped = [f"left out in {options.caption_dropout:.0%} of showings"] if options.caption_dropout else []
+    shuffled = ["tags in other orders each time"] if options.shuffle_tags else []
+    return [("captions", ", ".join(dropped + shuffled))] if dropped or shuffled else []
+
+
+def _rows_on_loss(options: LossConfig) -> list[tuple[str, str]]:
+    """Return rows on what the loss is given beside the method's formula; none by default."""
+    told = []
+    if options.loss_weights != "none":
+        gamma = f", γ = {options.snr_gamma:g}" if options.loss_weights == "min-snr" else ""
+        told.append(f"noise levels weighted: {options.loss_weights}{gamma}")
+    if options.noise_offset:
+        told.append(f"noise offset {options.noise_offset:g}")
+    return [("loss", ", ".join(told))] if told else []
 
 
 def expected_seconds(options: TrainOptions, base: LatentDiffusion, streams: int, at_once: int) -> float:

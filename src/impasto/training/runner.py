@@ -89,7 +89,10 @@ class Run:
         if keeps_prompts:
             frozen += [module for name, module in self.base.networks().items() if name.startswith("text_encoder")]
         self._offloaded = OffloadedModules(frozen, self.base.device)
-        self._encoders = CachedEncoders(self.base, self.store, self._offloaded, keeps_prompts=keeps_prompts)
+        objective = self.options.objective()
+        self._encoders = CachedEncoders(
+            self.base, self.store, self._offloaded, keeps_prompts=keeps_prompts, objective=objective
+        )
         self.files = StyleFiles(self.options, self.method, self.base, self.state, self.folder.folder, self.watch)
 
     @property
@@ -137,7 +140,9 @@ class Run:
         shown = Shown(cuts, self.gathered.captions)
         yield from encode_streams(self._encoders, self.options, self.method, self._pictures, shown, streams)
         if not self.state.learnable.learns_text():  # known from now on: the text encoders can rest
-            self._encoders.encode_prompts(list({each.prompt for examples in streams.values() for each in examples}))
+            self._encoders.encode_prompts(
+                list({prompt for examples in streams.values() for each in examples for prompt in each.prompts()})
+            )
         for note in self.store.notes:
             yield Noted(note)
 

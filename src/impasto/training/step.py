@@ -77,7 +77,9 @@ class Stepper:
         self._buffer = LossBuffer(learner.device, EVERY_ON_DEVICE if waits else 1)
         self._rng_of_methods = generator(0)
         options = learner.options
-        self._rate_factor = rate_factors(options.lr_schedule, options.steps, options.lr_warmup)
+        self._rate_factor = rate_factors(
+            options.lr_schedule, options.steps, options.lr_warmup, cycles=options.lr_cycles, power=options.lr_power
+        )
 
     @property
     def notes(self) -> list[str]:
@@ -90,7 +92,7 @@ class Stepper:
         self._buffer.begin()
         parameters, step = state.learnable.parameters(), state.step + 1
         for group in state.optimizer.param_groups:
-            group["lr"] = learner.options.learning_rate * self._rate_factor(step)
+            group["lr"] = group["rate"] * self._rate_factor(step)
         batches = self._draw()
         values = learner.processes.average(parameters, self._gradients(batches, parameters))
         norm = torch.nn.utils.clip_grad_norm_(parameters, learner.options.max_grad_norm or math.inf)

@@ -34,7 +34,7 @@ from impasto.training.distributed import Processes
 from impasto.training.distributed_run import together
 from impasto.training.held_out.watch import saved_interval
 from impasto.training.long_captions import notes_on_long_captions
-from impasto.training.optimizers import new_optimizer
+from impasto.training.optimizers import new_optimizer, parameter_groups
 from impasto.training.options import TrainOptions
 from impasto.training.plan import check_options, describe_run
 from impasto.training.resources.disk import refuse_low_disk
@@ -95,8 +95,9 @@ def _train(
             measuring = gathered if processes.is_first else replace(gathered, held_out=())
             watch = watch_of(options, method, base, measuring, cost.seconds, often)
             plan = describe_run(options, method, base, gathered, learnable, cost)
-            plan = with_watch(plan, watch, options, gathered.held_out)
+            plan = with_watch(plan, watch, options, gathered)
             plan = replace(plan, rows=(*plan.rows, *_rows_on(left)), notes=(*plan.notes, *notes))
+            options.objective().check(base.schedule, base.prediction)
             state = _new_state(options, learnable, base.device)
             refuse_low_disk(options, method, state, folder.folder)
             yield plan
@@ -132,7 +133,8 @@ def _able_to_learn(base: LatentDiffusion, method: Method) -> LatentDiffusion:
 
 def _new_state(options: TrainOptions, learnable: Learnable, device: torch.device) -> TrainState:
     parameters = learnable.parameters()
-    optimizer = new_optimizer(options.optimizer, parameters, options.learning_rate, device, options.weight_decay)
+    groups = parameter_groups(learnable, options.learning_rate, options.text_learning_rate)
+    optimizer = new_optimizer(options.optimizer, groups, options.learning_rate, device, options.weight_decay)
     average = None if options.ema is None else Average(parameters, options.ema)
     return TrainState(learnable, optimizer, generator(options.seed), device, average=average)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import torch
 
 from impasto.core.events import Planned
-from impasto.data.captions import called_prompt, caption_of, words_lead
-from impasto.data.images import PictureFile, fit_square
+from impasto.data.captions import called_prompt, words_lead
+from impasto.data.images import fit_square
 from impasto.features._open import open_features
 from impasto.features._protocol import Extractor, Reader
 from impasto.generation.requests import ImageRequest, SamplingParams
@@ -61,30 +60,30 @@ def watch_of(
     return Watch(judge, often, options.stop_early)
 
 
-def with_watch(plan: Planned, watch: Watch | None, options: TrainOptions, held_out: Sequence[PictureFile]) -> Planned:
+def with_watch(plan: Planned, watch: Watch | None, options: TrainOptions, gathered: Gathered) -> Planned:
     """Return the plan with what it says of measuring."""
     if watch is None:
         return plan
-    row = ("held out", _described(watch, options, held_out))
-    return Planned((*plan.rows, row), (*plan.notes, *_notes_on(held_out)))
+    row = ("held out", _described(watch, options, len(gathered.held_out)))
+    return Planned((*plan.rows, row), (*plan.notes, *_notes_on(gathered)))
 
 
-def _described(watch: Watch, options: TrainOptions, held_out: Sequence[PictureFile]) -> str:
+def _described(watch: Watch, options: TrainOptions, count: int) -> str:
     source = options.held_out or "the style pictures"
     judge, often = watch.judge, watch.interval
     reads = "and the match with their words" if judge.words is not None else "and no match with words"
     ends = f", ends after {watch.patience} without a better one" if watch.patience else ""
     return (
-        f"{len(held_out)} from {source}, measured every {often.every} steps (distance {reads}; {len(judge.requests)} "
+        f"{count} from {source}, measured every {often.every} steps (distance {reads}; {len(judge.requests)} "
         f"pictures of {judge.look.steps} steps, {often.count} times, about {often.share:.0%} of the time){ends}"
     )
 
 
-def _notes_on(held_out: Sequence[PictureFile]) -> list[str]:
-    without = [each.path.name for each in held_out if not caption_of(each.path)]
+def _notes_on(gathered: Gathered) -> list[str]:
+    without = [each.path.name for each in gathered.held_out if each.path not in gathered.captions]
     if not without:
         return []
-    told = f"{len(without)} of {len(held_out)} held-out pictures have no caption ({without[0]})"
+    told = f"{len(without)} of {len(gathered.held_out)} held-out pictures have no caption ({without[0]})"
     return [f"{told}: they are asked for with the style words alone, and the match with words is not measured"]
 
 
@@ -109,7 +108,7 @@ def _judge(
     side = side_of(options, base)
     held_out, shown = gathered.held_out, [each for part in gathered.pictures.values() for each in part]
     chosen = [held_out[index * max(len(held_out), _DRAWN) // _DRAWN % len(held_out)] for index in range(_DRAWN)]
-    captions = [caption_of(each.path) or "" for each in chosen]
+    captions = [gathered.captions.get(each.path, "") for each in chosen]
     lead = words_lead(concept_words(method), captions=options.captions)
     requests = tuple(
         ImageRequest(called_prompt(caption, method.style_words(), lead=lead), _SEED + index)

@@ -11,7 +11,6 @@ from impasto.core.digest import digest_of_file, digest_of_json
 from impasto.core.errors import RunError
 from impasto.core.files import is_file, is_folder
 from impasto.core.versions import library_versions
-from impasto.data.captions import caption_of
 from impasto.methods._protocol import Method
 from impasto.models.fingerprint import Fingerprint
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -38,7 +37,7 @@ def identity_of(options: TrainOptions, method: Method, gathered: Gathered) -> di
             found[f"{stream} captions"] = _digest_of([gathered.captions.get(each.path) for each in pictures])
     if gathered.held_out:
         found["held-out pictures"] = picture_hashes({"": gathered.held_out})[""]
-        found["held-out captions"] = _digest_of([caption_of(each.path) for each in gathered.held_out])
+        found["held-out captions"] = _digest_of([gathered.captions.get(each.path) for each in gathered.held_out])
     return found
 
 
@@ -76,7 +75,8 @@ def refuse_other_run(saved: Mapping[str, object], present: Mapping[str, object],
         folder: The run folder, for messages.
     """
     for field in [*present, *(name for name in saved if name not in present)]:
-        before, now = saved.get(field), present.get(field)
+        now = present.get(field)
+        before = saved.get(field, _default_of(field))  # an option that there was not yet had no effect
         if field == "steps":
             _refuse_steps(before, now, done, str(present.get("lr_schedule")), folder)
         elif before != now:
@@ -84,6 +84,11 @@ def refuse_other_run(saved: Mapping[str, object], present: Mapping[str, object],
                 f"--resume: {field} was {_shown(before, now)} in {folder} and is {_shown(now, before)} now: "
                 "give what was saved, or begin anew with another --run-dir"
             )
+
+
+def _default_of(field: str) -> object:
+    known = TrainOptions.model_fields.get(field)
+    return None if known is None or known.is_required() else known.default
 
 
 def _refuse_steps(before: object, now: object, done: int, schedule: str, folder: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from impasto.captioning.source import CaptionSource
 from impasto.core.config import Config
@@ -40,8 +40,19 @@ class DataConfig(Config):
     """Words for pictures without .txt: by their names, or by a captioner (base); auto tries both, files neither."""
     aux_captions: bool = False
     """Put captions before the words of auxiliary pictures too; the paper shows them with "style" alone."""
+    caption_dropout: float = Field(default=0.0, ge=0, le=1)
+    """Share of showings in which a picture's caption is left out, so that it is shown with the style words alone."""
+    shuffle_tags: bool = False
+    """Show the tags of a caption, which commas separate, in one of eight orders each time."""
     flips: bool = False
     """Show mirrored copies too; mirrors brush strokes and lettering as well."""
+
+    @model_validator(mode="after")
+    def _has_captions_to_change(self) -> Self:
+        for name, is_on in (("caption_dropout", self.caption_dropout > 0), ("shuffle_tags", self.shuffle_tags)):
+            if is_on and not (self.captions or self.aux_captions):
+                raise ValueError(f"{name} has no effect without captions: give captions, or leave it out")
+        return self
 
     def aux_count(self) -> int:
         """Return how many auxiliary pictures to draw."""
