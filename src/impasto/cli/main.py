@@ -17,8 +17,8 @@ from impasto.core.plugins import load_plugin, module_of, plugin_names, unknown_n
 COMMANDS = "impasto.cli.commands"
 _INTERRUPTED = "interrupted; nothing that existed before was changed"
 _ORDER = (
-    *("demo", "train", "generate", "mix", "stylize", "transfer", "negative-style", "probe", "evaluate", "compare"),
-    *("extract", "convert", "aux", "caption", "subdivide", "styles", "cache", "doctor"),
+    *("demo", "studio", "train", "generate", "mix", "stylize", "transfer", "negative-style", "probe", "evaluate"),
+    *("compare", "extract", "convert", "aux", "caption", "subdivide", "styles", "cache", "doctor"),
 )
 
 

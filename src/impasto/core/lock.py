@@ -58,6 +58,21 @@ class FolderLock:
             self._file = -1
 
 
+def is_locked(folder: Path) -> bool:
+    """Return whether a process holds the lock of a folder right now."""
+    try:
+        file = os.open(folder / LOCK_FILE, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        _lock(file)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def _lock(file: int) -> None:
     if sys.platform == "win32":
         import msvcrt

@@ -52,10 +52,14 @@ def _packs_folder() -> Path:
     return Path(str(files("impasto"))) / "pocket" / "packs"
 
 
+def pack_names() -> list[str]:
+    """Return the shipped packs."""
+    return sorted(path.parent.name for path in _packs_folder().glob("*/pack.json"))
+
+
 def find_pack(name: str) -> Pack:
     """Return the pack called `name`; raises `ConfigError` that lists the shipped ones."""
-    folder = _packs_folder()
-    known = sorted(path.parent.name for path in folder.glob("*/pack.json"))
+    folder, known = _packs_folder(), pack_names()
     if name not in known:
         raise ConfigError(f"pack {name!r} is not shipped: choose one of {', '.join(known)}")
     facts = json.loads((folder / name / "pack.json").read_text("utf-8"))

@@ -6,7 +6,9 @@
 | `pause` | writes a checkpoint and waits until the file is gone, or there is one called `resume`; both are removed |
 | `stop` | writes a checkpoint, saves the style so far and ends, as with Ctrl+C |
 
-Only that a file is there counts, never what is in it.
+Only that a file is there counts, never what is in it. While a process holds the lock of a folder called `give-way`
+there, the run waits between two steps and writes nothing: whoever needs the processor for a moment takes it so, and a
+process that dies cannot forget to give it back.
 """
 
 from __future__ import annotations
@@ -16,9 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from impasto.core.errors import ResourceError
+from impasto.core.lock import is_locked
 
 PAUSE, RESUME, DRAW, STOP = "pause", "resume", "draw", "stop"
+GIVE_WAY = "give-way"
 _POLL_SECONDS = 0.2
+_GIVE_WAY_SECONDS = 0.02
 
 
 class Steering:
@@ -50,6 +55,11 @@ class Steering:
             self._take(PAUSE)
             return False
         return is_paused
+
+    def give_way(self) -> None:
+        """Wait for as long as another process holds the lock of `give-way`, or until the run is to end."""
+        while is_locked(self._folder / GIVE_WAY) and not self.stops():
+            time.sleep(_GIVE_WAY_SECONDS)
 
     def wait(self) -> None:
         """Sleep a moment."""

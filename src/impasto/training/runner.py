@@ -176,6 +176,7 @@ class Run:
 
     def _loop(self, stepper: Stepper, blocks: Compiled, steering: Steering) -> Generator[Event]:
         while not self.is_complete:
+            steering.give_way()
             if steering.pauses():
                 yield from stepper.read()
             with blocks.paused():

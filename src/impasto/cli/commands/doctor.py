@@ -15,7 +15,7 @@ from impasto.models.source import POCKET, find_base
 _NEEDED = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors")
 _EXTRAS = {
     "metrics": ("torch-fidelity", "open-clip-torch"),
-    "studio": ("gradio",),
+    "studio": ("fastapi", "uvicorn"),
     "scale": ("ray",),
     "track": ("tensorboard",),
     "optim": ("bitsandbytes", "prodigyopt"),

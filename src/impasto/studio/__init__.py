@@ -1,0 +1,1 @@
+"""The studio: a page on this machine where a style is taught, drawn with and compared."""

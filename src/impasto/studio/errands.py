@@ -1,0 +1,48 @@
+"""What the painter does for each kind of job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import cast
+
+from impasto.api.base import Base
+from impasto.core.errors import ConfigError
+from impasto.core.events import Event
+from impasto.generation.text_to_image import Opened
+from impasto.studio.jobs import Spec
+from impasto.studio.kinds import DRAWINGS, drawn, options_of
+from impasto.studio.teaching import training_of
+from impasto.training.train import train
+
+Open = Callable[[str], object]
+
+
+def events_of(spec: Spec, out: Path, open_base: Open) -> Generator[Event]:
+    """Return what happens during a job.
+
+    Args:
+        spec: What is wanted.
+        out: Where pictures go.
+        open_base: Returns the base of a name.
+    """
+    if spec.kind == "plan":
+        return _plan(spec, open_base)
+    if spec.kind in DRAWINGS:
+        return _draw(spec, out, open_base)
+    raise ConfigError(f"nothing is known of jobs of kind {spec.kind!r}")
+
+
+def _draw(spec: Spec, out: Path, open_base: Open) -> Generator[Event]:
+    options = options_of(spec.kind, spec.settings, out)
+    if int(options.steps * float(getattr(options, "strength", None) or 1)) > 1:
+        options = options.model_copy(update={"preview_every": 1})
+    base = cast(Base, open_base(options.base))
+    return drawn(options, Opened(base.model))
+
+
+def _plan(spec: Spec, open_base: Open) -> Generator[Event]:
+    settings = {**spec.settings, "dry_run": True}
+    options, method = training_of(str(settings.pop("method")), settings)
+    base = cast(Base, open_base(options.base))
+    return train(options, method, base=base.model)

@@ -1,0 +1,66 @@
+"""What the painter can be asked for: option models and the use cases that they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import cast
+
+from impasto.core.config import Config, validated
+from impasto.core.errors import ConfigError
+from impasto.core.events import Event
+from impasto.generation.mix import mix
+from impasto.generation.mix_options import MixOptions
+from impasto.generation.options import DrawOptions, GenerateOptions, StylizeOptions
+from impasto.generation.text_to_image import Opened, generate, stylize
+from impasto.models.source import find_base
+from impasto.registry.recipes import recipe_for
+
+DRAWINGS: Mapping[str, type[DrawOptions]] = {"generate": GenerateOptions, "stylize": StylizeOptions, "mix": MixOptions}
+"""Ways to draw, as the command line calls them, and their options."""
+
+
+def defaults_of(kind: str, base: str) -> dict[str, object]:
+    """Return what a way to draw takes where nothing is chosen: the recipe of the base over the model's defaults."""
+    model = DRAWINGS[kind]
+    stated = recipe_for("draw", find_base(base).recipe)
+    return {name: value for name, value in stated.items() if name in model.model_fields}
+
+
+def options_of(kind: str, settings: Mapping[str, object], out: Path) -> DrawOptions:
+    """Return the options of a drawing that goes to `out`; raises `ConfigError` for what is wrong."""
+    base = str(settings.get("base", "pocket"))
+    given = defaults_of(kind, base) | dict(settings) | {"out": out}
+    return validated(DRAWINGS[kind], given, source=kind)
+
+
+def drawn(options: DrawOptions, opened: Opened) -> Generator[Event]:
+    """Return the events of a drawing with a base that is open."""
+    match options:
+        case GenerateOptions():
+            return generate(options, opened=opened)
+        case StylizeOptions():
+            return stylize(options, opened=opened)
+        case MixOptions():
+            return mix(options, opened=opened)
+        case _:
+            raise ConfigError(f"nothing draws {type(options).__name__}")
+
+
+def flags_of(model: type[Config], settings: Mapping[str, object]) -> list[str]:
+    """Return settings as flags of the command line, in the order of the model."""
+    flags: list[str] = []
+    for name in model.model_fields:
+        if name in settings:
+            flags += _flag(name.replace("_", "-"), settings[name])
+    return flags
+
+
+def _flag(name: str, value: object) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(each, int | float) for each in value):
+            return [f"--{name}", *map(str, value)]
+        return [part for each in cast("list[object]", value) for part in (f"--{name}", str(each))]
+    return [f"--{name}", str(value)]

@@ -1,0 +1,1 @@
+"""What a page can ask of the server, one file for each part."""

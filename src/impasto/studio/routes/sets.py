@@ -1,0 +1,119 @@
+"""Pictures: sets of one's own, and the shipped packs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from impasto.core.errors import ConfigError, DataError
+from impasto.data.packs import PREFIX
+from impasto.models.source import POCKET
+from impasto.studio.routes._asked import Asked, bounded_body
+from impasto.studio.sets import (
+    LARGEST_PICTURE,
+    add_picture,
+    described,
+    folder_of,
+    picture_in,
+    pictures_in,
+    set_caption,
+    set_title,
+    thumbnail,
+    title_of,
+)
+
+router = APIRouter()
+_RESOLUTIONS = {POCKET: 128}
+_USUAL = 512
+
+
+class Titled(BaseModel):
+    """What a set is called."""
+
+    model_config = ConfigDict(extra="forbid")
+    title: str = Field(min_length=1, max_length=80)
+
+
+class Captioned(BaseModel):
+    """What a picture shows."""
+
+    model_config = ConfigDict(extra="forbid")
+    caption: str = Field(max_length=2000)
+
+
+@router.get("/sets")
+def all_sets(asked: Asked) -> list[dict[str, object]]:
+    """Return the sets of one's own, the newest first."""
+    folders = (path for path in asked.workspace.sets.iterdir() if path.is_dir() and not path.is_symlink())
+    newest = sorted(folders, key=lambda path: path.name, reverse=True)
+    return [
+        {"name": path.name, "title": title_of(path), "count": len(pictures_in(asked.workspace, path.name))}
+        for path in newest
+    ]
+
+
+@router.post("/sets")
+def new_set(asked: Asked, given: Titled) -> dict[str, str]:
+    """Make an empty set."""
+    folder = asked.workspace.new_folder("sets")
+    set_title(folder, given.title)
+    return {"name": folder.name}
+
+
+@router.get("/sets/{name:path}/pictures")
+def pictures(asked: Asked, name: str, base: str = POCKET) -> list[dict[str, object]]:
+    """Return the pictures of a set, or of `pack:NAME/PART`, with what is doubtful about each."""
+    return described(pictures_in(asked.workspace, name), _RESOLUTIONS.get(base, _USUAL))
+
+
+@router.post("/sets/{name}/pictures")
+async def add(asked: Asked, request: Request, name: str, file: str) -> dict[str, object]:
+    """Add one picture; the body is its file."""
+    folder = folder_of(asked.workspace, name)
+    data = await bounded_body(request, LARGEST_PICTURE)
+    added = add_picture(folder, file, data)
+    return described([added], 0)[0]
+
+
+@router.put("/sets/{name}/pictures/{picture}/caption")
+def caption(asked: Asked, name: str, picture: str, given: Captioned) -> dict[str, str]:
+    """Say what a picture shows."""
+    _refuse_pack(name)
+    set_caption(picture_in(asked.workspace, name, picture), given.caption)
+    return {"caption": given.caption}
+
+
+@router.delete("/sets/{name}/pictures/{picture}")
+def remove(asked: Asked, name: str, picture: str) -> dict[str, str]:
+    """Take a picture out of a set; its caption stays, for the case that this is undone."""
+    _refuse_pack(name)
+    return {"undo": asked.workspace.discard(picture_in(asked.workspace, name, picture))}
+
+
+@router.delete("/sets/{name}")
+def remove_set(asked: Asked, name: str) -> dict[str, str]:
+    """Delete a set."""
+    return {"undo": asked.workspace.discard(folder_of(asked.workspace, name))}
+
+
+@router.get("/thumbnails/{name:path}/{picture}", response_class=Response)
+def small(asked: Asked, name: str, picture: str, side: int = 256) -> Response:
+    """Return the middle square of a picture, which is what training sees."""
+    if not 16 <= side <= 1024:
+        raise ConfigError(f"side = {side}: 16 to 1024 are drawn")
+    path = picture_in(asked.workspace, name, picture)
+    drawn = thumbnail(path, path.stat().st_mtime_ns, side)
+    return Response(drawn, media_type="image/webp", headers={"cache-control": "private, max-age=3600"})
+
+
+def _refuse_pack(name: str) -> None:
+    if name.startswith(PREFIX):
+        raise DataError("shipped pictures cannot be changed: copy them to a set of your own")
+
+
+@router.post("/undo/{name}")
+def undo(asked: Asked, name: str) -> dict[str, str]:
+    """Bring back what was deleted."""
+    path = asked.workspace.restore(name)
+    asked.desk.wake()
+    return {"restored": path.name}

@@ -1,0 +1,94 @@
+"""What a page needs when it opens, the stream of what changes, and forms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from impasto.core.option_groups import Group
+from impasto.data.packs import find_pack, pack_names
+from impasto.models.source import find_base
+from impasto.registry.methods import find_method
+from impasto.studio.forms import form_of
+from impasto.studio.kinds import DRAWINGS
+from impasto.studio.kinds import defaults_of as drawing_defaults
+from impasto.studio.purposes import PURPOSES
+from impasto.studio.routes._asked import Asked
+from impasto.studio.teaching import defaults_of, method_names, options_model
+
+router = APIRouter()
+
+_PLACED = {"out", "run_dir", "resume", "dry_run", "checkpoint_every", "preview_every"}
+"""Options that the studio chooses itself."""
+
+
+@router.get("/start")
+def start(asked: Asked) -> dict[str, object]:
+    """Return what does not change while the page is open."""
+    return {
+        "version": version("impasto"),
+        "base": asked.options.base,
+        "methods": [_method(name) for name in method_names()],
+        "purposes": [purpose.as_json() for purpose in PURPOSES],
+        "packs": [_pack(name) for name in pack_names()],
+    }
+
+
+def _method(name: str) -> dict[str, object]:
+    found = find_method(name)
+    fewest, most = found.num_pictures
+    return {
+        "name": name,
+        "title": found.__name__,
+        "paper": found.paper.title,
+        "arxiv": found.paper.arxiv,
+        "about": (found.__doc__ or "").split("\n")[0],
+        "pictures": [fewest, most],
+        "aux": "prior_weight" in found.Config.model_fields,
+    }
+
+
+def _pack(name: str) -> dict[str, object]:
+    pack = find_pack(name)
+    return {"name": name, "title": pack.title, "licence": pack.licence}
+
+
+@router.get("/forms/train/{method}")
+def train_form(asked: Asked, method: str, base: str | None = None, learn: str | None = None) -> list[object]:
+    """Return the form of a training with a method on a base."""
+    model = options_model(find_method(method))
+    defaults = defaults_of(method, base or asked.options.base, learn)
+    return form_of(model, defaults, rest=Group.LEARNING, hidden=_PLACED)
+
+
+@router.get("/forms/{kind}")
+def drawing_form(asked: Asked, kind: str, base: str | None = None) -> list[object]:
+    """Return the form of a way to draw."""
+    if kind not in DRAWINGS:
+        return []
+    defaults = drawing_defaults(kind, base or asked.options.base)
+    return form_of(DRAWINGS[kind], defaults, rest=Group.DRAWING, hidden=_PLACED)
+
+
+@router.get("/bases/{name:path}")
+def base_facts(name: str) -> dict[str, object]:
+    """Return what is known of a base without loading it."""
+    found = find_base(name)
+    return {"name": found.name, "family": found.family, "recipe": found.recipe}
+
+
+@router.get("/stream", include_in_schema=False)
+async def stream(asked: Asked, request: Request) -> StreamingResponse:
+    """Tell what goes on, then every change, as server-sent events."""
+
+    async def told() -> AsyncIterator[str]:
+        async for jobs in asked.desk.changes():
+            if await request.is_disconnected():
+                return
+            yield f"data: {json.dumps({'jobs': jobs, 'ready': asked.desk.painter.is_ready})}\n\n"
+
+    return StreamingResponse(told(), media_type="text/event-stream", headers={"cache-control": "no-store"})

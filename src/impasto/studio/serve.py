@@ -1,0 +1,81 @@
+"""Serve the studio on this machine, one for each workspace."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from impasto.core.errors import ConfigError, RunError
+from impasto.core.files import write_text
+from impasto.core.lock import FolderLock
+from impasto.studio.app import create_app
+from impasto.studio.options import StudioOptions
+from impasto.studio.security import LOOPBACK_NAMES
+from impasto.studio.studio import open_studio
+
+_ADDRESS = "address.json"
+
+
+def serve(options: StudioOptions, say: Callable[[str], None], path: str = "/") -> None:
+    """Serve until interrupted.
+
+    Args:
+        options: Of the command.
+        say: Told where the page is, once it can be opened.
+        path: Which page to open.
+
+    Raises:
+        ConfigError: The address is taken or is none of this machine's.
+        RunError: The studio is open already on this workspace.
+    """
+    token = secrets.token_urlsafe(24)
+    app = create_app(open_studio(options), token)
+    try:
+        lock = FolderLock(options.workspace)
+    except RunError as error:
+        raise RunError(f"the studio is open already{_known_address(options.workspace)}") from error
+    listening = _listening(options)
+    host, port = str(listening.getsockname()[0]), int(listening.getsockname()[1])
+    shown = f"[{host}]" if ":" in host else host
+    entrance = "" if options.listen in LOOPBACK_NAMES else f"?token={token}"
+    address = f"http://{shown}:{port}{path}{entrance}"
+    write_text(options.workspace / _ADDRESS, json.dumps(f"http://{shown}:{port}{path}"))
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, server_header=False)
+    server = uvicorn.Server(config)
+    say(address)
+    if options.browser:
+        threading.Timer(0.7, webbrowser.open, [address]).start()
+    try:
+        server.run(sockets=[listening])
+    finally:
+        listening.close()
+        lock.release()
+
+
+def _listening(options: StudioOptions) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.listen else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((options.listen, options.port))
+    except OSError as error:
+        opened.close()
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            f"cannot listen on {options.listen} port {options.port} ({reason}): give another --port, or --port 0"
+        ) from error
+    return opened
+
+
+def _known_address(workspace: Path) -> str:
+    try:
+        return f": {json.loads((workspace / _ADDRESS).read_text('utf-8'))}"
+    except (OSError, ValueError):
+        return ""

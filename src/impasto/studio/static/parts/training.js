@@ -1,0 +1,121 @@
+// A training: large samples over steps beside the untrained model's, what goes on, and what can be asked of it.
+import { button, fill, h, icon } from "../dom.js";
+import { get, post, remove, url } from "../api.js";
+import { draft, jobs, keepDraft, onChange } from "../store.js";
+import { complain, copied, toast, undoable } from "../toast.js";
+import { newChip } from "./chips.js";
+import { curve } from "./curve.js";
+import { meter, progressText, STATES } from "./queue.js";
+
+const sample = (job, step) => url("jobs", job.id, "samples", step);
+const shortened = (prompt) => prompt.replace(/ on an? .* background$/, "");
+
+// The strips of two steps, one above the other, with a slider over the steps.
+function filmstrip() {
+  const before = h("img", { class: "strip", alt: "Samples of the untrained model" });
+  const now = h("img", { class: "strip", alt: "Samples of the chosen step" });
+  const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "Step of the samples" });
+  const words = h("output", { class: "step-name" });
+  const ticks = h("div", { class: "ticks" });
+  const captions = h("div", { class: "strip-captions" });
+  const node = h("div", { class: "film" }, h("div", { class: "film-label" }, "Untrained"), before, h("div", { class: "film-label" }, words), now, captions, h("div", { class: "film-slider" }, slider, ticks));
+  let chosen = null;
+  const show = (job) => {
+    const steps = job.samples;
+    node.hidden = steps.length === 0;
+    if (!steps.length) return;
+    const at = chosen === null || !steps.includes(chosen) ? steps.length - 1 : steps.indexOf(chosen);
+    slider.max = steps.length - 1;
+    slider.value = at;
+    slider.disabled = steps.length < 2;
+    slider.setAttribute("aria-valuetext", `step ${steps[at]}`);
+    words.textContent = steps[at] ? `Step ${steps[at]}` : "Not trained yet";
+    if (before.dataset.step !== "0") { before.src = sample(job, 0); before.dataset.step = "0"; }
+    if (now.dataset.step !== String(steps[at])) { now.src = sample(job, steps[at]); now.dataset.step = steps[at]; }
+    now.alt = `Samples of step ${steps[at]}`;
+    before.hidden = before.previousSibling.hidden = steps.length < 2;
+    fill(ticks, steps.map((step) => h("span", {}, String(step))));
+    const prompts = job.form.sample_prompts || promptsOf(job);
+    fill(captions, prompts.map((prompt) => h("span", {}, shortened(prompt))));
+  };
+  slider.addEventListener("input", () => {
+    const job = slider.job;
+    chosen = Number(slider.value) === job.samples.length - 1 ? null : job.samples[slider.value];
+    show(job);
+  });
+  return { node, update: (job) => { slider.job = job; show(job); } };
+}
+
+const promptsOf = (job) => [...job.command.matchAll(/--sample-prompts ('(?:[^']*)'|\S+)/g)].map(([, given]) => given.replace(/^'|'$/g, ""));
+
+function ask(job, action, body) {
+  return post(`/jobs/${job.id}/${action}`, body).then((told) => {
+    if (told.note) toast(`Now: ${told.note}`, { seconds: 12 });
+    if (told.id !== job.id) location.hash = `#/teach/${told.id}`;
+  }).catch(complain);
+}
+
+function drawNow(job) {
+  const wanted = draft("draw", { prompt: "", chips: [], seed: 0, count: 4, isLocked: false, more: {} });
+  keepDraft("draw", { ...wanted, chips: [newChip({ name: job.saved, roles: [] })] });
+  location.hash = "#/draw";
+}
+
+function again(job) {
+  const { method, title, style_images: set, aux_images: auxSet, aux, base, ...more } = job.form;
+  const kind = aux === "generate" || aux === "none" ? aux : auxSet && !auxSet.startsWith("pack:") ? "own" : auxSet ? "shipped" : "none";
+  keepDraft("teach", { method, title, set, aux: kind, auxSet: kind === "own" ? auxSet : "", base: base || "pocket", more });
+  location.hash = "#/teach";
+}
+
+function moreSteps(job) {
+  const steps = h("input", { type: "number", min: job.steps + 1, value: job.steps * 2, "aria-label": "Steps in all" });
+  return h("form", { class: "row", onsubmit: (e) => { e.preventDefault(); ask(job, "more", { steps: Number(steps.value) }); } }, h("span", {}, "More steps:"), steps, button("Go on to that", null, { type: "submit" }));
+}
+
+function tools(job) {
+  const is = (...states) => states.includes(job.state);
+  return [
+    is("running") && button("Pause", () => ask(job, "pause"), { icon: "pause" }),
+    is("running", "paused") && button("Stop and keep", () => ask(job, "keep"), { icon: "stop" }),
+    is("waiting") && button("Take off the queue", () => ask(job, "cancel"), {}),
+    is("paused", "failed", "kept", "cancelled") && button(is("paused") ? "Go on" : "Go on from where it was", () => ask(job, "go-on"), { icon: "play", kind: is("paused") ? "accent" : "" }),
+    job.saved && !is("running") && button("Draw with it", () => drawNow(job), { kind: is("paused") ? "" : "accent", icon: "draw" }),
+    job.saved && !is("running") && h("a", { class: "button", href: url("styles", job.saved, "file"), download: job.saved }, icon("download"), h("span", {}, "Take it home")),
+    is("done", "kept", "failed", "cancelled", "paused") && button("Change and try again", () => again(job), { icon: "again" }),
+    button("Copy as command line", () => copied(job.command, "Command line"), { icon: "copy", kind: "plain" }),
+    is("done", "kept", "failed", "cancelled", "paused") && button("Delete", () => remove(`/jobs/${job.id}`).then((told) => { undoable("Training deleted; its style stays", told.undo); location.hash = "#/queue"; }).catch(complain), { icon: "trash", kind: "plain" }),
+  ];
+}
+
+export function openTraining(screen, id) {
+  const film = filmstrip();
+  const head = h("header", { class: "screen-head" });
+  const actions = h("div", { class: "row actions" });
+  const more = h("div", {});
+  const graph = h("details", { class: "more loss" }, h("summary", {}, "Loss"), h("p", { class: "help" }, "It says little about how the pictures look; look at the samples instead."));
+  const notes = h("ul", { class: "notes" });
+  const plan = h("dl", { class: "plan-rows" });
+  let state = "";
+  graph.addEventListener("toggle", () => graph.open && drawCurve());
+  const drawCurve = () => get(`/jobs/${id}/losses`).then((points) => { graph.querySelector("svg")?.remove(); if (points.length > 1) graph.append(curve(points)); }).catch(complain);
+
+  const show = () => {
+    const job = jobs.get(id);
+    if (!job) { fill(screen, h("p", { class: "empty" }, "This training is no longer there.")); return; }
+    if (!head.isConnected) fill(screen, head, film.node, actions, more, notes, h("details", { class: "more" }, h("summary", {}, "Plan"), plan), graph);
+    fill(head, h("p", { class: "eyebrow" }, STATES[job.state]), h("h1", {}, job.title),
+      h("p", { class: job.state === "failed" ? "lead bad" : "lead" }, job.message || (job.state === "running" ? progressText(job) : job.steps ? `${job.step} of ${job.steps} steps` : job.state === "waiting" ? "Begins when it is its turn" : "")), job.steps > 0 && meter(job));
+    film.update(job);
+    if (state !== `${job.state}${job.saved}`) {
+      state = `${job.state}${job.saved}`;
+      fill(actions, tools(job));
+      fill(more, ["done", "kept"].includes(job.state) && moreSteps(job));
+    }
+    fill(notes, job.notes.map((note) => h("li", {}, note)));
+    fill(plan, job.plan.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+    if (graph.open && job.step % 10 === 0) drawCurve();
+  };
+  show();
+  return onChange((changed) => (changed.length === 0 || changed.some((job) => job.id === id)) && show());
+}

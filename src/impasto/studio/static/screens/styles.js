@@ -1,0 +1,40 @@
+// The library of styles.
+import { button, fill, h, icon } from "../dom.js";
+import { get, remove, url } from "../api.js";
+import { draft, facts, keepDraft, onChange, refreshStyles } from "../store.js";
+import { complain, undoable } from "../toast.js";
+import { cover, newChip } from "../parts/chips.js";
+
+const size = (bytes) => (bytes > 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : bytes > 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.max(1, Math.round(bytes / 1e3))} kB`);
+const METHODS = { styleforge: "StyleForge", b_lora: "B-LoRA", lora: "LoRA", multi_styleforge: "Multi-StyleForge", dreambooth: "DreamBooth", textual_inversion: "Textual inversion", custom_diffusion: "Custom Diffusion" };
+
+async function openCard(style) {
+  const dialog = h("dialog", { class: "sheet", "aria-label": `Card of ${style.title}`, onclose: () => dialog.remove() });
+  const card = await get(`/styles/${encodeURIComponent(style.name)}/card`).catch(complain);
+  if (!card) return;
+  const flat = { words: card.style_words, content: card.content_words, method: card.method, paper: card.paper && `arXiv:${card.paper}`, base: card.base, steps: card.steps, loss: card.loss.toFixed(4), ...card.config };
+  fill(dialog, h("h2", {}, style.title), h("dl", { class: "recipe" }, Object.entries(flat).filter(([, value]) => value !== null && value !== "" && value !== false).map(([name, value]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, String(value))])), button("Close", () => dialog.close()));
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+function tile(style) {
+  const use = () => { keepDraft("draw", { ...draft("draw", { prompt: "", seed: 0, count: 4, isLocked: false, more: {} }), chips: [newChip(style)] }); location.hash = "#/draw"; };
+  const gone = () => remove(`/styles/${encodeURIComponent(style.name)}`).then((told) => { refreshStyles(); undoable(`${style.title} deleted`, told.undo, refreshStyles); }).catch(complain);
+  return h("article", { class: "tile", "aria-label": style.title },
+    h("button", { type: "button", class: "tile-cover", onclick: use, "aria-label": `Draw with ${style.title}` }, cover(style.name)),
+    h("h3", {}, style.title),
+    h("p", { class: "quiet" }, [METHODS[style.method] || style.method, style.steps && `${style.steps} steps`, size(style.bytes)].filter(Boolean).join(" · ")),
+    style.words && h("p", {}, "Say ", h("code", {}, style.words)),
+    h("div", { class: "row" }, button("Card", () => openCard(style), { kind: "plain" }), h("a", { class: "button plain", href: url("styles", style.name, "file"), download: style.name }, icon("download"), h("span", {}, "Export")), button("Delete", gone, { kind: "plain" })));
+}
+
+export async function open(screen) {
+  const grid = h("div", { class: "tiles" });
+  const show = () => fill(grid, facts.styles.length ? facts.styles.map(tile) : h("div", { class: "empty" }, h("p", { class: "display" }, "No style yet."), h("p", {}, h("a", { class: "button accent", href: "#/teach" }, "Teach one"))));
+  fill(screen, h("header", { class: "screen-head" }, h("h1", {}, "Styles"), h("p", { class: "lead" }, "Each is one file, ready for diffusers; it says itself how it was made.")), grid);
+  refreshStyles().catch(complain);
+  const stop = onChange((changed) => changed.length === 0 && show());
+  show();
+  return stop;
+}
