@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Saved,
         StepKept,
         TrainStep,
+        Verdict,
     )
     from impasto.methods.b_lora import BLoRA
     from impasto.methods.custom_diffusion import CustomDiffusion
@@ -71,7 +72,7 @@ _HOMES = {
     ),
     "core.events": (
         "Checkpointed Corrected Event Generated HeldOutMeasured Measured Noted Planned Previewed Probed Progress "
-        "Sampled Saved StepKept TrainStep"
+        "Sampled Saved StepKept TrainStep Verdict"
     ),
     "methods.b_lora": "BLoRA",
     "methods.custom_diffusion": "CustomDiffusion",
@@ -125,6 +126,7 @@ __all__ = [
     "TrainStep",
     "TrainingDiverged",
     "UnsafeFile",
+    "Verdict",
     "__version__",
     "from_pipeline",
     "load",

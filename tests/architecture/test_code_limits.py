@@ -88,7 +88,7 @@ def test_public_names() -> None:
         *("BLoRA", "CustomDiffusion", "DreamBooth", "LoRA", "MultiStyleForge", "StyleForge", "TextualInversion"),
         *("Control", "InstantStyle", "StyleAligned", "StyleStudio"),
         *("Checkpointed", "Corrected", "Event", "Generated", "HeldOutMeasured", "Measured", "Noted", "Planned"),
-        *("Previewed", "Probed", "Progress", "Sampled", "Saved", "StepKept", "TrainStep"),
+        *("Previewed", "Probed", "Progress", "Sampled", "Saved", "StepKept", "TrainStep", "Verdict"),
         *("BaseMismatch", "ConfigError", "DataError", "ImpastoError", "NotFinite", "PluginError"),
         *("ResourceError", "RunError"),
         *("StyleFileError", "TrainingDiverged", "UnsafeFile"),

@@ -136,6 +136,8 @@ def test_run_folder_tells_the_whole_run(trained: Path, kind: str, sampled: list[
     assert min(pixels(folder / "loss.png").shape[:2]) > 200
     assert [row["step"] for row in events_of(folder, "Sampled")] == sampled
     assert sorted(path.name for path in folder.glob("samples/*")) == [f"step-{step:06d}.png" for step in sampled]
+    assert (folder / "samples.png").exists() is bool(sampled)
+    assert [(row["step"], row["kept"]) for row in events_of(folder, "Verdict")] == ([(3, None)] if sampled else [])
 
 
 def test_samples_change_while_the_style_is_learnt(trained: Path) -> None:
@@ -222,7 +224,7 @@ def test_what_was_done_to_pictures_is_noted(learn: Run, style_images: Path) -> N
 
 def test_words_in_brackets_are_printed_as_they_are(learn: Run) -> None:
     told = learn("[b].safetensors", "--identifier", "[v]")
-    assert "/sdxl --style '[b].safetensors' --prompt 'a fox, [v] style'" in told
+    assert "/sdxl --style '[b].safetensors' --prompt 'a fox' --num-images 4" in told
 
 
 def test_dry_run_of_training_writes_nothing(learn: Run, tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ class TrainKeywords(TypedDict, total=False):
     buckets: bool
     attach: tuple[str, ...]
     captions: bool
+    caption_source: Literal["auto", "files", "names", "base"]
     aux_captions: bool
     caption_dropout: float
     shuffle_tags: bool

@@ -56,6 +56,20 @@ def format_held_out(measured: events.HeldOutMeasured) -> str:
     return f"held out, step {measured.step}: {numbers}{best}"
 
 
+def format_verdict(verdict: events.Verdict) -> list[str]:
+    """Return in one or two lines whether a training worked, and where to look."""
+    way = f"the samples went {max(verdict.moved, 0):.0%} of the way to the style pictures"
+    words = (
+        f"the subject is recognised in {verdict.kept} of {verdict.asked} (untrained: {verdict.kept_before})"
+        if verdict.kept is not None
+        else "nothing here can tell whether the words were kept: look"
+    )
+    lines = [f"step {verdict.step}: {way}; {words}; {verdict.sheet}, {verdict.sheet.with_name('loss.png')}"]
+    if verdict.worse_since is not None:
+        lines.append(f"worse since step {verdict.worse_since}: train shorter, or with a lower --learning-rate")
+    return lines
+
+
 class Bars:
     """One bar for each kind of long work, made when the work begins."""
 
@@ -116,6 +130,9 @@ def _tell(console: Console, event: events.Event) -> bool:
             show_plan(console, event)
         case events.Noted(text):
             show_note(console, text)
+        case events.Verdict():
+            for line in format_verdict(event):
+                console.print(f"[bold]verdict[/]  {escape(line)}", highlight=False, soft_wrap=True)
         case events.Corrected():
             console.print(f"[bold]measured[/]  {format_correction(event)}", highlight=False, soft_wrap=True)
         case events.HeldOutMeasured():

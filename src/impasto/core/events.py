@@ -113,6 +113,29 @@ class Checkpointed:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a training worked, told from its samples.
+
+    Attributes:
+        step: Of the samples, the last ones.
+        moved: Share of the way from the untrained base to the style pictures, 0 to 1, in strokes and colours.
+        kept: Samples whose subject is recognised; None where nothing can tell.
+        kept_before: The same of the untrained base.
+        asked: Samples that ask for a subject that can be recognised.
+        worse_since: The step since which samples are clearly worse than before; None if they are not.
+        sheet: The sheet of all samples.
+    """
+
+    step: int
+    moved: float
+    kept: int | None
+    kept_before: int | None
+    asked: int
+    worse_since: int | None
+    sheet: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Something happened that the user should know."""
 
@@ -188,6 +211,7 @@ Event: TypeAlias = (
     | Sampled
     | HeldOutMeasured
     | StepKept
+    | Verdict
     | Checkpointed
     | Noted
     | Previewed

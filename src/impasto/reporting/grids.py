@@ -23,6 +23,33 @@ def in_a_row(pictures: Sequence[Image.Image]) -> Image.Image:
     return strip
 
 
+def labelled_table(
+    columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Image.Image]]], *, font_size: int = 14
+) -> Image.Image:
+    """Return rows of pictures of one size under the names of their columns, each row with its label.
+
+    Args:
+        columns: What stands above; wrapped to the width of a picture.
+        rows: (label, pictures); as many pictures as columns.
+        font_size: In pixels.
+    """
+    wide, high = rows[0][1][0].size
+    font, letter = ImageFont.load_default(font_size), max(font_size // 2, 1)
+    above = ["\n".join(fill(name, max(wide // letter, 4)) for name in name.splitlines()) for name in columns]
+    beside = ["\n".join(fill(line, _CHARACTERS) for line in label.splitlines()) for label, _ in rows]
+    head = (1 + max(name.count("\n") for name in above)) * (font_size + 6) + 2 * _GAP
+    sheet = Image.new("RGB", (_LABEL + len(columns) * (wide + _GAP), head + len(rows) * (high + _GAP)), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for column, name in enumerate(above):
+        pen.multiline_text((_LABEL + column * (wide + _GAP), _GAP), name, fill=_INK, font=font, spacing=4)
+    for place, (label, (_, pictures)) in enumerate(zip(beside, rows, strict=True)):
+        top = head + place * (high + _GAP)
+        pen.multiline_text((10, top + high // 2), label, fill=_INK, font=font, anchor="lm", spacing=4)
+        for column, picture in enumerate(pictures):
+            sheet.paste(picture, (_LABEL + column * (wide + _GAP), top))
+    return sheet
+
+
 def labelled_grid(rows: Sequence[tuple[str, Sequence[Image.Image]]], *, columns: int) -> Image.Image:
     """Return rows of pictures of one size, each row with its label, wrapped into blocks of `columns`.
 

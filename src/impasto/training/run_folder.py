@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from PIL import Image
-
 from impasto.core.checkpoints import clear_leftovers
 from impasto.core.errors import ConfigError, ResourceError, RunError
 from impasto.core.events import Event
@@ -21,7 +19,6 @@ from impasto.core.former_names import former_or_present
 from impasto.core.lock import FolderLock
 from impasto.core.redaction import Private
 from impasto.core.versions import library_versions
-from impasto.reporting.grids import in_a_row
 
 _FACTS, _LOG, _PLOT = "run.json", "events.jsonl", "loss.png"
 
@@ -160,13 +157,6 @@ class RunFolder:
         """Return how long the log is."""
         log = self.folder / _LOG
         return log.stat().st_size if log.is_file() else 0
-
-    def save_samples(self, step: int, pictures: Sequence[Image.Image]) -> Path:
-        """Write one strip of sample pictures and return its path."""
-        path = self.folder / "samples" / f"step-{step:06d}.png"
-        with staged(path) as staging:
-            in_a_row(pictures).save(staging, format="PNG")
-        return path
 
     def _plot(self, losses: Sequence[float]) -> None:
         from matplotlib.figure import Figure

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 
 from impasto.core.checkpoints import Checkpoint, write_checkpoint
 from impasto.core.errors import ResourceError, RunError, TrainingDiverged
-from impasto.core.events import Checkpointed, Event, Noted, Sampled
+from impasto.core.events import Checkpointed, Event, Noted
 from impasto.core.files import clear_staged
 from impasto.core.shell import command
 from impasto.core.store import TensorStore
-from impasto.data.captions import called_prompt, words_lead
 from impasto.data.images import PictureFile
 from impasto.data.streams import Example
-from impasto.generation.draw import draw
-from impasto.generation.requests import ImageRequest
 from impasto.methods._protocol import Method
 from impasto.models.cached_encoders import CachedEncoders
 from impasto.models.compiling import Compiled
@@ -26,7 +23,7 @@ from impasto.training.checkpoints.fingerprint import base_facts
 from impasto.training.checkpoints.resume import Left, table_of
 from impasto.training.control_files import PAUSE, RESUME, Steering
 from impasto.training.crops import cuts_of
-from impasto.training.dataset import Gathered, concept_words, picture_hashes
+from impasto.training.dataset import Gathered, picture_hashes
 from impasto.training.distributed import Processes
 from impasto.training.encoding import (
     GeneratedStream,
@@ -35,7 +32,6 @@ from impasto.training.encoding import (
     drawn_before,
     encode_streams,
     generated_streams,
-    sample_look,
 )
 from impasto.training.held_out.watch import Watch
 from impasto.training.microbatches import MicroBatches
@@ -43,11 +39,10 @@ from impasto.training.options import TrainOptions
 from impasto.training.plan import Estimate, side_of
 from impasto.training.resources.measured import corrected
 from impasto.training.run_folder import RunFolder
+from impasto.training.samples.samples import Samples
 from impasto.training.state import TrainState
 from impasto.training.step import Diverged, Learner, Stepper
 from impasto.training.style_files import StyleFiles
-
-_SAMPLE_SEED = 1234
 
 
 @dataclass
@@ -93,6 +88,7 @@ class Run:
         self._encoders = CachedEncoders(
             self.base, self.store, self._offloaded, keeps_prompts=keeps_prompts, objective=objective
         )
+        self.samples = Samples(self.options, self.method, self.base, self.gathered, self.folder.folder)
         self.files = StyleFiles(self.options, self.method, self.base, self.state, self.folder.folder, self.watch)
 
     @property
@@ -117,6 +113,7 @@ class Run:
             where = command("--resume", "--run-dir", self.folder.folder)
             way = f"{where}, without --stop-early" if self._is_over else where
             yield Noted(f"stopped after step {self.state.step}: to go on, give the same command with {way}")
+        yield from self.samples.verdict(self.state.step)
         yield from self.files.save()
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -252,17 +249,12 @@ class Run:
             steering.wait()
 
     def _sample(self, step: int, *, is_asked: bool) -> Iterator[Event]:
-        prompts = self.options.sample_prompts
-        if not prompts or not (self.options.sample_every or is_asked):
+        if not self.samples.is_wanted(is_asked=is_asked):
             if is_asked:
                 yield Noted("samples were asked for, but --sample-prompts is empty: none are drawn")
             return
-        words = self.method.style_words()
-        lead = words_lead(concept_words(self.method), captions=self.options.captions)
-        requests = [ImageRequest(called_prompt(prompt, words, lead=lead), _SAMPLE_SEED) for prompt in prompts]
         with self._offloaded.on_device(), self.state.shown():
-            drawn = [image for _, image in draw(self.base, requests, sample_look(self.options, self.base))]
-        yield Sampled(step, self.folder.save_samples(step, drawn))
+            yield from self.samples.draw(step)
 
     def _checkpoint(self) -> Checkpointed:
         """Write a checkpoint."""

@@ -78,14 +78,11 @@ def _train(options: TrainOptions, method: Method) -> int:
 
 
 def _ways_to_draw(options: TrainOptions, method: Method) -> list[str]:
-    from impasto.data.captions import called_prompt, words_lead
-    from impasto.training.dataset import concept_words
-
     base = () if options.base == POCKET else ("--base", options.base)
-    lead = words_lead(concept_words(method), captions=options.captions)
-    prompt = called_prompt("a fox", method.style_words(), lead=lead)
     if not method.content_words():
-        return [command("impasto", "generate", *base, "--style", options.out, "--prompt", prompt)]
+        prompt = options.sample_prompts[0] if options.sample_prompts else "a fox"  # the words of the style are added
+        drawing = ("--style", options.out, "--prompt", prompt, "--num-images", 4)
+        return [command("impasto", "generate", *base, *drawing)]
     mixing = command("impasto", "mix", *base, "--content", options.out, "--style", options.out)
     return [mixing, command("impasto", "mix", *base, "--style", options.out, "--subject", "A fox")]
 

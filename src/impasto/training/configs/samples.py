@@ -15,4 +15,4 @@ class SamplesConfig(Config):
     sample_every: int = Field(default=100, ge=0)
     """Draw sample pictures every so many steps; 0 draws none."""
     sample_prompts: tuple[str, ...] = ("a fox", "a castle", "an old woman", "a red apple")
-    """What samples show, with the style words added; repeat the flag to show more."""
+    """What samples show, with the style words added; repeat the flag for several, which replace these."""
