@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("fastapi", reason="the studio needs its extra: pip install 'impasto[studio]'")
-from httpx import Response
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from impasto.studio.app import create_app

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from httpx import Response
+from httpx2 import Response
 from PIL import Image
 from starlette.testclient import TestClient
 from tests.studio.conftest import TOKEN, Page, png

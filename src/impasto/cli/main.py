@@ -18,7 +18,7 @@ COMMANDS = "impasto.cli.commands"
 _INTERRUPTED = "interrupted; nothing that existed before was changed"
 _ORDER = (
     *("demo", "studio", "train", "generate", "mix", "stylize", "transfer", "negative-style", "probe", "evaluate"),
-    *("compare", "extract", "convert", "aux", "caption", "subdivide", "styles", "cache", "doctor"),
+    *("compare", "judge", "extract", "convert", "aux", "caption", "subdivide", "styles", "cache", "doctor"),
 )
 
 

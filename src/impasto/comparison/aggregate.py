@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TypeAlias
 
+from impasto.comparison.judgements import preferred, read_judgements, wilson
 from impasto.comparison.trial import Trial
 
+PREFERRED = "preferred"
+"""Share of blind pairwise judgements that a method won, see `judgements.py`."""
 SHOWN = (
     "KID",
     "CMMD",
@@ -20,6 +23,7 @@ SHOWN = (
     "content similarity",
     "nearer to training than unseen",
     "diversity",
+    PREFERRED,
 )
 """Columns of the table, in order; everything is in report.json."""
 _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -100,8 +104,17 @@ def _by_name(measured: Sequence[Mapping[str, object]]) -> Measured:
 
 
 def numbers(results: Sequence[Result]) -> dict[str, Number]:
-    """Return every number of one method on one style, over its seeds."""
-    return _over_seeds([result.measured for result in results])
+    """Return every number of one method on one style, over its seeds; what people preferred is one of them."""
+    return _over_seeds([result.measured for result in results]) | _preferred(results)
+
+
+def _preferred(results: Sequence[Result]) -> dict[str, Number]:
+    """Return the centre of the Wilson interval of the share of pairs that a method won, and half its width."""
+    if not results:
+        return {}
+    trial = results[0].trial
+    won, count = preferred(read_judgements(trial.out), trial.style).get(trial.row, (0.0, 0))
+    return {PREFERRED: Number(*wilson(won, count), 1, "higher", "")} if count else {}
 
 
 def numbers_by_strength(results: Sequence[Result]) -> dict[float, dict[str, Number]]:
@@ -158,5 +171,6 @@ def best(rows: Mapping[str, Mapping[str, Number]], name: str) -> str:
 
 LEGEND = (
     "± is half of the 95 % interval over seeds (Student's t), or with one seed the standard error over pictures. Bold: "
-    "the best mean, which says nothing where intervals overlap. Marked with !: fewer pictures than dimensions."
+    "the best mean, which says nothing where intervals overlap. Marked with !: fewer pictures than dimensions. "
+    "Preferred: share of blind pairs that were won, ties as half, with its 95 % Wilson interval."
 )

@@ -11,7 +11,7 @@ from impasto.core.errors import ConfigError
 from impasto.core.events import Event
 from impasto.generation.text_to_image import Opened
 from impasto.studio.jobs import Spec
-from impasto.studio.kinds import DRAWINGS, drawn, options_of
+from impasto.studio.kinds import KINDS, drawing_of
 from impasto.studio.teaching import training_of
 from impasto.training.train import train
 
@@ -28,17 +28,15 @@ def events_of(spec: Spec, out: Path, open_base: Open) -> Generator[Event]:
     """
     if spec.kind == "plan":
         return _plan(spec, open_base)
-    if spec.kind in DRAWINGS:
+    if spec.kind in KINDS:
         return _draw(spec, out, open_base)
     raise ConfigError(f"nothing is known of jobs of kind {spec.kind!r}")
 
 
 def _draw(spec: Spec, out: Path, open_base: Open) -> Generator[Event]:
-    options = options_of(spec.kind, spec.settings, out)
-    if int(options.steps * float(getattr(options, "strength", None) or 1)) > 1:
-        options = options.model_copy(update={"preview_every": 1})
+    options, draw = drawing_of(spec.kind, spec.settings, out)
     base = cast(Base, open_base(options.base))
-    return drawn(options, Opened(base.model))
+    return draw(Opened(base.model))
 
 
 def _plan(spec: Spec, open_base: Open) -> Generator[Event]:

@@ -58,9 +58,11 @@ class Guard:
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = message.get("headers")
+                found = message.get("headers")
+                given = found if isinstance(found, list) else []
+                stated = {name for name, _ in given}  # the report of a comparison states a policy of its own
                 added = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                message["headers"] = [*(given if isinstance(given, list) else []), *added]
+                message["headers"] = [*given, *(each for each in added if each[0] not in stated)]
             await send(message)
 
         headers = _headers_of(scope)

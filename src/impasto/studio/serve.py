@@ -23,20 +23,20 @@ from impasto.studio.studio import open_studio
 _ADDRESS = "address.json"
 
 
-def serve(options: StudioOptions, say: Callable[[str], None], path: str = "/") -> None:
+def serve(options: StudioOptions, say: Callable[[str], None], comparison: Path | None = None) -> None:
     """Serve until interrupted.
 
     Args:
         options: Of the command.
         say: Told where the page is, once it can be opened.
-        path: Which page to open.
+        comparison: Folder of a comparison to judge, whose judgement is opened.
 
     Raises:
         ConfigError: The address is taken or is none of this machine's.
         RunError: The studio is open already on this workspace.
     """
     token = secrets.token_urlsafe(24)
-    app = create_app(open_studio(options), token)
+    app = create_app(open_studio(options, comparison), token)
     try:
         lock = FolderLock(options.workspace)
     except RunError as error:
@@ -45,8 +45,8 @@ def serve(options: StudioOptions, say: Callable[[str], None], path: str = "/") -
     host, port = str(listening.getsockname()[0]), int(listening.getsockname()[1])
     shown = f"[{host}]" if ":" in host else host
     entrance = "" if options.listen in LOOPBACK_NAMES else f"?token={token}"
-    address = f"http://{shown}:{port}{path}{entrance}"
-    write_text(options.workspace / _ADDRESS, json.dumps(f"http://{shown}:{port}{path}"))
+    address = f"http://{shown}:{port}/{entrance}{'' if comparison is None else '#/judge/given'}"
+    write_text(options.workspace / _ADDRESS, json.dumps(f"http://{shown}:{port}/"))
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, server_header=False)
     server = uvicorn.Server(config)
     say(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from impasto.studio.desk import Desk
 from impasto.studio.options import StudioOptions
@@ -17,14 +18,16 @@ class Studio:
         workspace: Where everything is kept.
         desk: What goes on.
         options: Of the command.
+        comparison: Folder of a comparison that is to be judged, or None.
     """
 
     workspace: Workspace
     desk: Desk
     options: StudioOptions
+    comparison: Path | None = None
 
 
-def open_studio(options: StudioOptions) -> Studio:
-    """Return the studio in a workspace; raises `ResourceError` if that cannot be written."""
+def open_studio(options: StudioOptions, comparison: Path | None = None) -> Studio:
+    """Return the studio in a workspace, with a comparison to judge; raises `ResourceError` if it cannot be written."""
     workspace = Workspace(options.workspace)
-    return Studio(workspace, Desk(workspace, options.base, options.workers), options)
+    return Studio(workspace, Desk(workspace, options.base, options.workers), options, comparison)

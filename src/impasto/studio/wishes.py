@@ -10,11 +10,12 @@ from pathlib import Path
 from impasto.data.packs import PREFIX, find_pack
 from impasto.registry.methods import find_method
 from impasto.studio.jobs import RUN, Spec
-from impasto.studio.kinds import DRAWINGS, flags_of, options_of
+from impasto.studio.kinds import check, command_of, model_of
 from impasto.studio.references import References
 from impasto.studio.sets import folder_of, title_of
 from impasto.studio.studio import Studio
-from impasto.studio.teaching import command_of, options_model, settings_of
+from impasto.studio.teaching import command_of as training_command
+from impasto.studio.teaching import options_model, settings_of
 from impasto.studio.workspace import Workspace
 
 
@@ -38,17 +39,16 @@ def training(asked: Studio, folder: Path, method: str, title: str, form: Mapping
     out = asked.workspace.new_style(name, promised)
     settings = settings_of(method, chosen, out, folder / RUN)
     shown = {**form, "method": method, "title": name}
-    return Spec("train", name, command_of(method, settings), settings, shown)
+    return Spec("train", name, training_command(method, settings), settings, shown)
 
 
 def drawing(asked: Studio, folder: Path, kind: str, form: Mapping[str, object]) -> Spec:
     """Return a drawing as a job; raises `ImpastoError` for what is wrong with it."""
-    model = DRAWINGS[kind]
-    settings = References(asked.workspace, asked.options.base).resolved(model, form)
-    options_of(kind, settings, folder / "pictures")
+    settings = References(asked.workspace, asked.options.base).resolved(model_of(kind), form)
+    check(kind, settings, folder / "pictures")
     words = form.get("prompt") or form.get("subject") or kind
     title = str(words[0] if isinstance(words, list) else words)
-    return Spec(kind, title[:200], (kind, *flags_of(model, settings)), settings, form)
+    return Spec(kind, title[:200], command_of(kind, settings), settings, form)
 
 
 def _name_of(workspace: Workspace, pictures: str) -> str:

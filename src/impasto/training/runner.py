@@ -84,7 +84,7 @@ class Run:
         if keeps_prompts:
             frozen += [module for name, module in self.base.networks().items() if name.startswith("text_encoder")]
         self._offloaded = OffloadedModules(frozen, self.base.device)
-        objective = self.options.objective()
+        objective = self.options.what_is_minimised()
         self._encoders = CachedEncoders(
             self.base, self.store, self._offloaded, keeps_prompts=keeps_prompts, objective=objective
         )

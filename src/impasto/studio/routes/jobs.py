@@ -43,7 +43,7 @@ class Draw(BaseModel):
     """A drawing that is wanted; styles as `NAME.safetensors[@ROLE][:SCALE]`."""
 
     model_config = ConfigDict(extra="forbid")
-    kind: Literal["generate", "stylize", "mix"] = "generate"
+    kind: Literal["generate", "stylize", "mix", "transfer"] = "generate"
     settings: Settings
 
 

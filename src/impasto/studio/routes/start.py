@@ -9,12 +9,13 @@ from importlib.metadata import version
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
+from impasto.core.errors import DataError
 from impasto.core.option_groups import Group
 from impasto.data.packs import find_pack, pack_names
 from impasto.models.source import find_base
 from impasto.registry.methods import find_method
 from impasto.studio.forms import form_of
-from impasto.studio.kinds import DRAWINGS
+from impasto.studio.kinds import KINDS, model_of
 from impasto.studio.kinds import defaults_of as drawing_defaults
 from impasto.studio.purposes import PURPOSES
 from impasto.studio.routes._asked import Asked
@@ -66,12 +67,12 @@ def train_form(asked: Asked, method: str, base: str | None = None, learn: str | 
 
 
 @router.get("/forms/{kind}")
-def drawing_form(asked: Asked, kind: str, base: str | None = None) -> list[object]:
-    """Return the form of a way to draw."""
-    if kind not in DRAWINGS:
-        return []
-    defaults = drawing_defaults(kind, base or asked.options.base)
-    return form_of(DRAWINGS[kind], defaults, rest=Group.DRAWING, hidden=_PLACED)
+def drawing_form(asked: Asked, kind: str, base: str | None = None, preset: str | None = None) -> list[object]:
+    """Return the form of a way to draw; `preset` is of transfers alone."""
+    if kind not in KINDS:
+        raise DataError("a form of that name is no longer there")
+    defaults = drawing_defaults(kind, base or asked.options.base, preset)
+    return form_of(model_of(kind), defaults, rest=Group.DRAWING, hidden=_PLACED)
 
 
 @router.get("/bases/{name:path}")

@@ -7,6 +7,9 @@ import { queueBadge } from "./parts/queue.js";
 const SCREENS = [
   ["draw", "Draw"],
   ["teach", "Teach"],
+  ["reference", "Reference"],
+  ["mix", "Restyle"],
+  ["compare", "Compare"],
   ["styles", "Styles"],
 ];
 let leave = () => {};

@@ -30,6 +30,6 @@ class LossConfig(Config):
             raise ValueError(f"snr_gamma = {self.snr_gamma:g} has no effect without loss_weights min-snr: leave it out")
         return self
 
-    def objective(self) -> Objective:
+    def what_is_minimised(self) -> Objective:
         """Return the same as the theory has it."""
         return Objective(self.loss_weights, self.snr_gamma, self.noise_offset)

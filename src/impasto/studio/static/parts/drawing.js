@@ -70,7 +70,7 @@ export class Drawing {
     const isOver = !["waiting", "running", "stopping"].includes(job.state);
     if (this.shown === `${job.state}${facts.ready}${job.step}`) return;
     this.shown = `${job.state}${facts.ready}${job.step}`;
-    const styles = [job.form.style, job.form.content].flat().filter(Boolean).map((each) => each.replace(".safetensors", ""));
+    const styles = [job.form.style, job.form.content].flat().filter(Boolean).map((each) => each.replace(".safetensors", "").replace(/:1$/, "").replace(":", " at "));
     fill(this.head,
       h("div", {}, h("h3", {}, job.title), styles.length > 0 && h("p", { class: "quiet" }, styles.join(" · ")), note(job)),
       h("div", { class: "drawing-tools" },

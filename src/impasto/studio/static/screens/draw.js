@@ -9,7 +9,7 @@ import { asDraft } from "../parts/picture.js";
 import { formOf } from "../parts/form.js";
 
 const PLACED = ["prompt", "style", "seed", "num_images", "device", "precision"];
-const ANY_SEED = 2 ** 31;
+const ANY_SEED = 1e6;
 
 export async function open(screen) {
   const wanted = draft("draw", { prompt: "", chips: [], seed: 0, count: 4, isLocked: false, more: {} });
