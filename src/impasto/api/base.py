@@ -29,6 +29,7 @@ from impasto.generation.transfer import transfer
 from impasto.generation.transfer_options import TransferOptions
 from impasto.generation.transfer_presets import BALANCED, preset, settings_of_adapter, without_guidance
 from impasto.image_prompts.published import known_format
+from impasto.models.checks.base_facts import Overrides
 from impasto.models.control import Control
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import Precision, open_base, wrap_pipeline
@@ -232,7 +233,9 @@ def _as_asked(pictures: list[Image.Image], prompt: str | Prompts) -> Image.Image
     return pictures[0]
 
 
-def load(name: str = "pocket", *, device: str = "auto", precision: Precision = "auto") -> Base:
+def load(
+    name: str = "pocket", *, device: str = "auto", precision: Precision = "auto", **facts: Unpack[Overrides]
+) -> Base:
     """Return the base called `name`.
 
     Args:
@@ -240,12 +243,14 @@ def load(name: str = "pocket", *, device: str = "auto", precision: Precision = "
         device: auto, cpu, cuda, cuda:1 or mps.
         precision: auto, fp32, bf16 or fp16; auto is fp32 on the CPU and bf16 elsewhere. Methods that train all weights
             need fp32.
+        facts: `prediction` ("epsilon" or "v") and `zero_snr` ("yes" or "no") where the base says something wrong; `vae`
+            for another autoencoder.
 
     Raises:
         ConfigError: There is no such base.
         ResourceError: It cannot be fetched, or the device is not there.
     """
-    return Base(open_base(name, device=device, precision=precision), name)
+    return Base(open_base(name, device=device, precision=precision, **facts), name)
 
 
 def from_pipeline(pipe: DiffusionPipeline, *, recipe: str | None = None) -> Base:

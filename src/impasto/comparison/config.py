@@ -12,6 +12,7 @@ from impasto.core.config import Config
 from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFolder
 from impasto.data.packs import PREFIX
+from impasto.models.checks.base_facts import BaseFacts
 from impasto.models.source import POCKET
 from impasto.registry.recipes import guidance_for
 
@@ -95,7 +96,7 @@ class Search(Config):
         return range(self.every, self.max_steps + 1, self.every)
 
 
-class ComparisonConfig(Config):
+class ComparisonConfig(BaseFacts):
     """Methods x styles x seeds, and how pictures are drawn and measured."""
 
     base: FileOrName = POCKET

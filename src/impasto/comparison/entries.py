@@ -101,6 +101,7 @@ def _row(config: ComparisonConfig, name: str, style: StyleSource, base_kind: str
     decompose = _flag(values.pop("decompose", False), f"methods.{name}: decompose")
     training = _part_of(style.style_images, parts[STYLE], f"methods.{name}: style_part")
     quiet: dict[str, object] = {"base": config.base, "style_images": training, "sample_every": 0}
+    quiet |= config.overridden()
     stated = recipe_for(find_method(method).name, base_kind, values.get("learn")) | quiet | values
     row = Entry(name, method, style, stated, training, "", _hashes(style, training), {}, decompose)
     return _learning(row, parts[AUX])

@@ -79,6 +79,7 @@ class Plan:
         names = ("base", "features", "steps", "guidance_scale", "sampler", "num_prompts", "threads")
         drawing: dict[str, object] = {name: getattr(self.config, name) for name in names}
         drawing |= {"style_words": row.style_words} | ({"decompose": True} if row.decompose else {})
+        drawing |= self.config.overridden()
         features = without_folders(self.config.features)
         drawn_with = {**drawing, "base": self.fingerprint.model_dump(), "features": features}
         facts = row.facts() | {
@@ -110,7 +111,7 @@ def plan_comparison(config: ComparisonConfig, options: CompareOptions) -> Plan:
         ConfigError: An option is unknown, wrong or without effect, or two rows are the same.
         DataError: A picture or a caption is missing or damaged.
     """
-    source, base = find_base(config.base), open_base(config.base, device="cpu")
+    source, base = find_base(config.base), open_base(config.base, device="cpu", **config.overrides())
     open_features(config.features, choose_device("cpu"))  # a missing package is told now, not after the first training
     rows = tuple(row for style in config.styles for row in entries_of(config, style, source.recipe))
     if config.strengths and all(row.method == BASE_ROW for row in rows):

@@ -29,6 +29,7 @@ from impasto.features._open import open_features
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics._protocol import Measurement
+from impasto.models.checks.base_facts import BaseFacts
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_device, open_base
 from impasto.models.samplers import Sampler
@@ -85,6 +86,11 @@ class Trial:
         """Its numbers; written last, so that a trial without it is not done."""
         return self.folder / "trial.json"
 
+    def facts_of_base(self) -> BaseFacts:
+        """Return what the comparison says of its base."""
+        given = {name: value for name, value in self.drawing.items() if name in BaseFacts.model_fields}
+        return BaseFacts.model_validate(given)
+
     def label(self) -> str:
         """Return how messages call it."""
         return f"{self.row} on {self.style}, seed {self.seed}"
@@ -121,7 +127,7 @@ def run_trial(trial: Trial) -> None:
         losses: list[float] = []
         style = None if trial.method == BASE_ROW else _learn(trial, losses)
         asked = _asked(trial, style)
-        base = open_base(str(trial.drawing["base"]), device=trial.device)
+        base = open_base(str(trial.drawing["base"]), device=trial.device, **trial.facts_of_base().overrides())
         drawn = _draw(trial, base, style, 1.0, asked)
         _keep(trial, drawn)
         judge = _judge(trial, asked, drawn[0].image.width)

@@ -70,8 +70,7 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
         options.base,
         device=options.device,
         precision=options.precision,
-        prediction=options.prediction,
-        zero_snr=options.zero_snr,
+        **options.overrides(),
     )
     square = reference_squares(picture.image, "pad")[0].resize((base.resolution,) * 2, Image.Resampling.LANCZOS)
     edges = Edges(controlnet, options.conditioning_scale, options.edges, options.edges_in)

@@ -7,18 +7,18 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from impasto.core.config import Config
 from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile
+from impasto.models.checks.base_facts import BaseFacts
 
 
 @grouped(
     first="base num_images steps guidance_scale seed out",
-    drawing="base negative_prompt num_images steps guidance_scale sampler seed prediction zero_snr",
+    drawing="base negative_prompt num_images steps guidance_scale sampler seed prediction zero_snr vae",
     machine="batch device precision",
     run="out preview_every dry_run",
 )
-class DrawOptions(Config):
+class DrawOptions(BaseFacts):
     """What all commands that draw share."""
 
     base: FileOrName = "pocket"
@@ -43,10 +43,6 @@ class DrawOptions(Config):
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Of the weights; auto is fp32 on the CPU and bf16 elsewhere."""
-    prediction: Literal["auto", "epsilon", "v"] = "auto"
-    """What the base predicts, where it says something wrong; auto believes it."""
-    zero_snr: Literal["auto", "yes", "no"] = "auto"
-    """Whether the base's last timestep is pure noise (zero terminal SNR); auto believes it."""
     preview_every: int = Field(default=0, ge=0)
     """Show in preview.png, small, how the pictures become, every so many steps; it goes when all is drawn. 0: never."""
     dry_run: bool = False

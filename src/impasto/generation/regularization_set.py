@@ -11,7 +11,6 @@ from pathlib import Path
 from PIL import Image
 from pydantic import Field, model_validator
 
-from impasto.core.config import Config
 from impasto.core.errors import ConfigError, DataError, ResourceError
 from impasto.core.events import Event, Generated, Planned, Progress
 from impasto.core.option_groups import grouped
@@ -22,6 +21,7 @@ from impasto.data.images import read_picture
 from impasto.data.packs import PREFIX, pictures_of
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
+from impasto.models.checks.base_facts import BaseFacts
 from impasto.models.open import open_base
 from impasto.models.source import POCKET
 
@@ -42,11 +42,11 @@ _PORTRAITS_OF_POCKET = (
 
 @grouped(
     pictures="images num threshold",
-    drawing="prompt base steps guidance_scale seed",
+    drawing="prompt base steps guidance_scale seed prediction zero_snr vae",
     machine="device",
     run="out",
 )
-class AuxOptions(Config):
+class AuxOptions(BaseFacts):
     """Make a set of auxiliary pictures (Aux), which keep the word "style" from drifting.
 
     What the StyleForge paper found best for realism, Midjourney-like pictures and anime: portraits of people in digital
@@ -78,7 +78,7 @@ class AuxOptions(Config):
 
     @model_validator(mode="after")
     def _options_have_an_effect(self) -> AuxOptions:
-        drawing = {"prompt", "base", "steps", "guidance_scale", "seed", "device"}
+        drawing = {"prompt", "base", "steps", "guidance_scale", "seed", "device"} | set(BaseFacts.model_fields)
         given = [name for name in sorted(drawing) if getattr(self, name) != type(self).model_fields[name].default]
         if self.images is not None and given:
             raise ValueError(f"{given[0]} has no effect with --images, which draws nothing: leave one of them out")
@@ -120,7 +120,7 @@ def _taken(options: AuxOptions, found: list[tuple[Image.Image | Path, str | None
 
 
 def _drawn(options: AuxOptions, into: list[tuple[Image.Image | Path, str | None]]) -> Generator[Event, None, int]:
-    base = open_base(options.base, device=options.device)
+    base = open_base(options.base, device=options.device, **options.overrides())
     prompts = options.prompt or (_PORTRAITS_OF_POCKET if options.base == POCKET else _PORTRAITS)
     wanted = options.num or 20
     yield Planned((("base", options.base), *(("prompt", each) for each in prompts), ("pictures", str(wanted))))

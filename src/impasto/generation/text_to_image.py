@@ -48,8 +48,7 @@ def opened_for(options: DrawOptions) -> Opened:
             options.base,
             device=options.device,
             precision=options.precision,
-            prediction=options.prediction,
-            zero_snr=options.zero_snr,
+            **options.overrides(),
         )
     )
 

@@ -11,10 +11,11 @@ from typing import cast
 import diffusers
 import torch
 import transformers
-from diffusers import DiffusionPipeline
+from diffusers import AutoencoderKL, DiffusionPipeline
 
-from impasto.core.errors import ImpastoError, ResourceError
-from impasto.core.paths import SAFETENSORS
+from impasto.core.errors import ConfigError, ImpastoError, ResourceError
+from impasto.core.files import is_file, is_folder
+from impasto.core.paths import SAFETENSORS, is_safetensors
 from impasto.models.checks.folder import check_folder, network_class
 from impasto.models.checks.single_file import configuration_of
 from impasto.models.source import Source
@@ -96,6 +97,53 @@ def _network(folder: Path, part: str, variant: str | None, dtype: torch.dtype, n
     if missing:
         raise ResourceError(f"base {name}: the weights of {part} lack {min(missing)}: download the base again, whole")
     return cast(torch.nn.Module, network)
+
+
+def replace_autoencoder(pipe: DiffusionPipeline, name: str, dtype: torch.dtype) -> None:
+    """Put the autoencoder called `name` into a pipeline, before anybody looks at its own.
+
+    Args:
+        pipe: Of the base; on its device.
+        name: A diffusers folder, of an autoencoder or of a base, a `.safetensors` file with the base's own layout, or a
+            hub name.
+        dtype: Of its weights.
+
+    Raises:
+        ConfigError: Its latents are not those of the base.
+        ResourceError: It is missing, damaged or could not be fetched.
+    """
+    own = pipe.vae
+    try:
+        with quiet_loading():
+            found = _autoencoder(name, own, dtype)
+    except Exception as error:  # libraries raise whatever they stumble over
+        raise ResourceError(
+            f"--vae {name} could not be loaded ({_first_line(error)[:160]}): name a diffusers folder, a .safetensors "
+            "file or a hub name of an autoencoder"
+        ) from error
+    for what, mine, its in (
+        ("channels", own.config.latent_channels, found.config.latent_channels),
+        ("levels", len(own.config.block_out_channels), len(found.config.block_out_channels)),
+    ):
+        if mine != its:
+            raise ConfigError(
+                f"--vae {name} makes latents of {its} {what}, this base reads {mine}: take one that was made for it"
+            )
+    pipe.register_modules(vae=found.to(own.device).eval())
+
+
+def _autoencoder(name: str, own: AutoencoderKL, dtype: torch.dtype) -> AutoencoderKL:
+    path = Path(name)
+    if is_file(path):
+        if not is_safetensors(path):
+            raise ValueError("only .safetensors is read")
+        with TemporaryDirectory() as folder:  # a file holds no settings: those of the base's own are taken
+            own.save_config(folder)
+            return AutoencoderKL.from_single_file(str(path), config=folder, torch_dtype=dtype)
+    if is_folder(path) and not is_file(path / "config.json"):
+        path = path / "vae"
+    given = str(path) if is_folder(path) else name
+    return AutoencoderKL.from_pretrained(given, use_safetensors=True, torch_dtype=dtype)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from impasto.core.plugins import load_class
 from impasto.core.precision import SLOW_IN_BFLOAT16, is_slow_in_bfloat16
 from impasto.models.checks.schedule import PredictionName, ZeroSnr, override
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.loading import load_pipeline
+from impasto.models.loading import load_pipeline, replace_autoencoder
 from impasto.models.roles import read_roles
 from impasto.models.source import POCKET, Source, family_of_pipeline, find_base
 
@@ -72,6 +72,7 @@ def open_base(
     precision: Precision = "auto",
     prediction: PredictionName = "auto",
     zero_snr: ZeroSnr = "auto",
+    vae: str | None = None,
 ) -> LatentDiffusion:
     """Return the base called `name`, loaded.
 
@@ -81,6 +82,7 @@ def open_base(
         precision: "auto", "fp32" or "bf16"; auto is fp32 on CPUs.
         prediction: What it predicts, where it says something wrong, or nothing.
         zero_snr: Whether its last timestep is pure noise; likewise.
+        vae: Another autoencoder; see `replace_autoencoder`.
 
     Raises:
         ImpastoError: It cannot be used; one line says why. All that can be known of that is checked here.
@@ -89,6 +91,8 @@ def open_base(
     family = find_family(source.family)
     chosen = choose_device(device)
     pipe = load_pipeline(family.pipeline_class, source, device=chosen, dtype=choose_dtype(precision, chosen))
+    if vae is not None:
+        replace_autoencoder(pipe, vae, choose_dtype(precision, chosen))
     notes = _believe(pipe, source, prediction, zero_snr)
     roles = None if source.is_single_file else read_roles(Path(source.location))
     return family(pipe, source.recipe, roles, name=name, notes=notes)

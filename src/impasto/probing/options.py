@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from impasto.core.config import Config
 from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFolder
 from impasto.features._scorers import CLIP
+from impasto.models.checks.base_facts import BaseFacts
 from impasto.models.source import POCKET
 
 FAMILIES = ("subject", "style", "colour")
@@ -18,11 +18,11 @@ FAMILIES = ("subject", "style", "colour")
 
 
 @grouped(
-    drawing="base pairs families steps guidance_scale seed prediction zero_snr",
+    drawing="base pairs families steps guidance_scale seed prediction zero_snr vae",
     machine="scorer batch device precision",
     run="out dry_run",
 )
-class ProbeOptions(Config):
+class ProbeOptions(BaseFacts):
     """Measure which blocks of a base decide on subject, style and colour; proposes roles for B-LoRA."""
 
     base: FileOrName = POCKET
@@ -47,10 +47,6 @@ class ProbeOptions(Config):
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Of the weights; auto is fp32 on the CPU and bf16 elsewhere."""
-    prediction: Literal["auto", "epsilon", "v"] = "auto"
-    """What the base predicts, where it says something wrong; auto believes it."""
-    zero_snr: Literal["auto", "yes", "no"] = "auto"
-    """Whether the base's last timestep is pure noise (zero terminal SNR); auto believes it."""
     dry_run: bool = False
     """Print the plan and stop."""
 

@@ -75,8 +75,7 @@ def probe(options: ProbeOptions, scorer: Scorer | None = None) -> Generator[Even
         options.base,
         device=options.device,
         precision=options.precision,
-        prediction=options.prediction,
-        zero_snr=options.zero_snr,
+        **options.overrides(),
     )
     blocks = attention_blocks(base.unet)
     if len(blocks) < 2:

@@ -117,8 +117,7 @@ def _opened(options: TrainOptions, method: Method) -> LatentDiffusion:
         options.base,
         device=options.device,
         precision=precision,
-        prediction=options.prediction,
-        zero_snr=options.zero_snr,
+        **options.overrides(),
     )
 
 

@@ -1,0 +1,42 @@
+"""What a user says of a base, where it says something wrong or is to decode with another autoencoder."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from impasto.core.config import Config
+from impasto.core.paths import FileOrName
+
+
+class Overrides(TypedDict, total=False):
+    """Keywords of `open_base`.
+
+    Attributes:
+        prediction: What the base predicts: "auto", "epsilon" or "v".
+        zero_snr: Whether its last timestep is pure noise: "auto", "yes" or "no".
+        vae: Another autoencoder, or None.
+    """
+
+    prediction: Literal["auto", "epsilon", "v"]
+    zero_snr: Literal["auto", "yes", "no"]
+    vae: str | None
+
+
+class BaseFacts(Config):
+    """Options of everything that opens a base."""
+
+    prediction: Literal["auto", "epsilon", "v"] = "auto"
+    """What the base predicts, where it says something wrong; auto believes it."""
+    zero_snr: Literal["auto", "yes", "no"] = "auto"
+    """Whether the base's last timestep is pure noise (zero terminal SNR); auto believes it."""
+    vae: FileOrName | None = None
+    """Another autoencoder of the same latents: a diffusers folder, a .safetensors file, or a hub name."""
+
+    def overrides(self) -> Overrides:
+        """Return them as keywords of `open_base`."""
+        return {"prediction": self.prediction, "zero_snr": self.zero_snr, "vae": self.vae}
+
+    def overridden(self) -> dict[str, str]:
+        """Return those that override something, by name."""
+        given = {"prediction": self.prediction, "zero_snr": self.zero_snr, "vae": self.vae}
+        return {name: value for name, value in given.items() if value not in {None, "auto"} and value is not None}
