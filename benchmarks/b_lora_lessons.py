@@ -29,7 +29,7 @@ class OnAllBlocks(BLoRA):
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> LowRank:
         """Return adapters everywhere."""
-        return LowRank(base.networks(), ["unet"], self.settings.rank, rng)
+        return LowRank(base.networks(), base.targets(text=False), self.settings.rank, rng)
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def combine(way: Way, pair: Pair, strength: float, base: LatentDiffusion, folder
     files = [load_style(each.file(folder)) for each in pair.lessons(way)]
     if way.roles is None or not files:
         return list(zip(files, (1.0, strength), strict=False))
-    roles = blocks_of(base.roles, ["content", "style"], base.unet)
+    roles = blocks_of(base.roles, ["content", "style"], base.denoiser)
     parts = [(select_role(files[0], way.roles[0], roles, "content"), 1.0)]
     parts.append((select_role(files[1], way.roles[1], roles, "style"), strength))
     if way.keep_colour:

@@ -27,7 +27,7 @@ from benchmarks.machine import save_result
 from impasto.adapters.learnable import learning
 from impasto.adapters.low_rank import LowRank
 from impasto.core.rng import generator
-from impasto.models.roles import SDXL_ROLES
+from impasto.models.families.sdxl import SDXL, SDXL_ROLES
 
 RANK = 64
 BLOCKS = (*SDXL_ROLES["content"], *SDXL_ROLES["style"])
@@ -123,7 +123,9 @@ def measure(side: int, rounds: int) -> list[dict[str, object]]:
     learnt: dict[str, int] = {}
     for turn in range(rounds + 1):
         for name, way in WAYS.items():
-            with learning(LowRank({"unet": unet}, ["unet"], RANK, generator(0), way.blocks)) as adapters:
+            with learning(
+                LowRank({"unet": unet}, {"unet": SDXL.lora_targets["unet"]}, RANK, generator(0), way.blocks)
+            ) as adapters:
                 step = Step(unet, side, way)
                 learnt[name] = sum(parameter.numel() for parameter in adapters.parameters())
                 if turn == 0:  # warms up, and is counted instead of timed

@@ -81,7 +81,7 @@ class PlainLoop:
                 network.requires_grad_(True)
         else:
             targets = ["to_k", "to_q", "to_v", "to_out.0"]
-            base.unet.add_adapter(
+            base.denoiser.add_adapter(
                 LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=targets)
             )
         networks = base.networks().values()

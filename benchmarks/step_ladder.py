@@ -22,7 +22,7 @@ from benchmarks.machine import save_result
 from benchmarks.plain_loop import Habits, PlainLoop
 from benchmarks.step_speed import THREADS, WARM_UP, shown
 from impasto.core.precision import is_slow_in_bfloat16
-from impasto.models.compiling import Compiled
+from impasto.models.computing.compiling import Compiled
 from impasto.models.open import open_base
 
 ROWS, RANK = 8, 16
@@ -99,11 +99,11 @@ def step_of(rung: Rung) -> Callable[[], None]:
         base, [shown("style", "zwx style")], rows=ROWS, side=base.resolution, rank=RANK, habits=rung.habits
     )
     if "channels last" in rung.arrange:
-        base.unet.to(memory_format=torch.channels_last)
+        base.denoiser.to(memory_format=torch.channels_last)
     if "written out" in rung.arrange:
-        base.unet.set_attn_processor(AttnProcessor())
+        base.denoiser.set_attn_processor(AttnProcessor())
     if "compiled" in rung.arrange:
-        Compiled(base.unet).turn_on()
+        Compiled(base.denoiser, base.repeated_blocks).turn_on()
     return loop.step
 
 

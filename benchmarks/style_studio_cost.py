@@ -69,11 +69,11 @@ def middle_sized(base: LatentDiffusion) -> LatentDiffusion:
         layers_per_block=2,
         transformer_layers_per_block=[1, 2, 10],
         attention_head_dim=[3, 6, 12],
-        cross_attention_dim=base.unet.config.cross_attention_dim,
+        cross_attention_dim=base.denoiser.config.cross_attention_dim,
         use_linear_projection=True,
         addition_embed_type="text_time",
-        addition_time_embed_dim=base.unet.config.addition_time_embed_dim,
-        projection_class_embeddings_input_dim=base.unet.config.projection_class_embeddings_input_dim,
+        addition_time_embed_dim=base.denoiser.config.addition_time_embed_dim,
+        projection_class_embeddings_input_dim=base.denoiser.config.projection_class_embeddings_input_dim,
     )
     rng = generator(0)
     for parameter in unet.requires_grad_(False).parameters():
@@ -87,9 +87,9 @@ def adapter(base: LatentDiffusion) -> dict[str, tuple[nn.Linear, nn.Linear]]:
     """Return random keys and values at every cross-attention."""
     rng = generator(1)
     made = {}
-    for name, layer in attention_layers_of(base.unet, {}).items():
+    for name, layer in attention_layers_of(base.denoiser, {}).items():
         if layer.kind == "cross":
-            pair = [nn.Linear(WIDTH, base.unet.get_submodule(name).to_k.out_features, bias=False) for _ in range(2)]
+            pair = [nn.Linear(WIDTH, base.denoiser.get_submodule(name).to_k.out_features, bias=False) for _ in range(2)]
             for linear in pair:
                 linear.weight.requires_grad_(False).normal_(std=WIDTH**-0.5, generator=rng)
             made[name] = (pair[0], pair[1])

@@ -85,8 +85,8 @@ def facts(base: LatentDiffusion, chosen: argparse.Namespace) -> dict[str, Any]:
     folder = Path(find_base(chosen.base).location)
     return {
         "bytes_of_weights": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
-        "unet_parameters": sum(each.numel() for each in base.unet.parameters()),
-        "latent_channels": base.unet.config.in_channels,
+        "unet_parameters": sum(each.numel() for each in base.denoiser.parameters()),
+        "latent_channels": base.denoiser.config.in_channels,
         "controlnet": "trained" if (folder / controlnet.FOLDER).exists() else MISSING,
         "reader": reader_score.read_scores(chosen.reader),
         "blocks": block_numbers(base.fingerprint()),

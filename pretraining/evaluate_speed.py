@@ -122,7 +122,7 @@ def demo_speed(base: str, few: int = 2, many: int = 6, timed: int = 40) -> tuple
 
 def pretraining_step(base: LatentDiffusion, batch: int = 32) -> tuple[Callable[[], None], Callable[[], None]]:
     """Return both halves of a training step of a copy of the UNet: forward and backward, and the optimizer's update."""
-    model = deepcopy(base.unet).float().train().requires_grad_()
+    model = deepcopy(base.denoiser).float().train().requires_grad_()
     model.set_attn_processor(attention_for(base.device)())
     optimizer = make_optimizer(model, "muon", 1e-6)
     rng = torch.Generator().manual_seed(0)

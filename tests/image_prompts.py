@@ -27,9 +27,9 @@ def projections(base: LatentDiffusion, seed: int = 0, width: int = WIDTH) -> Pro
     """An adapter with weights at every cross-attention."""
     rng = generator(seed)
     made = {}
-    for name, layer in attention_layers_of(base.unet, base.roles).items():
+    for name, layer in attention_layers_of(base.denoiser, base.roles).items():
         if layer.kind == "cross":
-            rows = base.unet.get_submodule(name).to_k.out_features
+            rows = base.denoiser.get_submodule(name).to_k.out_features
             made[name] = (linear(rows, width, rng, base.dtype), linear(rows, width, rng, base.dtype))
     return made
 

@@ -45,16 +45,15 @@ FILES: Mapping[str, str] = {
                 return ()
 
             def adapters(self, base, rng):
-                names = base.networks().keys() - base.tokenizers().keys()
-                return LowRank(base.networks(), names, self.settings.toy_rank, rng)
+                return LowRank(base.networks(), base.targets(text=False), self.settings.toy_rank, rng)
 
             def loss(self, base, batch, rng):
                 x_0 = batch["style"].x_0
                 epsilon = torch.randn(x_0.shape, generator=rng)
-                t = torch.randint(len(base.schedule), (len(x_0),), generator=rng)
+                t = base.process.training_levels(len(x_0), rng)
                 c = base.encode_prompts(batch["style"].prompts)
-                predicted = base.predict(base.schedule.add_noise(x_0, epsilon, t), t, c, batch["style"].geometry)
-                error = (predicted - base.prediction.target(base.schedule, x_0, epsilon, t)).square().mean()
+                predicted = base.predict(base.process.add_noise(x_0, epsilon, t), t, c, batch["style"].geometry)
+                error = (predicted - base.process.target(x_0, epsilon, t)).square().mean()
                 return error, {"style": error}
     ''',
     "toy_control.py": '''
@@ -107,6 +106,23 @@ FILES: Mapping[str, str] = {
                 means = [picture.convert("L").resize((1, 1)).getpixel((0, 0)) for picture in pictures]
                 return torch.tensor(means).float()[:, None]
     ''',
+    "toy_family.py": '''
+        """SD 1.x under another name, with a pipeline class of its own."""
+        from diffusers import StableDiffusionPipeline
+
+        from impasto.models.families.sd15 import SD15
+
+
+        class ToyPipeline(StableDiffusionPipeline):
+            pass
+
+
+        class Toy(SD15):
+            family = "toy"
+            pipeline_class = ToyPipeline
+            single_file = None
+            file_names = None
+    ''',
     "toy_hello.py": '''
         """Say hello.
 
@@ -126,6 +142,7 @@ OFFERS: Mapping[str, Mapping[str, str]] = {
     "controls": {"toy_control": "toy.toy_control"},
     "metrics": {"toy_metric": "toy.toy_metric"},
     "features": {"toy_colour": "toy.toy_features"},
+    "families": {"toy": "toy.toy_family"},
     "commands": {"toy_hello": "toy.toy_hello"},
 }
 """Entry points: module by name, by kind of plug-in."""

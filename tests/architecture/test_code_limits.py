@@ -62,6 +62,14 @@ def test_only_the_command_line_prints(path: Path) -> None:
     assert not prints or "cli" in path.parts
 
 
+def test_families_and_key_maps_alone_know_of_unets() -> None:
+    """Everywhere else the word is denoiser, so that a family may have another network."""
+    allowed = {"models/families", "style/formats", "image_prompts/formats"}
+    for path in SOURCES:
+        if path.parent.relative_to(ROOT / "src/impasto").as_posix() not in allowed:
+            assert "unet" not in path.read_text("utf-8").lower(), path
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_examples_are_short(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= 25

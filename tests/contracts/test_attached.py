@@ -45,7 +45,7 @@ def full(tiny_folders: dict[str, Path], style_images: Path, tmp_path: Path) -> S
 
 
 def unet_weights(base: LatentDiffusion) -> torch.Tensor:
-    return torch.cat([value.flatten() for value in base.unet.state_dict().values()])
+    return torch.cat([value.flatten() for value in base.denoiser.state_dict().values()])
 
 
 def test_scale_is_linear_and_zero_is_the_base(sdxl: LatentDiffusion, lora: Style) -> None:

@@ -24,9 +24,9 @@ def make(name: str) -> Control:
 
 
 def state(base: LatentDiffusion) -> tuple[dict[str, torch.Tensor], dict[str, object], list[int]]:
-    weights = {name: value.clone() for name, value in base.unet.state_dict().items()}
-    hooks = [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in base.unet.modules()]
-    return weights, dict(base.unet.attn_processors), hooks
+    weights = {name: value.clone() for name, value in base.denoiser.state_dict().items()}
+    hooks = [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in base.denoiser.modules()]
+    return weights, dict(base.denoiser.attn_processors), hooks
 
 
 def assert_untouched(
@@ -77,7 +77,7 @@ def test_draws_something_else_and_leaves_nothing_behind(base: LatentDiffusion, n
 def test_nothing_is_left_over_after_an_exception(sdxl: LatentDiffusion, name: str) -> None:
     before = state(sdxl)
     with controlled(sdxl, make(name)):
-        assert all(each is not before[1][path] for path, each in sdxl.unet.attn_processors.items())
+        assert all(each is not before[1][path] for path, each in sdxl.denoiser.attn_processors.items())
     with pytest.raises(RuntimeError, match="in the middle"), controlled(sdxl, make(name)):
         raise RuntimeError("in the middle")
     assert_untouched(sdxl, before)
@@ -101,11 +101,11 @@ def test_controls_do_not_nest_and_do_not_stand_in_for_strangers(sdxl: LatentDiff
     from diffusers.models.attention_processor import SlicedAttnProcessor
 
     with controlled(sdxl, Control()):
-        before = dict(sdxl.unet.attn_processors)
+        before = dict(sdxl.denoiser.attn_processors)
         with pytest.raises(ConfigError, match="already installed"), controlled(sdxl, Control()):
             pass
-        assert dict(sdxl.unet.attn_processors) == before
-    sdxl.unet.mid_block.attentions[0].transformer_blocks[0].attn1.set_processor(SlicedAttnProcessor(1))
+        assert dict(sdxl.denoiser.attn_processors) == before
+    sdxl.denoiser.mid_block.attentions[0].transformer_blocks[0].attn1.set_processor(SlicedAttnProcessor(1))
     with pytest.raises(ConfigError, match="SlicedAttnProcessor"), controlled(sdxl, Control()):
         pass
 

@@ -143,7 +143,7 @@ def test_a_rate_for_text_encoders_that_do_not_learn_is_refused(plain: TrainOptio
 
 
 def test_text_encoders_have_their_own_rate(sdxl: object) -> None:
-    learnable = LowRank(sdxl.networks(), list(sdxl.networks()), 2, generator(0))
+    learnable = LowRank(sdxl.networks(), sdxl.targets(text=True), 2, generator(0))
     learnable.attach()
     groups = parameter_groups(learnable, 1.0, 0.25)
     assert [group["rate"] for group in groups] == [1.0, 0.25]
@@ -156,15 +156,15 @@ def test_alpha_scales_exactly(sdxl: object) -> None:
     """With equal A and B, α = r / 2 has half the change of α = r, while learning and in the file."""
     changes = []
     for alpha in (None, 1.0):
-        learnable = LowRank(sdxl.networks(), ["unet"], 2, generator(0), alpha=alpha)
+        learnable = LowRank(sdxl.networks(), sdxl.targets(text=False), 2, generator(0), alpha=alpha)
         layer_path = learnable._targets("unet")[0]
-        plain_layer = sdxl.unet.get_submodule(layer_path)
+        plain_layer = sdxl.denoiser.get_submodule(layer_path)
         learnable.attach()
         with torch.no_grad():
             for index, parameter in enumerate(learnable.parameters()):
                 if index % 2:
                     parameter.copy_(torch.randn(parameter.shape, generator=generator(index)))
-        layer = sdxl.unet.get_submodule(layer_path)
+        layer = sdxl.denoiser.get_submodule(layer_path)
         shown = torch.randn(3, plain_layer.in_features, generator=generator(9))
         with torch.no_grad():
             while_learning = layer(shown) - plain_layer(shown)

@@ -1,5 +1,6 @@
 """Plug-ins of another package are used like the shipped ones, and refused in one line where they cannot be."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,9 @@ from impasto.features._open import open_features
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.metrics._protocol import FeatureSets
+from impasto.models.find_family import find_family
 from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import open_base, wrap_pipeline
 from impasto.registry.controls import find_control
 from impasto.registry.methods import find_method
 from impasto.style.file import load_style
@@ -114,6 +117,20 @@ def test_features_are_extracted() -> None:
 
 
 @pytest.mark.usefixtures("toy")
+def test_family_is_opened_by_its_pipeline_and_draws(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_folders["sd15"], tmp_path / "toy-base"))
+    index = folder / "model_index.json"
+    index.write_text(index.read_text("utf-8").replace("StableDiffusionPipeline", "ToyPipeline"), "utf-8")
+    opened = open_base(str(folder), device="cpu")
+    assert (opened.family, type(opened.pipe).__name__) == ("toy", "ToyPipeline")
+    params, requests = SamplingParams(2, 1.0, 32, 32), [ImageRequest("a fox", 0)]
+    bases = (opened, open_base(str(tiny_folders["sd15"]), device="cpu"), wrap_pipeline(opened.pipe))
+    first, *others = [next(draw(each, requests, params))[1].tobytes() for each in bases]
+    assert others == [first, first]
+    assert bases[2].family == "toy"
+
+
+@pytest.mark.usefixtures("toy")
 def test_command_runs_and_stands_in_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["toy-hello", "you"]) == 0
     assert capsys.readouterr().out == "hello you\n"
@@ -127,7 +144,7 @@ def test_command_runs_and_stands_in_help(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("gnerate",), "unknown command 'gnerate': did you mean generate? choose one of demo, train, generate"),
+        (("gnerate",), "unknown command 'gnerate': did you mean generate? choose one of "),
         (("train", "stylforge"), "unknown method 'stylforge': did you mean styleforge? choose one of b_lora, "),
         (
             ("transfer", "a.png", "--control", "styl-studio"),
@@ -207,6 +224,15 @@ def test_other_plug_ins_that_are_none_are_refused(installing: Installs, capsys: 
         measure_all(FeatureSets(torch.eye(4), tuple("abcd")))
     with pytest.raises(PluginError, match=r"toy\.toy_features lacks a class called 'toycolourfeatures'"):
         open_features("toy_colour", torch.device("cpu"))
+
+
+def test_a_family_without_its_members_is_refused(installing: Installs) -> None:
+    abstract = (
+        "from impasto.models.families._unet import UNetDiffusion\n\nclass Toy(UNetDiffusion):\n    family = 'toy'\n"
+    )
+    installing(files={**FILES, "toy_family.py": abstract})
+    with pytest.raises(PluginError, match=r"Toy lacks _encode, check, family_roles, file_names, parts, pipeline_class"):
+        find_family("toy")
 
 
 def test_a_control_without_its_members_is_refused(installing: Installs) -> None:

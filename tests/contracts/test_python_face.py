@@ -86,11 +86,11 @@ def test_the_style_is_that_of_the_command_line(
 
 
 def test_the_base_is_bit_identical_afterwards_and_styled_once_at_a_time(base: Base, learnt: impasto.Style) -> None:
-    before = {name: value.clone() for name, value in base.model.unet.state_dict().items()}
+    before = {name: value.clone() for name, value in base.model.denoiser.state_dict().items()}
     refused = pytest.raises(impasto.ConfigError, match="styles are attached already")
     with base.styled((learnt, 0.5)), refused, base.styled(learnt):
         pass
-    assert all(torch.equal(value, before[name]) for name, value in base.model.unet.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in base.model.denoiser.state_dict().items())
     assert not base.is_styled
 
 
@@ -104,7 +104,7 @@ def test_training_and_mixing_are_refused_while_styled(base: Base, learnt: impast
 
 def test_a_pipeline_goes_in_and_shares_its_weights(base: Base) -> None:
     again = impasto.from_pipeline(base.pipe)
-    assert again.model.unet is base.model.unet
+    assert again.model.denoiser is base.model.denoiser
     drawn = (each.generate("a lion", seed=1, steps=2) for each in (base, again))
     assert np.array_equal(*map(pixels, drawn))
 
@@ -129,7 +129,7 @@ def test_a_transfer_is_that_of_the_command_line(
     base: Base, tiny_folders: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:
     """With what the adapter's authors draw with, where nothing else is asked for."""
-    tensors = small_adapters.MAKERS[kind](base.model.unet)
+    tensors = small_adapters.MAKERS[kind](base.model.denoiser)
     adapter = str(small_adapters.save(tensors, tmp_path / "adapter.safetensors"))
     small_adapters.encoder_folder(tmp_path / "image_encoder", states=64 if kind == "StyleCrafter" else 32)
     small_adapters.picture(1).save(tmp_path / "style.png")

@@ -93,7 +93,9 @@ def assert_equal_to_stock(folder: Path, width: int, guidance_scale: float, ours:
 
 def test_a_control_net_equals_the_stock_pipeline(sdxl: LatentDiffusion) -> None:
     network = (
-        ControlNetModel.from_unet(sdxl.unet, conditioning_embedding_out_channels=(16, 32)).eval().requires_grad_(False)
+        ControlNetModel.from_unet(sdxl.denoiser, conditioning_embedding_out_channels=(16, 32))
+        .eval()
+        .requires_grad_(False)
     )
     rng = generator(3)
     for parameter in network.parameters():

@@ -25,7 +25,7 @@ def with_encoder(folder: Path, **widths: int) -> LatentDiffusion:
 
 def opened(base: LatentDiffusion, title: str, path: Path, join: Join = "mean") -> ImagePromptAdapter:
     return open_image_prompt(
-        small_adapters.save(small_adapters.MAKERS[title](base.unet), path / "adapter.safetensors"), base, join=join
+        small_adapters.save(small_adapters.MAKERS[title](base.denoiser), path / "adapter.safetensors"), base, join=join
     )
 
 
@@ -34,7 +34,7 @@ def in_diffusers(base: LatentDiffusion, path: Path, pictures: list) -> tuple[Ten
     base.pipe.load_ip_adapter(str(path), subfolder="", weight_name="adapter.safetensors", local_files_only=True)
     embeds = base.pipe.prepare_ip_adapter_image_embeds([pictures], None, torch.device("cpu"), 1, True)
     with torch.no_grad():
-        (tokens,) = base.unet.encoder_hid_proj(embeds)
+        (tokens,) = base.denoiser.encoder_hid_proj(embeds)
     return tuple(tokens.flatten(1, 2).chunk(2))
 
 
@@ -46,12 +46,12 @@ def test_equals_diffusers(tiny_folders: dict[str, Path], tmp_path: Path, family:
     adapter = opened(base, title, tmp_path, "concat" if count > 1 else "mean")
     pictures = [small_adapters.picture(seed) for seed in range(count)]
     ours, nothing = adapter.tokens(pictures), adapter.null(1, count)
-    before = {name: type(each) for name, each in base.unet.attn_processors.items()}
+    before = {name: type(each) for name, each in base.denoiser.attn_processors.items()}
     stock_nothing, stock = in_diffusers(base, tmp_path, pictures)
     assert (ours.tokens - stock).abs().max() < 1e-5
     assert (nothing.tokens - stock_nothing).abs().max() < 1e-5
     assert (ours.tokens - nothing.tokens).abs().max() > 0.1
-    cross = {name: each for name, each in base.unet.attn_processors.items() if hasattr(each, "to_k_ip")}
+    cross = {name: each for name, each in base.denoiser.attn_processors.items() if hasattr(each, "to_k_ip")}
     assert {f"{path}.processor" for path in ours.projections} == set(cross) <= set(before)
     for path, (to_k, to_v) in ours.projections.items():
         processor = cross[f"{path}.processor"]
@@ -69,9 +69,9 @@ def stock_resampler(unet: UNet2DConditionModel, tensors: dict[str, Tensor], pref
 def test_csgo(tiny_folders: dict[str, Path], tmp_path: Path, queries: int) -> None:
     """Both token counts; the unconditional branch reads zeros for all states, not an encoded grey picture."""
     base = with_encoder(tiny_folders["sdxl"])
-    tensors = small_adapters.csgo(base.unet, queries=queries)
+    tensors = small_adapters.csgo(base.denoiser, queries=queries)
     adapter = open_image_prompt(small_adapters.save(tensors, tmp_path / "csgo.safetensors"), base, scale=0.7)
-    stock = stock_resampler(base.unet, tensors, "style_image_proj.")
+    stock = stock_resampler(base.denoiser, tensors, "style_image_proj.")
     pixels = small_adapters.extractor()(small_adapters.picture(), return_tensors="pt").pixel_values
     with torch.no_grad():
         states = base.pipe.image_encoder(pixels, output_hidden_states=True).hidden_states[-2]
@@ -83,7 +83,7 @@ def test_csgo(tiny_folders: dict[str, Path], tmp_path: Path, queries: int) -> No
     assert (adapter.null().tokens - nothing).abs().max() < 1e-5
     assert set(tokens.projections) == {
         name.removesuffix(".processor")
-        for name in base.unet.attn_processors
+        for name in base.denoiser.attn_processors
         if name.startswith("up_blocks") and "attn2" in name
     }
     assert adapter.plan([]) == ("its tokens for content are left out", "its layers for a ControlNet are left out")
@@ -115,7 +115,7 @@ def query_transformer(tensors: dict[str, Tensor], prefix: str, states: Tensor) -
 def test_stylecrafter(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
     base = with_encoder(tiny_folders["sdxl"], states=64)
     adapter = opened(base, "StyleCrafter", tmp_path)
-    tensors = small_adapters.stylecrafter(base.unet)
+    tensors = small_adapters.stylecrafter(base.denoiser)
     pixels = small_adapters.extractor()(small_adapters.picture(), return_tensors="pt").pixel_values
     states = base.pipe.image_encoder(pixels, output_hidden_states=True).hidden_states[-2]
     style = query_transformer(tensors, "image_context_model.", states)
@@ -130,8 +130,8 @@ def test_stylecrafter(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
     hidden = query_transformer(tensors, f"{head}scale_predictor.", torch.cat(read, dim=1))
     hidden = gelu(linear(hidden, tensors[f"{head}out_proj.0.weight"], tensors[f"{head}out_proj.0.bias"]))
     scales = 1 + linear(hidden, tensors[f"{head}out_proj.2.weight"], tensors[f"{head}out_proj.2.bias"]).tanh()
-    odd = [number for number, name in enumerate(base.unet.attn_processors) if "attn2" in name]
-    paths = [name.removesuffix(".processor") for name in base.unet.attn_processors if "attn2" in name]
+    odd = [number for number, name in enumerate(base.denoiser.attn_processors) if "attn2" in name]
+    paths = [name.removesuffix(".processor") for name in base.denoiser.attn_processors if "attn2" in name]
     assert list(gated.gating.gates) == list(gated.gating.norms) == list(gated.projections) == paths
     for layer, (number, path) in enumerate(zip(odd, paths, strict=True)):
         assert (gated.gating.gates[path] - scales[:, layer, :, None]).abs().max() < 1e-5

@@ -107,7 +107,7 @@ def official(base, tensors, script, shown, negative) -> torch.Tensor:
     states = torch.cat([nothing.states, words.states])
     added = {"text_embeds": torch.cat([nothing.pooled, words.pooled])}
     added["time_ids"] = torch.tensor([Geometry.whole(32, 32).time_ids()] * 4, dtype=states.dtype)
-    stock = dict(base.unet.attn_processors)
+    stock = dict(base.denoiser.attn_processors)
     num_mixed = 0
     for number, path in enumerate(stock):
         layer, mix = path.removesuffix(".processor"), None
@@ -118,17 +118,17 @@ def official(base, tensors, script, shown, negative) -> torch.Tensor:
                 mix = stylecrafter(tensors, number, tokens, gate)
             else:
                 mix = cross_modal_adain(tensors, number, tokens)
-        base.unet.get_submodule(layer).set_processor(Official(bool(number % 2), mix, state))
+        base.denoiser.get_submodule(layer).set_processor(Official(bool(number % 2), mix, state))
     assert 0 < num_mixed <= len(stock) // 2
     try:
         for step, timestep in enumerate(scheduler.timesteps):
             state["step"] = step
             given = scheduler.scale_model_input(x_t, timestep)
-            out = base.unet(given.repeat(2, 1, 1, 1), timestep, states, added_cond_kwargs=added).sample
+            out = base.denoiser(given.repeat(2, 1, 1, 1), timestep, states, added_cond_kwargs=added).sample
             guided = out[:2] + 5.0 * (out[2:] - out[:2])
             x_t = scheduler.step(guided, timestep, x_t).prev_sample
     finally:
-        base.unet.set_attn_processor(stock)
+        base.denoiser.set_attn_processor(stock)
     return x_t[1:]
 
 
@@ -136,7 +136,7 @@ def official(base, tensors, script, shown, negative) -> torch.Tensor:
 def test_preset_equals_the_script(script: str, tiny_folders: dict[str, Path], tmp_path: Path) -> None:
     folder, adapter = tiny_folders["sdxl"], SCRIPTS[script][0]
     base = double(open_base(str(folder), device="cpu"))
-    tensors = small_adapters.MAKERS[adapter](base.unet)
+    tensors = small_adapters.MAKERS[adapter](base.denoiser)
     file = small_adapters.save(tensors, tmp_path / "adapter.safetensors")
     small_adapters.encoder_folder(tmp_path / "image_encoder", states=64 if adapter == "StyleCrafter" else 32)
     small_adapters.picture(1).save(tmp_path / "style.png")

@@ -12,7 +12,14 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from impasto.adapters.low_rank import DOWN, UP
 from impasto.adapters.names import file_name
 from impasto.style.formats.pairs import FORMATS, read_pairs, write_pairs
-from impasto.style.formats.vocabulary import LDM_NAMES, PATH_OF_LDM, TEXT_PATHS, UNET_PATHS, families_with
+from impasto.style.formats.vocabulary import (
+    TEXT_PATHS,
+    denoiser_paths,
+    families_with,
+    file_names,
+    ldm_names,
+    path_of_ldm,
+)
 
 # The published configurations; widths play no part in names and are small.
 SHAPES: dict[str, dict[str, object]] = {
@@ -36,7 +43,10 @@ SHAPES: dict[str, dict[str, object]] = {
 }
 FAMILIES = sorted(SHAPES)
 NAMED = [
-    (family, name) for family in FAMILIES for name, form in FORMATS.items() if family in (form.families or FAMILIES)
+    (family, name)
+    for family in FAMILIES
+    for name, form in FORMATS.items()
+    if not form.counts_blocks or name in file_names()[family].counted_by
 ]
 
 
@@ -54,8 +64,8 @@ def layers_of(module: nn.Module) -> list[str]:
 def test_every_layer_of_the_unet_has_a_name(family: str) -> None:
     layers = layers_of(unet_of(family))
     assert len([path for path in layers if ".attn" in path]) == {"sd15": 128, "sdxl": 560}[family]
-    assert set(layers) <= LDM_NAMES[family].keys()
-    extra = set(LDM_NAMES[family]) - set(layers)
+    assert set(layers) <= ldm_names(family).keys()
+    extra = set(ldm_names(family)) - set(layers)
     assert all(path.endswith("conv_shortcut") for path in extra)  # resnets that keep their width have none
 
 
@@ -65,7 +75,7 @@ def test_ldm_names_are_those_that_checkpoints_have(family: str) -> None:
     paths = layers_of(unet_of(family))
     marks = {path: torch.tensor(float(mark)) for mark, path in enumerate(paths)}
     checkpoint = {
-        f"model.diffusion_model.{LDM_NAMES[family][path]}.{kind}": mark
+        f"model.diffusion_model.{ldm_names(family)[path]}.{kind}": mark
         for path, mark in marks.items()
         for kind in ("weight", "bias")
     }
@@ -75,17 +85,17 @@ def test_ldm_names_are_those_that_checkpoints_have(family: str) -> None:
 
 def test_names_are_one_to_one() -> None:
     for family in FAMILIES:
-        table = LDM_NAMES[family]
+        table = ldm_names(family)
         assert len(set(table.values())) == len(table)
-        assert all(PATH_OF_LDM[ldm] == path for path, ldm in table.items())
-    for names in (UNET_PATHS, TEXT_PATHS, PATH_OF_LDM):
+        assert all(path_of_ldm()[ldm] == path for path, ldm in table.items())
+    for names in (denoiser_paths(), TEXT_PATHS, path_of_ldm()):
         assert len({name.replace(".", "_") for name in names}) == len(names)
 
 
 @pytest.mark.parametrize(("family", "name"), NAMED)
 def test_stems_are_inverse_to_modules(family: str, name: str) -> None:
     form = FORMATS[name]
-    modules = [f"unet.{path}" for path in LDM_NAMES[family]]
+    modules = [f"unet.{path}" for path in ldm_names(family)]
     encoders = ["text_encoder", "text_encoder_2"] if family == "sdxl" else ["text_encoder"]
     modules += [f"{encoder}.{path}" for encoder in encoders for path in TEXT_PATHS]
     stems = [form.stem_of(module, family) for module in modules]
@@ -129,7 +139,7 @@ def test_every_layer_of_the_text_encoders_has_a_name() -> None:
     ],
 )
 def test_blocks_of_b_lora(path: str, ldm: str) -> None:
-    assert LDM_NAMES["sdxl"][f"{path}.proj_in"] == f"{ldm}.proj_in"
+    assert ldm_names("sdxl")[f"{path}.proj_in"] == f"{ldm}.proj_in"
     assert (
-        LDM_NAMES["sdxl"][f"{path}.transformer_blocks.1.attn2.to_out.0"] == f"{ldm}.transformer_blocks.1.attn2.to_out.0"
+        ldm_names("sdxl")[f"{path}.transformer_blocks.1.attn2.to_out.0"] == f"{ldm}.transformer_blocks.1.attn2.to_out.0"
     )

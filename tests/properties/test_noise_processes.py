@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
@@ -10,10 +10,13 @@ from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from impasto.diffusion.guidance import Guidance
 from impasto.diffusion.noise_process import NoiseProcess, VariancePreserving
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.rectified_flow import RectifiedFlow, euler, shifted
+from impasto.diffusion.sampling import begin, denoise
 from impasto.diffusion.schedule import NoiseSchedule
+from impasto.diffusion.step import Step
 
 SCHEDULE = NoiseSchedule(torch.linspace(0.999, 0.004, 100, dtype=torch.float64))
 PROCESSES: dict[str, NoiseProcess] = {
@@ -67,7 +70,16 @@ def test_variance_preserving_is_the_schedule_and_the_prediction(prediction: Pred
     assert torch.equal(process.target(x_0, epsilon, levels), prediction.target(SCHEDULE, x_0, epsilon, levels))
     assert torch.equal(process.to_x_0(x_t, epsilon, levels), prediction.to_x_0(SCHEDULE, x_t, epsilon, levels))
     rngs = [torch.Generator().manual_seed(2) for _ in range(2)]
-    assert torch.equal(process.training_levels(9, rngs[0]), process.draw_timesteps(SCHEDULE, 9, rngs[1]))
+    assert torch.equal(process.training_levels(9, rngs[0]), torch.randint(100, (9,), generator=rngs[1]))
+
+
+@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
+def test_levels_come_back_from_timesteps_and_from_log_snr(process: NoiseProcess) -> None:
+    levels = process.training_levels(50, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(process.to_levels(process.to_timesteps(levels).double()), levels, check_dtype=False)
+    torch.testing.assert_close(process.at_log_snr(process.log_snr(levels)), levels, check_dtype=False)
+    low, high = process.log_snr_range()
+    assert bool(((process.log_snr(levels) >= low - 1e-6) & (process.log_snr(levels) <= high + 1e-6)).all())
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 20, 30, 100, 1000])
@@ -193,3 +205,25 @@ def test_latents_may_be_halves_and_times_are_not_rounded_with_them() -> None:
     *_, last = euler(still, noise(0).bfloat16(), levels)
     assert last.dtype == torch.bfloat16
     assert seen == pytest.approx(levels.tolist(), abs=1e-7)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_the_denoising_loop_takes_flows_as_diffusers_schedules_them(shift: float, strength: float) -> None:
+    """On a Gaussian, whose velocity is known, the loop ends where Euler's method over the same times ends."""
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
+    probes, picture = noise(0), noise(1)
+    start = begin(scheduler, 8, probes, None if strength == 1.0 else picture, strength)
+    process, velocity = RectifiedFlow(shift), gaussian(0.5, 0.2)
+    times = process.to_levels(start.timesteps.double())
+
+    def predict(shown: Mapping[str, torch.Tensor], step: Step) -> dict[str, torch.Tensor]:
+        at = process.to_levels(torch.full((3,), step.timestep, dtype=torch.float64))
+        return {name: velocity(x_t, at) for name, x_t in shown.items()}
+
+    steps = list(denoise(scheduler, predict, start, guidance=Guidance(1.0), rngs=[torch.Generator()] * 3))
+    begun = probes if strength == 1.0 else process.add_noise(picture, probes, times[:1].expand(3))
+    torch.testing.assert_close(start.latents, begun, check_dtype=False, rtol=1e-5, atol=1e-6)
+    *_, expected = euler(velocity, begun, times)
+    torch.testing.assert_close(steps[-1].latents, expected, check_dtype=False, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(steps[-1].x_0(process), steps[-1].latents, check_dtype=False, rtol=1e-4, atol=1e-4)

@@ -5,7 +5,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
 from impasto.core.rng import generator
-from impasto.models.attention import MAX_TOKENS, should_write_out, written_out
+from impasto.models.computing.attention import MAX_TOKENS, should_write_out, written_out
 from impasto.models.conditioning import Geometry
 from impasto.models.latent_diffusion import LatentDiffusion
 
@@ -20,17 +20,17 @@ def answer(base: LatentDiffusion) -> torch.Tensor:
 def test_same_answer_up_to_rounding(base: LatentDiffusion):
     fused = answer(base)
     with written_out(base.networks()):
-        assert {type(p) for p in base.unet.attn_processors.values()} == {AttnProcessor}
+        assert {type(p) for p in base.denoiser.attn_processors.values()} == {AttnProcessor}
         assert base.pipe.text_encoder.config._attn_implementation == "eager"
         torch.testing.assert_close(answer(base), fused, rtol=1e-4, atol=1e-5)
 
 
 def test_networks_get_their_own_back_also_after_an_error(base: LatentDiffusion):
-    before = dict(base.unet.attn_processors)
+    before = dict(base.denoiser.attn_processors)
     implementation = base.pipe.text_encoder.config._attn_implementation
     with pytest.raises(KeyError), written_out(base.networks()):
         raise KeyError
-    assert {name: id(each) for name, each in base.unet.attn_processors.items()} == {
+    assert {name: id(each) for name, each in base.denoiser.attn_processors.items()} == {
         name: id(each) for name, each in before.items()
     }
     assert base.pipe.text_encoder.config._attn_implementation == implementation
@@ -40,11 +40,11 @@ def test_foreign_processors_stay(sdxl: LatentDiffusion):
     class Foreign(AttnProcessor2_0):
         pass
 
-    name = next(iter(sdxl.unet.attn_processors))
+    name = next(iter(sdxl.denoiser.attn_processors))
     mine = Foreign()
-    sdxl.unet.set_attn_processor({**sdxl.unet.attn_processors, name: mine})
+    sdxl.denoiser.set_attn_processor({**sdxl.denoiser.attn_processors, name: mine})
     with written_out(sdxl.networks()):
-        assert sdxl.unet.attn_processors[name] is mine
+        assert sdxl.denoiser.attn_processors[name] is mine
 
 
 @pytest.mark.parametrize(

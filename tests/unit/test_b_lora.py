@@ -12,9 +12,9 @@ from impasto.adapters.low_rank import DOWN, UP
 from impasto.core.errors import ConfigError
 from impasto.core.rng import generator
 from impasto.methods.b_lora import BLoRA, BLoRASettings
+from impasto.models.families.sdxl import SDXL_ROLES
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
-from impasto.models.roles import SDXL_ROLES
 
 MATRICES = ("to_q", "to_k", "to_v", "to_out.0")
 
@@ -28,7 +28,7 @@ def attention_layers(base: LatentDiffusion, blocks: tuple[str, ...]) -> set[str]
     """Names of q, k, v and out of all self- and cross-attention layers below some blocks."""
     return {
         f"unet.{path}.{matrix}"
-        for path, _ in base.unet.named_modules()
+        for path, _ in base.denoiser.named_modules()
         if path.endswith(("attn1", "attn2")) and path.startswith(tuple(f"{block}." for block in blocks))
         for matrix in MATRICES
     }
@@ -65,11 +65,11 @@ def test_nothing_before_the_first_learning_block_is_in_the_graph(sdxl: LatentDif
         return hook
 
     watched = ("down_blocks.1.attentions.0", "mid_block", "up_blocks.0.resnets.0", *SDXL_ROLES["content"])
-    hooks = [sdxl.unet.get_submodule(path).register_forward_hook(record(path)) for path in watched]
+    hooks = [sdxl.denoiser.get_submodule(path).register_forward_hook(record(path)) for path in watched]
     words = sdxl.encode_prompts(["A [v]"])
     added = {"text_embeds": words.pooled, "time_ids": torch.tensor([[32.0, 32, 0, 0, 32, 32]])}
     with learning(BLoRA(BLoRASettings(rank=2)).adapters(sdxl, generator(0))):
-        sdxl.unet(torch.randn(1, 4, 16, 16), 5, words.states.detach(), added_cond_kwargs=added)
+        sdxl.denoiser(torch.randn(1, 4, 16, 16), 5, words.states.detach(), added_cond_kwargs=added)
     for hook in hooks:
         hook.remove()
     assert in_graph == dict.fromkeys(watched, False) | {SDXL_ROLES["content"][0]: True}

@@ -21,6 +21,7 @@ from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.checks.schedule import override, schedule_of
 from impasto.models.checks.single_file import read_checkpoint_header
+from impasto.models.find_family import single_files
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.models.samplers import _CLASSES, new_scheduler
@@ -226,8 +227,8 @@ def test_prediction_and_last_timestep_are_overridden(sdxl: LatentDiffusion, kind
 
 def test_options_reach_the_base(folder: Path) -> None:
     base = open_base(str(folder), device="cpu", prediction="v", zero_snr="yes")
-    assert base.prediction is Prediction.V
-    assert float(base.schedule.alpha_bar[-1]) < 1e-6
+    assert base.process.prediction is Prediction.V
+    assert float(base.process.schedule.alpha_bar[-1]) < 1e-6
 
 
 # Single files
@@ -243,9 +244,11 @@ CONV = "model.diffusion_model.input_blocks.0.0.weight"
 
 def test_marks_of_trainers_are_read(tmp_path: Path) -> None:
     names = {CONV: [320, 4, 3, 3], "conditioner.embedders.0.x": [1]}
-    plain = read_checkpoint_header(checkpoint(tmp_path / "plain.safetensors", names))
+    plain = read_checkpoint_header(checkpoint(tmp_path / "plain.safetensors", names), single_files())
     assert (plain.family, plain.predicts_v, plain.has_zero_snr) == ("sdxl", False, False)
-    marked = read_checkpoint_header(checkpoint(tmp_path / "v.safetensors", {**names, "v_pred": [0], "ztsnr": [0]}))
+    marked = read_checkpoint_header(
+        checkpoint(tmp_path / "v.safetensors", {**names, "v_pred": [0], "ztsnr": [0]}), single_files()
+    )
     assert (marked.predicts_v, marked.has_zero_snr) == (True, True)
 
 
@@ -253,8 +256,8 @@ def test_marks_of_trainers_are_read(tmp_path: Path) -> None:
     ("names", "told"),
     [
         ({CONV: [320, 9, 3, 3], "cond_stage_model.x": [1]}, "takes 9 channels instead of 4"),
-        ({"cond_stage_model.x": [1]}, "has no UNet"),
-        ({CONV: [320, 4, 3, 3]}, "is neither an SD 1.5 nor an SDXL checkpoint"),
+        ({"cond_stage_model.x": [1]}, "has no denoiser"),
+        ({CONV: [320, 4, 3, 3]}, "is a checkpoint of no family that is known (sd15, sdxl)"),
     ],
 )
 def test_other_checkpoints_are_refused_from_their_header(
@@ -281,10 +284,12 @@ def test_marked_checkpoint_is_opened_as_marked(
     path = checkpoint(tmp_path / "v.safetensors", names)
     monkeypatch.setattr(type(sdxl).pipeline_class, "from_single_file", lambda *_, **__: sdxl.pipe)
     base = open_base(str(path), device="cpu")
-    assert base.prediction is Prediction.V
-    assert float(base.schedule.alpha_bar[-1]) < 1e-6
+    assert base.process.prediction is Prediction.V
+    assert float(base.process.schedule.alpha_bar[-1]) < 1e-6
     assert [note.split(":")[0] for note in base.notes] == [
         "the checkpoint is marked v_pred",
         "the checkpoint is marked ztsnr",
     ]
-    assert open_base(str(path), device="cpu", prediction="epsilon", zero_snr="no").prediction is Prediction.EPSILON
+    assert (
+        open_base(str(path), device="cpu", prediction="epsilon", zero_snr="no").process.prediction is Prediction.EPSILON
+    )

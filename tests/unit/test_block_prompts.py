@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from impasto.core.rng import generator
-from impasto.models.block_prompts import attention_blocks, block_prompts
+from impasto.models.block_prompts import block_prompts
 from impasto.models.conditioning import Conditioning, Geometry, joined
 from impasto.models.latent_diffusion import LatentDiffusion
 
@@ -24,36 +24,36 @@ def hooks(unet: nn.Module) -> int:
 def test_blocks_are_listed_in_the_order_of_a_forward_pass(base: LatentDiffusion) -> None:
     met: list[str] = []
     handles = [
-        base.unet.get_submodule(block).register_forward_pre_hook(lambda *_, block=block: met.append(block))
-        for block in attention_blocks(base.unet)
+        base.denoiser.get_submodule(block).register_forward_pre_hook(lambda *_, block=block: met.append(block))
+        for block in base.blocks()
     ]
     x_t = torch.randn((1, 4, 16, 16), generator=generator(0))
     with torch.no_grad():
         base.predict(x_t, torch.tensor([500]), base.encode_prompts(["a fox"]), [Geometry.whole(32, 32)])
     for handle in handles:
         handle.remove()
-    assert met == attention_blocks(base.unet) == BLOCKS
+    assert met == base.blocks() == BLOCKS
 
 
 def test_hooks_are_gone_afterwards(sdxl: LatentDiffusion) -> None:
     states = sdxl.encode_prompts(["a fox"]).states
-    with block_prompts(sdxl.unet, {BLOCKS[0]: states, BLOCKS[2]: states}):
-        assert hooks(sdxl.unet) == 2
-    assert hooks(sdxl.unet) == 0
+    with block_prompts(sdxl.denoiser, {BLOCKS[0]: states, BLOCKS[2]: states}):
+        assert hooks(sdxl.denoiser) == 2
+    assert hooks(sdxl.denoiser) == 0
 
 
 def test_hooks_are_gone_after_an_exception(sdxl: LatentDiffusion) -> None:
     states = sdxl.encode_prompts(["a fox"]).states
-    with pytest.raises(RuntimeError, match="on purpose"), block_prompts(sdxl.unet, {BLOCKS[0]: states}):
+    with pytest.raises(RuntimeError, match="on purpose"), block_prompts(sdxl.denoiser, {BLOCKS[0]: states}):
         raise RuntimeError("on purpose")
-    assert hooks(sdxl.unet) == 0
+    assert hooks(sdxl.denoiser) == 0
 
 
 def test_hooks_are_gone_when_a_later_block_does_not_exist(sdxl: LatentDiffusion) -> None:
     states = sdxl.encode_prompts(["a fox"]).states
-    with pytest.raises(AttributeError), block_prompts(sdxl.unet, {BLOCKS[0]: states, "nowhere.0": states}):
+    with pytest.raises(AttributeError), block_prompts(sdxl.denoiser, {BLOCKS[0]: states, "nowhere.0": states}):
         pass
-    assert hooks(sdxl.unet) == 0
+    assert hooks(sdxl.denoiser) == 0
 
 
 def test_joining_fills_in_the_states_of_parts_without_other_words() -> None:

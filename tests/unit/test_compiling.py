@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from impasto.models.compiling import Compiled, compiled, why_not_compiled
+from impasto.models.computing.compiling import Compiled, compiled, why_not_compiled
 from impasto.models.latent_diffusion import LatentDiffusion
 
 
@@ -13,30 +13,30 @@ def count_compiled(unet: nn.Module) -> int:
 
 def test_blocks_are_taken_off_also_after_an_error(sdxl: LatentDiffusion):
     def fail():
-        with compiled(sdxl.unet, is_wanted=True) as blocks:
+        with compiled(sdxl.denoiser, sdxl.repeated_blocks, is_wanted=True) as blocks:
             assert blocks.is_on
-            assert count_compiled(sdxl.unet) > 0
+            assert count_compiled(sdxl.denoiser) > 0
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    assert count_compiled(sdxl.unet) == 0
+    assert count_compiled(sdxl.denoiser) == 0
 
 
 def test_nothing_is_compiled_that_is_not_wanted(sdxl: LatentDiffusion):
-    with compiled(sdxl.unet, is_wanted=False) as blocks:
+    with compiled(sdxl.denoiser, sdxl.repeated_blocks, is_wanted=False) as blocks:
         assert not blocks.is_on
-        assert count_compiled(sdxl.unet) == 0
+        assert count_compiled(sdxl.denoiser) == 0
 
 
 def test_a_pause_puts_the_same_code_back(sdxl: LatentDiffusion):
-    with compiled(sdxl.unet, is_wanted=True) as blocks:
-        before = count_compiled(sdxl.unet)
+    with compiled(sdxl.denoiser, sdxl.repeated_blocks, is_wanted=True) as blocks:
+        before = count_compiled(sdxl.denoiser)
         with blocks.paused():
-            assert count_compiled(sdxl.unet) == 0
+            assert count_compiled(sdxl.denoiser) == 0
             assert not blocks.is_on
         assert blocks.is_on
-        assert count_compiled(sdxl.unet) == before
+        assert count_compiled(sdxl.denoiser) == before
 
 
 def test_a_failure_is_told_in_one_line():
@@ -46,5 +46,5 @@ def test_a_failure_is_told_in_one_line():
 
 
 def test_transformer_and_residual_blocks_are_compiled(sdxl: LatentDiffusion):
-    blocks = Compiled(sdxl.unet)
+    blocks = Compiled(sdxl.denoiser, sdxl.repeated_blocks)
     assert {type(block).__name__ for block in blocks._blocks} == {"BasicTransformerBlock", "ResnetBlock2D"}

@@ -9,7 +9,7 @@ import torch
 
 from impasto.adapters.low_rank import DOWN, UP
 from impasto.core.errors import ConfigError, StyleFileError
-from impasto.models.roles import SDXL_ROLES
+from impasto.models.families.sdxl import SDXL_ROLES
 from impasto.style.formats.header import header_of
 from impasto.style.formats.pairs import FORMATS, folded, read_pairs, write_pairs
 from impasto.style.formats.vocabulary import families_with

@@ -35,7 +35,7 @@ def base(tiny_folders: dict[str, Path]) -> LatentDiffusion:
 
 @pytest.fixture(scope="module")
 def plain(base: LatentDiffusion, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_adapters.save(MAKERS["IP-Adapter"](base.unet), tmp_path_factory.mktemp("plain") / "a.safetensors")
+    return small_adapters.save(MAKERS["IP-Adapter"](base.denoiser), tmp_path_factory.mktemp("plain") / "a.safetensors")
 
 
 def refused(path: Path, base: LatentDiffusion, kind: type[ImpastoError] = ConfigError, **how: object) -> str:
@@ -120,7 +120,7 @@ def test_pockets_own(base: LatentDiffusion, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_a_resampler_may_have_any_depth(base: LatentDiffusion, tmp_path: Path, depth: int) -> None:
-    tensors = small_adapters.ip_adapter_plus(base.unet, depth=depth)
+    tensors = small_adapters.ip_adapter_plus(base.denoiser, depth=depth)
     adapter = open_image_prompt(small_adapters.save(tensors, tmp_path / "a.safetensors"), base)
     assert len(adapter.contents.projection.layers) == depth
     assert adapter.tokens([picture()]).tokens.shape == (1, 6, 40)
@@ -128,9 +128,9 @@ def test_a_resampler_may_have_any_depth(base: LatentDiffusion, tmp_path: Path, d
 
 @pytest.mark.parametrize("title", MAKERS)
 def test_the_format_is_recognised_and_nothing_is_random(base: LatentDiffusion, tmp_path: Path, title: str) -> None:
-    path = small_adapters.save(MAKERS[title](base.unet), tmp_path / "a.safetensors")
-    before = {name: value.clone() for name, value in base.unet.state_dict().items()}
-    first, second = read_contents(path, base.unet), read_contents(path, base.unet)
+    path = small_adapters.save(MAKERS[title](base.denoiser), tmp_path / "a.safetensors")
+    before = {name: value.clone() for name, value in base.denoiser.state_dict().items()}
+    first, second = read_contents(path, base), read_contents(path, base)
     assert first.title == title
     in_file = {tuple(value.flatten()[:3].tolist()) for value in load_file(path).values()}
     pairs = zip(first.projection.state_dict().items(), second.projection.state_dict().items(), strict=True)
@@ -138,7 +138,7 @@ def test_the_format_is_recognised_and_nothing_is_random(base: LatentDiffusion, t
         assert torch.equal(value, again)
         assert not value.requires_grad
         assert tuple(value.flatten()[:3].tolist()) in in_file or ".to_v." in name
-    assert all(torch.equal(value, before[name]) for name, value in base.unet.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in base.denoiser.state_dict().items())
 
 
 # --- references
@@ -231,7 +231,7 @@ def test_the_encoder_beside_the_adapter_is_found(
 ) -> None:
     bare = open_base(str(tiny_folders["sdxl"]), device="cpu")
     folder = tmp_path / "sdxl_models"
-    path = small_adapters.save(MAKERS["IP-Adapter"](bare.unet), folder / "a.safetensors")
+    path = small_adapters.save(MAKERS["IP-Adapter"](bare.denoiser), folder / "a.safetensors")
     assert "no image encoder" in refused(path, bare)
     misfit = small_adapters.encoder_folder(tmp_path / "sdxl_models" / "image_encoder", embeds=20)
     message = refused(path, bare)
@@ -252,7 +252,7 @@ def test_a_named_encoder_comes_first_and_has_to_fit(base: LatentDiffusion, plain
     assert "image embeddings of width 12" in message
     assert f"{other} gives width 20" in message
     with pytest.raises(ConfigError, match=r"IP-Adapter adapter reads image embeddings of width 12.* gives width 20"):
-        ImagePromptAdapter(read_contents(plain, base.unet), load_encoder(str(other), device=CPU, dtype=torch.float32))
+        ImagePromptAdapter(read_contents(plain, base), load_encoder(str(other), device=CPU, dtype=torch.float32))
     with pytest.raises(ResourceError, match="could not be loaded"):
         open_image_prompt(plain, base, encoder=str(tmp_path / "nowhere"))
 
@@ -309,7 +309,7 @@ def last_number(tensors: Tensors) -> int:
 @pytest.mark.parametrize("title", MAKERS)
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_damaged_file_is_refused(base: LatentDiffusion, tmp_path: Path, title: str, mutation: str) -> None:
-    tensors = MAKERS[title](base.unet)
+    tensors = MAKERS[title](base.denoiser)
     first_in_up = min(int(n.split(".")[1]) for n in tensors if n.startswith("ip_adapter.")) if title == "CSGO" else 3
     if title == "CSGO":  # its layers begin later
         tensors = {name.replace(f".{first_in_up}.to_", ".3.to_"): value for name, value in tensors.items()}
@@ -327,8 +327,8 @@ def test_a_damaged_file_is_refused(base: LatentDiffusion, tmp_path: Path, title:
 
 
 def test_csgo_layers_for_content_are_left_out(base: LatentDiffusion, tmp_path: Path) -> None:
-    tensors = small_adapters.csgo(base.unet) | {"ip_adapter.1.to_k_ip.weight": torch.ones(32, 40)}
-    contents = read_contents(small_adapters.save(tensors, tmp_path / "a.safetensors"), base.unet)
+    tensors = small_adapters.csgo(base.denoiser) | {"ip_adapter.1.to_k_ip.weight": torch.ones(32, 40)}
+    contents = read_contents(small_adapters.save(tensors, tmp_path / "a.safetensors"), base)
     assert contents.notes[-1] == "its layers outside the up blocks are left out"
     assert all(path.startswith("up_blocks.") for path in contents.projections)
 
@@ -346,7 +346,7 @@ def test_an_adapter_for_another_family_is_refused(base: LatentDiffusion, tmp_pat
 def test_a_pickle_is_refused_and_the_line_that_converts_it_is_right(
     tiny_folders: dict[str, Path], base: LatentDiffusion, tmp_path: Path, suffix: str, title: str
 ) -> None:
-    tensors = MAKERS[title](base.unet)
+    tensors = MAKERS[title](base.denoiser)
     nested: dict[str, object] = dict(tensors)
     if title == "IP-Adapter":
         nested = {
@@ -360,7 +360,7 @@ def test_a_pickle_is_refused_and_the_line_that_converts_it_is_right(
     (code,) = shlex.split(line)
     exec(code)
     (made,) = set(tmp_path.glob("*.safetensors")) - {path}
-    assert read_contents(made, base.unet).title == title
+    assert read_contents(made, base).title == title
     assert {name: value.shape for name, value in load_file(made).items()} == {n: v.shape for n, v in tensors.items()}
 
 
@@ -384,22 +384,22 @@ def test_a_scale_that_is_no_number_is_refused(base: LatentDiffusion, plain: Path
 
 def test_csgo_with_a_first_convolution_of_its_own(base: LatentDiffusion, tmp_path: Path) -> None:
     """The base's own changes nothing; another one is in the UNet while it is drawn with, and gone afterwards."""
-    tensors = small_adapters.csgo(base.unet)
-    own = {f"conv_in_unet_sd.{name}": value.half() for name, value in base.unet.conv_in.state_dict().items()}
-    same = read_contents(small_adapters.save(tensors | own, tmp_path / "a.safetensors"), base.unet)
+    tensors = small_adapters.csgo(base.denoiser)
+    own = {f"conv_in_unet_sd.{name}": value.half() for name, value in base.denoiser.conv_in.state_dict().items()}
+    same = read_contents(small_adapters.save(tensors | own, tmp_path / "a.safetensors"), base)
     assert (same.title, dict(same.changes)) == ("CSGO", {})
     other = own | {"conv_in_unet_sd.bias": own["conv_in_unet_sd.bias"] + 1}
-    contents = read_contents(small_adapters.save(tensors | other, tmp_path / "b.safetensors"), base.unet)
+    contents = read_contents(small_adapters.save(tensors | other, tmp_path / "b.safetensors"), base)
     assert set(contents.changes) == {"delta.unet.conv_in.bias"}
     assert any("first convolution" in note for note in contents.notes)
-    seen, before = [], {name: value.clone() for name, value in base.unet.state_dict().items()}
-    hook = base.unet.conv_in.register_forward_pre_hook(lambda conv, _: seen.append(conv.bias.clone()))
+    seen, before = [], {name: value.clone() for name, value in base.denoiser.state_dict().items()}
+    hook = base.denoiser.conv_in.register_forward_pre_hook(lambda conv, _: seen.append(conv.bias.clone()))
     params, request = SamplingParams(2, 1.0, 32, 32), ImageRequest("a fox", 7)
     list(draw_with_previews(base, [request], params, Guides(changes=contents.changes)))
     hook.remove()
     assert all((bias - other["conv_in_unet_sd.bias"].float()).abs().max() < 1e-5 for bias in seen)
     assert len(seen) == 2
-    assert all(torch.equal(value, before[name]) for name, value in base.unet.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in base.denoiser.state_dict().items())
     wide = tensors | {"conv_in_unet_sd.weight": torch.ones(3, 3)}
     assert "conv_in_unet_sd.weight is 3x3" in refused(small_adapters.save(wide, tmp_path / "c.safetensors"), base)
     extra = tensors | {"conv_in_unet_sd.gain": torch.ones(3)}
@@ -411,6 +411,6 @@ def test_stylecrafter_is_not_drawn_as_if_it_were_plain(tiny_folders: dict[str, P
     base.pipe.register_modules(
         image_encoder=small_adapters.encoder(states=64), feature_extractor=small_adapters.extractor()
     )
-    path = small_adapters.save(MAKERS["StyleCrafter"](base.unet), tmp_path / "a.safetensors")
+    path = small_adapters.save(MAKERS["StyleCrafter"](base.denoiser), tmp_path / "a.safetensors")
     with pytest.raises(ConfigError, match="weighs its layers by the words"):
         open_image_prompt(path, base).tokens([picture()])

@@ -78,8 +78,8 @@ def test_style_studio_in_the_style_block_alone(sdxl: LatentDiffusion) -> None:
 
 
 def test_sites_know_their_roles(sdxl: LatentDiffusion) -> None:
-    layers = attention_layers_of(sdxl.unet, sdxl.roles)
-    assert [f"{name}.processor" for name in layers] == list(sdxl.unet.attn_processors)
+    layers = attention_layers_of(sdxl.denoiser, sdxl.roles)
+    assert [f"{name}.processor" for name in layers] == list(sdxl.denoiser.attn_processors)
     assert {layer.roles for name, layer in layers.items() if name.startswith("up_blocks.0.attentions.1.")} == {
         ("style",)
     }
@@ -151,14 +151,14 @@ def test_shared_scores_of_a_given_picture_by_hand(settings: dict[str, float], sh
 @torch.no_grad()
 def test_group_norms_take_the_statistics_of_both(sdxl: LatentDiffusion) -> None:
     """As over picture and reference side by side; alone where nothing is shared, and in the reference itself."""
-    norm = double(sdxl).unet.conv_norm_out
+    norm = double(sdxl).denoiser.conv_norm_out
     x = torch.randn((8, norm.num_channels, 4, 6), generator=generator(5), dtype=torch.float64)
     told = {"cross_attention_kwargs": {"context": seen_with_picture(3)}}
 
     def normed(control: StyleAligned, keywords: dict[str, object]) -> torch.Tensor:
         with controlled(sdxl, control):
-            for hook in sdxl.unet._forward_pre_hooks.values():
-                hook(sdxl.unet, (), keywords)
+            for hook in sdxl.denoiser._forward_pre_hooks.values():
+                hook(sdxl.denoiser, (), keywords)
             return norm(x)
 
     joint = normed(StyleAligned(StyleAlignedSettings()), told)
@@ -194,7 +194,7 @@ def test_inversion_is_guided(sdxl: LatentDiffusion) -> None:
     found = inverted(sdxl, Reference(picture(0), "a painting", 2.0, 0.0), words, empty, timesteps, geometry)
     x_0 = sdxl.encode_images(to_tensor(picture(0))[None])[0].to(sdxl.dtype)
     nothing, text = (sdxl.predict(x_0, timesteps, told, [geometry]) for told in (empty, words))
-    level = sdxl.schedule.alpha_bar[500]
+    level = sdxl.process.schedule.alpha_bar[500]
     expected = level.sqrt() * x_0 + (1 - level).sqrt() * (nothing + 2 * (text - nothing))
     assert (found[0] - expected).abs().max() < 1e-6
     unguided = inverted(sdxl, Reference(picture(0), "a painting", 1.0, 0.0), words, empty, timesteps, geometry)
@@ -269,7 +269,7 @@ def test_inverted_reference_reaches_the_network_at_its_own_noise_level(sdxl: Lat
 
 @pytest.mark.parametrize("kind", ["exception", "break"])
 def test_nothing_is_left_over(sdxl: LatentDiffusion, kind: str) -> None:
-    before = dict(sdxl.unet.attn_processors)
+    before = dict(sdxl.denoiser.attn_processors)
     requests = [ImageRequest(f"thing {index}", index) for index in range(3)]
     control = StyleAligned(StyleAlignedSettings())
     if kind == "exception":
@@ -277,6 +277,6 @@ def test_nothing_is_left_over(sdxl: LatentDiffusion, kind: str) -> None:
             raise RuntimeError("in the middle")
     else:
         for _ in draw(sdxl, requests, SamplingParams(2, 1.0, 32, 32, batch=2), control):
-            assert all(sdxl.unet.attn_processors[name] is each for name, each in before.items())
+            assert all(sdxl.denoiser.attn_processors[name] is each for name, each in before.items())
             break
-    assert all(sdxl.unet.attn_processors[name] is each for name, each in before.items())
+    assert all(sdxl.denoiser.attn_processors[name] is each for name, each in before.items())

@@ -74,7 +74,7 @@ def test_damaged_autoencoder_stops_with_the_reason(sdxl: LatentDiffusion) -> Non
 @pytest.mark.parametrize("value", [HUGE, float("nan"), float("inf")])
 def test_network_that_overflows_names_prompt_and_seed(base: LatentDiffusion, value: float) -> None:
     with torch.no_grad():
-        base.unet.conv_out.weight.fill_(value)
+        base.denoiser.conv_out.weight.fill_(value)
     with pytest.raises(NotFinite, match=r"the picture of 'a fox' with seed 7 is not finite .*: lower the scales"):
         list(draw(base, [ImageRequest("a fox", 7)], PARAMS))
 

@@ -5,7 +5,7 @@ import torch
 from pretraining.block_captions import CONTENT, STYLE, divided, joined, shuffled
 from pretraining.denoiser import make_denoiser
 
-from impasto.models.block_prompts import attention_blocks
+from impasto.models.families._unet import attention_blocks
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_the_clean_latents_are_those_of_the_sampler_itself(base: LatentDiffusion
     for denoised in denoise(scheduler, predict, start, guidance=Guidance(1.0), rngs=[generator(1), generator(2)]):
         index = denoised.step.index
         expected = own_x_0(twins[index], answers[index], start.timesteps[index], before[-1])
-        torch.testing.assert_close(denoised.x_0(base.schedule, base.prediction), expected, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(denoised.x_0(base.process), expected, rtol=1e-3, atol=1e-3)
         before.append(denoised.latents)
     assert len(before) == 5
 
@@ -102,11 +102,11 @@ def test_none_is_made_of_the_last_step(sdxl: LatentDiffusion) -> None:
 
 
 def test_leaving_at_a_preview_leaves_the_base_as_it_was(sdxl: LatentDiffusion) -> None:
-    before = dict(sdxl.unet.attn_processors)
+    before = dict(sdxl.denoiser.attn_processors)
     request = ImageRequest("a fox", 0, images=(image(sdxl, projections(sdxl), 1),))
     guides = Guides(StyleStudio(StyleStudioSettings(teacher=0.0)))
     stream = draw_with_previews(sdxl, [request], PARAMS, guides, Previews(1, latent_colours(sdxl)))
     assert isinstance(next(stream), Preview)
     assert torch.is_grad_enabled()  # what drawing switches off is on while a caller looks
     stream.close()
-    assert all(sdxl.unet.attn_processors[name] is own for name, own in before.items())
+    assert all(sdxl.denoiser.attn_processors[name] is own for name, own in before.items())

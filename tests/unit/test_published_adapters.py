@@ -31,7 +31,7 @@ def test_a_name_fetches_file_and_encoder_alone(
         file = tmp_path / PUBLISHED[name].file
         file.parent.mkdir(parents=True)
         make = small_adapters.ip_adapter_plus if "plus" in name else small_adapters.ip_adapter
-        small_adapters.save(make(sdxl.unet), file)
+        small_adapters.save(make(sdxl.denoiser), file)
         small_adapters.encoder_folder(tmp_path / PUBLISHED[name].encoder)
         return str(tmp_path)
 

@@ -26,11 +26,11 @@ def test_damaged_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_blocks_of_wanted_roles(sdxl: LatentDiffusion) -> None:
-    assert blocks_of(ROLES, ["style"], sdxl.unet) == {"style": ROLES["style"]}
+    assert blocks_of(ROLES, ["style"], sdxl.denoiser) == {"style": ROLES["style"]}
     with pytest.raises(ConfigError, match=r"role 'layout' is not known for this base \(known: content, style\)"):
-        blocks_of(ROLES, ["layout"], sdxl.unet)
+        blocks_of(ROLES, ["layout"], sdxl.denoiser)
     with pytest.raises(ConfigError, match=r"played by up_blocks.7.attentions.0, which this base does not have"):
-        blocks_of({"style": ("up_blocks.7.attentions.0",)}, ["style"], sdxl.unet)
+        blocks_of({"style": ("up_blocks.7.attentions.0",)}, ["style"], sdxl.denoiser)
 
 
 def test_role_of_a_module() -> None:

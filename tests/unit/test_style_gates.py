@@ -60,16 +60,16 @@ def written_out(base: LatentDiffusion, shown: ImageTokens) -> torch.Tensor:
     scheduler.set_timesteps(PARAMS.steps)
     x_t = noise_for([generator(7)], base.latent_shape(32, 32))
     words, nothing = base.encode_prompts(["a fox"]), base.encode_nothing(1, "")
-    states, stock = torch.cat([nothing.states, words.states]), dict(base.unet.attn_processors)
+    states, stock = torch.cat([nothing.states, words.states]), dict(base.denoiser.attn_processors)
     added = {"text_embeds": torch.cat([nothing.pooled, words.pooled])}
     added["time_ids"] = torch.tensor([Geometry.whole(32, 32).time_ids()] * 2, dtype=states.dtype)
-    for name, layer in attention_layers_of(base.unet, {}).items():
+    for name, layer in attention_layers_of(base.denoiser, {}).items():
         if layer.kind == "cross":
-            base.unet.get_submodule(name).set_processor(WrittenOut(name, shown))
+            base.denoiser.get_submodule(name).set_processor(WrittenOut(name, shown))
     for timestep in scheduler.timesteps:
-        out = base.unet(x_t.repeat(2, 1, 1, 1), timestep, states, added_cond_kwargs=added).sample
+        out = base.denoiser(x_t.repeat(2, 1, 1, 1), timestep, states, added_cond_kwargs=added).sample
         x_t = scheduler.step(out[:1] + 4 * (out[1:] - out[:1]), timestep, x_t).prev_sample
-    base.unet.set_attn_processor(stock)
+    base.denoiser.set_attn_processor(stock)
     return x_t
 
 

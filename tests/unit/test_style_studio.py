@@ -92,17 +92,17 @@ def explicit_run(base: LatentDiffusion, shown: ImageRequest, teacher_steps: int)
     states = torch.cat([nothing.states, words.states])
     added = {"text_embeds": torch.cat([nothing.pooled, words.pooled])}
     added["time_ids"] = torch.tensor([Geometry.whole(32, 32).time_ids()] * 4, dtype=states.dtype)
-    stock = dict(base.unet.attn_processors)
+    stock = dict(base.denoiser.attn_processors)
     try:
-        for name, layer in attention_layers_of(base.unet, {}).items():
-            base.unet.get_submodule(name).set_processor(ExplicitMaps(name, layer.kind, adapter, tokens, state))
+        for name, layer in attention_layers_of(base.denoiser, {}).items():
+            base.denoiser.get_submodule(name).set_processor(ExplicitMaps(name, layer.kind, adapter, tokens, state))
         for index, timestep in enumerate(scheduler.timesteps):
             state["teacher"] = index < teacher_steps
-            out = base.unet(x_t.repeat(2, 1, 1, 1), timestep, states, added_cond_kwargs=added).sample
+            out = base.denoiser(x_t.repeat(2, 1, 1, 1), timestep, states, added_cond_kwargs=added).sample
             guided = out[:2] + PARAMS.guidance_scale * (out[2:] - out[:2])
             x_t = scheduler.step(guided, timestep, x_t).prev_sample
     finally:
-        base.unet.set_attn_processor(stock)
+        base.denoiser.set_attn_processor(stock)
     return x_t
 
 
@@ -393,8 +393,8 @@ def test_half_precision_draws_finite_pictures(sdxl: LatentDiffusion) -> None:
 
 def test_d8_d9_no_map_is_materialised_and_no_query_of_students_is_computed(sdxl: LatentDiffusion) -> None:
     """Rows that go through to_q and to_k while the teacher is there: those of the teacher."""
-    path = next(name for name, each in attention_layers_of(sdxl.unet, {}).items() if each.kind == "self")
-    layer, rows = sdxl.unet.get_submodule(path), {"to_q": [], "to_k": [], "to_v": []}
+    path = next(name for name, each in attention_layers_of(sdxl.denoiser, {}).items() if each.kind == "self")
+    layer, rows = sdxl.denoiser.get_submodule(path), {"to_q": [], "to_k": [], "to_v": []}
     hooks = [
         getattr(layer, part).register_forward_hook(lambda _, given, __, part=part: rows[part].append(len(given[0])))
         for part in rows

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from impasto.data.streams import Example, Part, draw_batch
+from impasto.diffusion.noise_process import VariancePreserving
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
 from impasto.methods.styleforge import StyleForge, StyleForgeSettings
@@ -18,8 +19,7 @@ class Echo:
     """A base that predicts a constant: 2 for "style" rows, 5 for others."""
 
     family = "none"
-    schedule = NoiseSchedule(torch.tensor([0.25]))
-    prediction = Prediction.V
+    process = VariancePreserving(NoiseSchedule(torch.tensor([0.25])), Prediction.V)
 
     def encode_prompts(self, prompts: tuple[str, ...]) -> Conditioning:
         return Conditioning(torch.tensor([[[2.0 if "zwx" in prompt else 5.0]] for prompt in prompts]))

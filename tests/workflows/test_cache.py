@@ -12,8 +12,8 @@ from impasto.core.events import Event, Noted
 from impasto.core.store import TensorStore
 from impasto.methods import b_lora, styleforge
 from impasto.models.cached_encoders import CachedEncoders
+from impasto.models.computing.offloading import OffloadedModules
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.offloading import OffloadedModules
 from impasto.style.file import load_style
 from impasto.training.options import TrainOptions
 from impasto.training.train import train

@@ -65,14 +65,14 @@ def test_a_lora_without_tensors_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
 def test_numbers_of_eight_bits_are_read(tiny_folders: dict[str, Path], tmp_path: Path, dtype: torch.dtype) -> None:
     base = open_base(str(tiny_folders["sdxl"]))
-    layer = base.unet.get_submodule(TO_Q)
+    layer = base.denoiser.get_submodule(TO_Q)
     down, up = torch.full((2, layer.in_features), 0.5), torch.full((layer.out_features, 2), 0.25)
     names = (f"unet.{TO_Q}.lora_A.weight", f"unet.{TO_Q}.lora_B.weight")
     path = tmp_path / "x.safetensors"
     save_file({names[0]: down.to(dtype), names[1]: up.to(dtype)}, path)
     style, before = load_style(path), layer.weight.clone()
     with attached(base, [(style, 1.0)]):
-        torch.testing.assert_close(base.unet.get_submodule(TO_Q).weight, before + up @ down)
+        torch.testing.assert_close(base.denoiser.get_submodule(TO_Q).weight, before + up @ down)
         list(draw(base, [ImageRequest("a", 0)], SamplingParams(1, 1.0, 32, 32)))
     found = read_adapter_file(path).tensors
     assert torch.equal(found[names[0]].float(), down)

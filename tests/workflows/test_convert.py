@@ -213,7 +213,7 @@ def test_stock_weights_are_the_very_ones(tiny_folders: dict[str, Path], folder: 
     stock.fuse_lora()
     stock.unload_lora_weights()
     with attached(base, [(style, 1.0)]):
-        ours = base.unet.state_dict()
+        ours = base.denoiser.state_dict()
         for key, value in stock.unet.state_dict().items():
             torch.testing.assert_close(value, ours[key.replace(".base_layer", "")], rtol=0, atol=1e-6)
 
@@ -372,11 +372,11 @@ def test_what_cannot_be_split(
     assert told in refused("in.safetensors", "out.safetensors", "--format", "kohya", "--split")
 
 
-def test_roles_of_a_file_without_a_card_are_known_for_sdxl_alone(folder: Path, refused: Refuse) -> None:
+def test_roles_of_a_file_without_a_card_are_those_of_its_family(folder: Path, refused: Refuse) -> None:
     name = "unet.down_blocks.0.attentions.0.proj_in"
     save_file({name + DOWN: torch.ones(1, 4), name + UP: torch.ones(4, 1)}, folder / "in.safetensors")
     told = refused("in.safetensors", "out.safetensors", "--format", "kohya", "--split")
-    assert "it has no card, and roles are known for SDXL alone" in told
+    assert "it has no card, and its family knows no roles" in told
 
 
 # Refusals

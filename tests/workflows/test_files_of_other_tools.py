@@ -35,7 +35,7 @@ def pairs_for(base: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     rng = generator(3)
     return {
         path: (torch.randn((2, layer.in_features), generator=rng), torch.randn((layer.out_features, 2), generator=rng))
-        for path, layer in open_base(str(base)).unet.named_modules()
+        for path, layer in open_base(str(base)).denoiser.named_modules()
         if path.startswith(BLOCKS)
         and path.endswith(("to_q", "to_k", "to_v", "to_out.0"))
         and isinstance(layer, nn.Linear)
@@ -75,7 +75,7 @@ def test_draws_as_the_changed_base_does(tiny_folders: dict[str, Path], published
         (_, with_file), *_ = draw(base, words, params)
     with torch.no_grad():
         for path, (down, up) in pairs_for(tiny_folders["sdxl"]).items():
-            base.unet.get_submodule(path).weight += scale * up @ down
+            base.denoiser.get_submodule(path).weight += scale * up @ down
     (_, changed), *_ = draw(base, words, params)
     assert np.abs(np.asarray(with_file).astype(int) - np.asarray(changed).astype(int)).max() <= 1
 

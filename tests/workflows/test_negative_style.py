@@ -28,8 +28,8 @@ def folder(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
 
     root = tmp_path_factory.mktemp("negative")
     shutil.copytree(tiny_folders["sdxl"], root / "base")
-    network_for(open_base(str(root / "base"), device="cpu").unet).save_pretrained(root / "base" / "controlnet")
-    network_for(open_base(str(tiny_folders["sd15"]), device="cpu").unet).save_pretrained(root / "foreign")
+    network_for(open_base(str(root / "base"), device="cpu").denoiser).save_pretrained(root / "base" / "controlnet")
+    network_for(open_base(str(tiny_folders["sd15"]), device="cpu").denoiser).save_pretrained(root / "foreign")
     drawing = np.full((40, 60, 3), 240, np.uint8)
     drawing[10:30, 15:40] = (200, 30, 30)
     Image.fromarray(drawing).save(root / "drawing.png")

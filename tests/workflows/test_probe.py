@@ -18,7 +18,6 @@ from impasto.core.rng import generator
 from impasto.features._pocket_words import Pair
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
-from impasto.models.block_prompts import attention_blocks
 from impasto.models.conditioning import Conditioning, joined
 from impasto.models.fingerprint import Fingerprint
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -70,20 +69,20 @@ def drawn(
 
 
 def test_the_same_prompt_changes_nothing(base: LatentDiffusion, latents: list[torch.Tensor]) -> None:
-    requests = block_requests(Pair(PAIR.original, PAIR.original), attention_blocks(base.unet), seed=3)
+    requests = block_requests(Pair(PAIR.original, PAIR.original), base.blocks(), seed=3)
     rows = drawn(base, latents, requests, PARAMS)
     assert (rows - rows[:1]).abs().max() < 1e-5
 
 
 def test_every_block_changes_its_picture(base: LatentDiffusion, latents: list[torch.Tensor]) -> None:
-    blocks = attention_blocks(base.unet)
+    blocks = base.blocks()
     original, _, *injected = drawn(base, latents, block_requests(PAIR, blocks, seed=3), PARAMS)
     assert len(injected) == len(blocks)
     assert all((row - original).abs().max() > 1e-4 for row in injected)
 
 
 def test_all_rows_at_once_equal_one_at_a_time(base: LatentDiffusion, latents: list[torch.Tensor]) -> None:
-    requests = block_requests(PAIR, attention_blocks(base.unet), seed=3)
+    requests = block_requests(PAIR, base.blocks(), seed=3)
     together = drawn(base, latents, requests, PARAMS)
     alone = drawn(base, latents, requests, replace(PARAMS, batch=1))
     assert (together - alone).abs().max() < 1e-4
@@ -92,7 +91,7 @@ def test_all_rows_at_once_equal_one_at_a_time(base: LatentDiffusion, latents: li
 def test_all_blocks_injected_equal_other_states_everywhere(
     base: LatentDiffusion, latents: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocks = dict.fromkeys(attention_blocks(base.unet), PAIR.injected)
+    blocks = dict.fromkeys(base.blocks(), PAIR.injected)
     injected = drawn(base, latents, [ImageRequest(PAIR.original, 3, per_block=blocks)], PARAMS)
     encode = base.encode_prompts
     with torch.no_grad():
@@ -110,7 +109,7 @@ def test_a_block_differs_in_its_row_alone_and_unconditional_rows_stay(
     seen: list[Conditioning] = []
     predict = base.predict
     monkeypatch.setattr(base, "predict", lambda x, t, words, *rest: seen.append(words) or predict(x, t, words, *rest))
-    blocks = attention_blocks(base.unet)
+    blocks = base.blocks()
     list(draw(base, block_requests(PAIR, blocks, seed=3), PARAMS))
     variants, words = len(blocks) + 2, seen[0]
     for index, block in enumerate(blocks):
@@ -164,7 +163,7 @@ def test_proposed_roles_are_read_by_the_base(options: ProbeOptions) -> None:
     run(options)
     roles = read_roles(options.out)
     assert roles is not None
-    found = blocks_of(roles, ["content", "style"], open_base(options.base, device="cpu").unet)
+    found = blocks_of(roles, ["content", "style"], open_base(options.base, device="cpu").denoiser)
     assert found["content"] != found["style"]
     evidence = json.loads((options.out / "roles.json").read_text("utf-8"))["evidence"]
     assert "fewer than 30 pairs" in evidence["content"]["doubts"]

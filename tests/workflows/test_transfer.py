@@ -26,7 +26,7 @@ def folder(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
     root = tmp_path_factory.mktemp("transfer")
     from impasto.models.open import open_base
 
-    unet = open_base(str(tiny_folders["sdxl"]), device="cpu").unet
+    unet = open_base(str(tiny_folders["sdxl"]), device="cpu").denoiser
     small_adapters.encoder_folder(root / "image_encoder")
     small_adapters.save(small_adapters.ip_adapter_plus(unet), root / "plus.safetensors")
     (root / "crafter").mkdir()
@@ -36,7 +36,7 @@ def folder(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
     small_adapters.encoder_folder(root / "global" / "image_encoder", embeds=24)
     small_adapters.save(small_adapters.ip_adapter(unet, embeds=24), root / "global" / "global.safetensors")
     network_for(unet).save_pretrained(root / "canny")
-    foreign = open_base(str(tiny_folders["sd15"]), device="cpu").unet
+    foreign = open_base(str(tiny_folders["sd15"]), device="cpu").denoiser
     small_adapters.save(small_adapters.ip_adapter_plus(foreign), root / "foreign.safetensors")
     small_adapters.picture(1).save(root / "a.png")
     small_adapters.picture(2, 60, 30).save(root / "b.png")
@@ -378,7 +378,7 @@ def with_csgo(folder: Path, tiny_folders: dict[str, Path], monkeypatch: pytest.M
 
     monkeypatch.chdir(folder)
     if not Path("csgo.safetensors").exists():
-        unet = open_base(str(tiny_folders["sdxl"]), device="cpu").unet
+        unet = open_base(str(tiny_folders["sdxl"]), device="cpu").denoiser
         small_adapters.save(small_adapters.csgo(unet), Path("csgo.safetensors"))
     return ["a.png", "--prompt", "a fox", "--base", str(tiny_folders["sdxl"])]
 

@@ -27,7 +27,7 @@ def with_adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.rmtree(folder / "ip_adapter", ignore_errors=True)
     base = open_base("pocket", device="cpu")
     width = base.pipe.image_encoder.config.hidden_size
-    learnt = image_prompt.attach_image_prompt(base.unet, width, device=torch.device("cpu"))
+    learnt = image_prompt.attach_image_prompt(base.denoiser, width, device=torch.device("cpu"))
     image_prompt.write_checkpoint(learnt, folder)
     return folder
 

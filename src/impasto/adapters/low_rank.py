@@ -19,37 +19,33 @@ from impasto.core.errors import ConfigError
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 """How style files call A and B, after the module's name (PEFT's own spelling)."""
 
-_TARGETS = {
-    "unet": ("to_q", "to_k", "to_v", "to_out.0"),
-    "text_encoder": ("q_proj", "k_proj", "v_proj", "out_proj"),
-    "text_encoder_2": ("q_proj", "k_proj", "v_proj", "out_proj"),
-}
 _NAME = "impasto"
 
 
 class LowRank:
-    """Adapters of one rank on the attention layers of some networks.
+    """Adapters of one rank on some layers of some networks.
 
     Args:
         networks: The base's networks by component name.
-        names: Which of them get adapters.
+        targets: Endings of the paths of the layers that get adapters, by network.
         rank: r, the rows of A and the columns of B.
         rng: Draws A.
-        blocks: Paths of UNet modules; only the attention layers below these get adapters. All do when it is None.
+        blocks: Paths of modules; only layers below these get adapters. All do when it is None.
         alpha: W = W0 + (α / r) B A while learning; r unless given. Files hold B with α / r in it.
     """
 
     def __init__(
         self,
         networks: Mapping[str, nn.Module],
-        names: Sequence[str],
+        targets: Mapping[str, tuple[str, ...]],
         rank: int,
         rng: torch.Generator,
         blocks: Sequence[str] | None = None,
         *,
         alpha: float | None = None,
     ) -> None:
-        self._modules = {name: networks[name] for name in names}
+        self._modules = {name: networks[name] for name in targets}
+        self._endings = targets
         self._rank = rank
         self._alpha = rank if alpha is None else alpha
         self._rng = rng
@@ -58,11 +54,11 @@ class LowRank:
 
     def _targets(self, network: str) -> list[str]:
         """Return the full paths of the layers that get adapters."""
-        inside = tuple(f"{block}." for block in self._blocks) if self._blocks is not None and network == "unet" else ""
+        inside = tuple(f"{block}." for block in self._blocks) if self._blocks is not None else ""
         return [
             path
             for path, layer in self._modules[network].named_modules()
-            if path.endswith(_TARGETS[network]) and path.startswith(inside) and isinstance(layer, nn.Linear)
+            if path.endswith(self._endings[network]) and path.startswith(inside) and isinstance(layer, nn.Linear)
         ]
 
     def _refuse_too_high_rank(self) -> None:

@@ -1,4 +1,4 @@
-"""Names in style files: `unet.…` and `text_encoder.text_model.…`, as diffusers and PEFT read them.
+"""Names in style files: `DENOISER.…` and `text_encoder.text_model.…`, as diffusers and PEFT read them.
 
 transformers 5 dropped the `text_model.` level from one of the two CLIP classes; files keep it, so that every version
 reads them.

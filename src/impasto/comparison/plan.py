@@ -13,11 +13,11 @@ from impasto.core.errors import ConfigError
 from impasto.core.versions import library_versions
 from impasto.data.packs import pictures_of
 from impasto.features._open import open_features, without_folders
+from impasto.models.computing.timing import seconds_of_pass
 from impasto.models.fingerprint import Fingerprint
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_device, open_base
 from impasto.models.source import find_base
-from impasto.models.timing import seconds_of_pass
 
 _TIMED = 8
 """Pictures in the forward pass that is timed."""

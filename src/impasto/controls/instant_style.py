@@ -46,7 +46,7 @@ class InstantStyle(Control, Configured[InstantStyleSettings]):
 
     def check(self, base: LatentDiffusion) -> None:
         """Raise `ConfigError` when the base does not state a role."""
-        check_roles(base.roles, self.settings.roles, base.unet)
+        check_roles(base.roles, self.settings.roles, base.denoiser)
 
     def shows(self, layer: AttentionLayer, context: ForwardContext) -> bool:  # noqa: ARG002 - the same in every step
         """Return whether the block plays a chosen role."""

@@ -83,7 +83,7 @@ class StyleStudio(Control, Configured[StyleStudioSettings]):
 
     def check(self, base: LatentDiffusion) -> None:
         """Raise `ConfigError` when the base does not state a role."""
-        check_roles(base.roles, self.settings.roles, base.unet)
+        check_roles(base.roles, self.settings.roles, base.denoiser)
 
     def counterpart(self, layer: AttentionLayer, context: ForwardContext) -> Counterpart | None:
         """Return the teacher's rows, at every self-attention while the teacher is in its window."""

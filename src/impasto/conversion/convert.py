@@ -17,7 +17,7 @@ from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.files import refuse_folder
 from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile, is_safetensors
-from impasto.models.roles import SDXL_ROLES
+from impasto.models.find_family import find_family
 from impasto.models.source import POCKET
 from impasto.style.file import LowRankFile, load_low_rank, save_tensors
 from impasto.style.formats.header import card_fields, header_of
@@ -126,7 +126,7 @@ def _custom_diffusion(options: ConvertOptions) -> Converted:
 
 
 def _refuse_pocket(source: LowRankFile, name: str) -> None:
-    if source.card is not None and source.card.base == POCKET and FORMATS[name].families:
+    if source.card is not None and source.card.base == POCKET and FORMATS[name].counts_blocks:
         raise ConfigError(
             f"--format {name} counts the blocks of SD 1.5 and SDXL, this style is for pocket, which has fewer: use "
             "--format kohya or --format diffusers"
@@ -172,9 +172,10 @@ def _parts(
 def _roles(source: LowRankFile, family: str | None, path: Path) -> Mapping[str, Sequence[str]]:
     if source.card is not None and source.card.roles:
         return source.card.roles
-    if source.card is None and family == "sdxl":
-        return {role: SDXL_ROLES[role] for role in ("content", "style")}
-    why = "its card names no roles" if source.card is not None else "it has no card, and roles are known for SDXL alone"
+    known = find_family(family).family_roles if source.card is None and family is not None else {}
+    if {"content", "style"} <= known.keys():
+        return {role: known[role] for role in ("content", "style")}
+    why = "its card names no roles" if source.card is not None else "it has no card, and its family knows no roles"
     raise StyleFileError(f"style file {path} cannot be split ({why}): convert it without --split")
 
 

@@ -20,13 +20,13 @@ from impasto.style.file import Style, load_style, save_tensors
 
 WEIGHTS = "pytorch_custom_diffusion_weights.safetensors"
 """What diffusers calls the file."""
-_CHANGED = re.compile(r"unet\..+\.attn2\.to_[kv]\.weight")
+_CHANGED = re.compile(r"\w+\..+\.attn2\.to_[kv]\.weight")
 
 
 def export_custom(source: Path, folder: Path, base_name: str) -> dict[Path, int]:
     """Fill `folder`; returns what was written, with the number of attention layers or rows in each file.
 
-    The weights are read with `pipe.unet.load_attn_procs(folder, weight_name=..., _pipeline=pipe)`: without `_pipeline`,
+    The denoiser reads the weights with `load_attn_procs(folder, weight_name=..., _pipeline=pipe)`: without the last,
     diffusers 0.42 reads the file and changes nothing. The words are read with `load_textual_inversion`.
 
     Raises:
@@ -63,16 +63,16 @@ def export_custom(source: Path, folder: Path, base_name: str) -> dict[Path, int]
 def _processors(base: LatentDiffusion, changes: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return W0 + ΔW under the names of attention processors; a tensor of nothing stands for one that is unchanged."""
     tensors = {}
-    names: Mapping[str, object] = base.unet.attn_processors
+    names: Mapping[str, object] = base.denoiser.attn_processors
     for name in names:
         layer = name.removesuffix(".processor")
         if not layer.endswith("attn2"):
             tensors[name] = torch.empty(0)
             continue
-        module: nn.Module = base.unet.get_submodule(layer)
+        module: nn.Module = base.denoiser.get_submodule(layer)
         for part in ("to_k", "to_v"):
             weight = module.get_parameter(f"{part}.weight").detach().float()
-            change = changes.get(f"unet.{layer}.{part}.weight", torch.zeros_like(weight))
+            change = changes.get(f"{base.denoiser_name}.{layer}.{part}.weight", torch.zeros_like(weight))
             tensors[f"{name}.{part}_custom_diffusion.weight"] = weight + change
     return tensors
 

@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from impasto.core.device import to_device
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
-from impasto.diffusion.timesteps import DrawTimesteps, uniform
 
 Latents: TypeAlias = Float[Tensor, "batch c h w"]
 Levels: TypeAlias = Shaped[Tensor, " batch"]
@@ -24,6 +24,10 @@ Levels: TypeAlias = Shaped[Tensor, " batch"]
 
 class NoiseProcess(Protocol):
     """A way from pictures to noise and back."""
+
+    @property
+    def predicts(self) -> str:
+        """What the network predicts, in a word."""
 
     def add_noise(self, x_0: Latents, epsilon: Latents, levels: Levels) -> Latents:
         """Return x_t."""
@@ -40,11 +44,29 @@ class NoiseProcess(Protocol):
     def log_snr(self, levels: Levels) -> Float[Tensor, " batch"]:
         """Return log(a² / b²): inf where there is no noise, -inf where nothing but noise."""
 
+    def snr(self, levels: Levels) -> Float[Tensor, " batch"]:
+        """Return a² / b²."""
+
+    def error_of_x_0(self, levels: Levels) -> Float[Tensor, " batch"]:
+        """Return how many times the squared error of a prediction that of the clean latents is."""
+
     def training_levels(self, count: int, rng: torch.Generator) -> Levels:
         """Return random levels to train on, on the generator's device."""
 
     def drawing_levels(self, steps: int) -> Shaped[Tensor, " steps"]:
         """Return the falling levels that the network is shown in a run of `steps` steps."""
+
+    def to_timesteps(self, levels: Levels) -> Levels:
+        """Return levels as the network and diffusers' schedulers count them."""
+
+    def to_levels(self, timesteps: Levels) -> Levels:
+        """Return the levels of timesteps, the nearest where there are only so many."""
+
+    def log_snr_range(self) -> tuple[Tensor, Tensor]:
+        """Return the least and the greatest log SNR that the network was trained on."""
+
+    def at_log_snr(self, log_snr: Float[Tensor, " batch"]) -> Levels:
+        """Return the levels with this log SNR, or the nearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +76,15 @@ class VariancePreserving:
     Attributes:
         schedule: ᾱ of every timestep.
         prediction: What the network predicts.
-        draw_timesteps: How timesteps are drawn in training.
     """
 
     schedule: NoiseSchedule
     prediction: Prediction
-    draw_timesteps: DrawTimesteps = uniform
+
+    @property
+    def predicts(self) -> str:
+        """Either "epsilon" or "v"."""
+        return self.prediction.name.lower()
 
     def add_noise(self, x_0: Latents, epsilon: Latents, levels: Levels) -> Latents:
         """Return x_t."""
@@ -85,9 +110,22 @@ class VariancePreserving:
         signal, noise = self.schedule.signal_and_noise(levels)
         return 2 * (signal.log() - noise.log()).flatten()
 
+    def snr(self, levels: Levels) -> Float[Tensor, " batch"]:
+        """Return ᾱ_t / (1 - ᾱ_t)."""
+        alpha_bar = self._alpha_bar(levels)
+        return alpha_bar / (1 - alpha_bar)
+
+    def error_of_x_0(self, levels: Levels) -> Float[Tensor, " batch"]:
+        """Return (1 - ᾱ_t) / ᾱ_t for ε, 1 - ᾱ_t for v."""
+        alpha_bar = self._alpha_bar(levels)
+        return (1 - alpha_bar) / (alpha_bar if self.prediction is Prediction.EPSILON else 1)
+
+    def _alpha_bar(self, levels: Levels) -> Float[Tensor, " batch"]:
+        return to_device(self.schedule.alpha_bar, levels.device)[levels]
+
     def training_levels(self, count: int, rng: torch.Generator) -> Levels:
-        """Return random timesteps."""
-        return self.draw_timesteps(self.schedule, count, rng)
+        """Return timesteps drawn uniformly, as DDPM does (arXiv:2006.11239, Algorithm 1)."""
+        return torch.randint(len(self.schedule), (count,), generator=rng, device=rng.device)
 
     def drawing_levels(self, steps: int) -> Shaped[Tensor, " steps"]:
         """Return timesteps at equal distances, the noisiest first (arXiv:2305.08891, Table 2: "trailing")."""
@@ -95,3 +133,26 @@ class VariancePreserving:
         if not 1 <= steps <= length:
             raise ValueError(f"steps: {steps}; a schedule of {length} timesteps has room for 1 to {length}")
         return (length - torch.arange(steps, dtype=torch.float64) * length / steps).round().long() - 1
+
+    def to_timesteps(self, levels: Levels) -> Levels:
+        """Return the levels: they are timesteps."""
+        return levels
+
+    def to_levels(self, timesteps: Levels) -> Levels:
+        """Return the nearest timesteps of the table."""
+        return timesteps.round().long()
+
+    def log_snr_range(self) -> tuple[Tensor, Tensor]:
+        """Return λ of the last and of the first timestep."""
+        found = self._log_snrs()
+        return found.min(), found.max()
+
+    def at_log_snr(self, log_snr: Float[Tensor, " batch"]) -> Levels:
+        """Return the timesteps whose λ is nearest."""
+        nearest: Tensor = (self._log_snrs()[None, :] - log_snr[:, None]).abs().argmin(dim=1)
+        return nearest
+
+    def _log_snrs(self) -> Float[Tensor, " timesteps"]:
+        """Return λ of every timestep, kept finite."""
+        alpha_bar = self.schedule.alpha_bar
+        return (alpha_bar / (1 - alpha_bar)).clamp(min=1e-9).log().cpu()

@@ -4,6 +4,7 @@ With SNR = ᾱ_t / (1 - ᾱ_t), the error of one prediction is a multiple of the
 
 ||ε - ε̂||² = SNR ||x_0 - x̂_0||²        ||v - v̂||² = (SNR + 1) ||x_0 - x̂_0||²
 
+and 1 / t² times as large for a rectified flow (`NoiseProcess.error_of_x_0` is the inverse of these),
 so weights are written for the error of x_0 and divided by that factor. The same is then minimised, whatever a base
 predicts.
 """
@@ -15,15 +16,16 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from impasto.core.device import to_device
 from impasto.core.errors import ConfigError
 from impasto.core.rng import noise_for
+from impasto.diffusion.noise_process import Levels, NoiseProcess, VariancePreserving
 from impasto.diffusion.prediction import Prediction
-from impasto.diffusion.schedule import NoiseSchedule
 
+_NO_SIGNAL = -20.0
+"""Of log SNR: what a table without any signal at its end says, kept finite."""
 Weighting: TypeAlias = Literal["none", "min-snr", "debiased"]
 
 
@@ -44,35 +46,30 @@ class Objective:
     gamma: float = 5.0
     noise_offset: float = 0.0
 
-    def check(self, schedule: NoiseSchedule, prediction: Prediction) -> None:
+    def check(self, process: NoiseProcess) -> None:
         """Raise `ConfigError` where the weights are not finite: debiased ones of ε without any signal."""
-        if self.weighting == "debiased" and prediction is Prediction.EPSILON and not schedule.alpha_bar.all():
+        is_epsilon = isinstance(process, VariancePreserving) and process.prediction is Prediction.EPSILON
+        if self.weighting == "debiased" and is_epsilon and float(process.log_snr_range()[0]) < _NO_SIGNAL:
             raise ConfigError(
                 "--loss-weights debiased divides by the signal, and this base's last timestep has none: take min-snr, "
                 "or --zero-snr no where the base says so wrongly"
             )
 
-    def weights(
-        self, schedule: NoiseSchedule, prediction: Prediction, timesteps: Int[Tensor, " batch"]
-    ) -> Float[Tensor, " batch"] | None:
+    def weights(self, process: NoiseProcess, levels: Levels) -> Float[Tensor, " batch"] | None:
         """Return what the error of the prediction is multiplied by, for each row; None for "none"."""
-        alpha_bar = to_device(schedule.alpha_bar, timesteps.device)[timesteps]
         if self.weighting == "none":
             return None
-        if prediction is Prediction.V:
-            of_x_0 = self.weights_of_x_0(schedule, timesteps)
-            return None if of_x_0 is None else of_x_0 * (1 - alpha_bar)  # over SNR + 1
-        inverse = (1 - alpha_bar) / alpha_bar  # infinite without signal, where min-snr counts fully
-        return (self.gamma * inverse).clamp(max=1.0) if self.weighting == "min-snr" else inverse.sqrt()
+        if isinstance(process, VariancePreserving) and process.prediction is Prediction.EPSILON:
+            inverse = process.error_of_x_0(levels)  # infinite without signal, where min-snr counts fully
+            return (self.gamma * inverse).clamp(max=1.0) if self.weighting == "min-snr" else inverse.sqrt()
+        of_x_0 = self.weights_of_x_0(process, levels)
+        return None if of_x_0 is None else of_x_0 * process.error_of_x_0(levels)
 
-    def weights_of_x_0(
-        self, schedule: NoiseSchedule, timesteps: Int[Tensor, " batch"]
-    ) -> Float[Tensor, " batch"] | None:
+    def weights_of_x_0(self, process: NoiseProcess, levels: Levels) -> Float[Tensor, " batch"] | None:
         """Return what the error of the clean latents is multiplied by, for each row; None for "none"."""
         if self.weighting == "none":
             return None
-        alpha_bar = to_device(schedule.alpha_bar, timesteps.device)[timesteps]
-        snr = alpha_bar / (1 - alpha_bar)
+        snr = process.snr(levels)
         return snr.clamp(max=self.gamma) if self.weighting == "min-snr" else snr.sqrt()
 
     def offset(

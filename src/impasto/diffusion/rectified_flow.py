@@ -15,6 +15,7 @@ from torch import Tensor
 
 from impasto.diffusion.noise_process import Latents
 
+_THOUSANDTHS = 1000.0
 Times = Float[Tensor, " batch"]
 """One time a row, from 0 (picture) to 1 (noise)."""
 
@@ -47,6 +48,11 @@ class RectifiedFlow:
             if not value > 0:
                 raise ValueError(f"{name}: {value} is not above 0; 1 is the plain rectified flow")
 
+    @property
+    def predicts(self) -> str:
+        """The velocity."""
+        return "velocity"
+
     def add_noise(self, x_0: Latents, epsilon: Latents, levels: Times) -> Latents:
         """Return x_t (Eq. 13)."""
         t = _by_row(levels)
@@ -68,6 +74,14 @@ class RectifiedFlow:
         """Return 2 log((1 - t) / t)."""
         return 2 * ((1 - levels).log() - levels.log())
 
+    def snr(self, levels: Times) -> Times:
+        """Return ((1 - t) / t)²."""
+        return ((1 - levels) / levels) ** 2
+
+    def error_of_x_0(self, levels: Times) -> Times:
+        """Return t²."""
+        return levels**2
+
     def training_levels(self, count: int, rng: torch.Generator) -> Times:
         """Return logit-normal times, most of them in the middle (arXiv:2403.03206, Eq. 19), shifted."""
         logits = self.location + self.scale * torch.randn(count, generator=rng, device=rng.device)
@@ -78,6 +92,22 @@ class RectifiedFlow:
         if steps < 1:
             raise ValueError(f"steps: {steps}; at least 1 is needed")
         return shifted(torch.arange(steps, 0, -1, dtype=torch.float64) / steps, self.shift)
+
+    def to_timesteps(self, levels: Times) -> Times:
+        """Return thousandths, as diffusers counts times."""
+        return levels * _THOUSANDTHS
+
+    def to_levels(self, timesteps: Times) -> Times:
+        """Return times in [0, 1]."""
+        return timesteps / _THOUSANDTHS
+
+    def log_snr_range(self) -> tuple[Tensor, Tensor]:
+        """Return -inf and inf: all times are trained on."""
+        return torch.tensor(-torch.inf), torch.tensor(torch.inf)
+
+    def at_log_snr(self, log_snr: Times) -> Times:
+        """Return 1 / (1 + √SNR)."""
+        return (-log_snr / 2).sigmoid()
 
 
 def euler(

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -20,8 +20,7 @@ from torch import Tensor
 
 from impasto.diffusion.branches import auxiliary_branch
 from impasto.diffusion.guidance import Guidance
-from impasto.diffusion.prediction import Prediction
-from impasto.diffusion.schedule import NoiseSchedule
+from impasto.diffusion.noise_process import NoiseProcess
 from impasto.diffusion.step import Step
 
 Latents: TypeAlias = Float[Tensor, "batch c h w"]
@@ -30,25 +29,41 @@ Predict: TypeAlias = Callable[[Mapping[str, Latents], Step], Mapping[str, Latent
 
 
 class Scheduler(Protocol):
-    """The part of a diffusers scheduler that the loop uses."""
+    """The part of a diffusers scheduler that the loop uses; further below, what some of them have besides."""
 
     timesteps: Tensor
     order: int
-    init_noise_sigma: float
 
     def set_timesteps(self, num_inference_steps: int, *, device: torch.device) -> None:
         """Choose the timesteps."""
-
-    def scale_model_input(self, sample: Tensor, timestep: Tensor) -> Tensor:
-        """Return x_t as the network wants it."""
-
-    def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """Return x_t of `original_samples`."""
 
     def step(
         self, model_output: Tensor, timestep: Tensor, sample: Tensor, *, return_dict: bool, **extra: object
     ) -> tuple[Tensor, ...]:
         """Return x_{t-1}, first in a tuple."""
+
+
+@runtime_checkable
+class ScalesInput(Protocol):
+    """A scheduler that keeps its latents in another scale than the network's."""
+
+    def scale_model_input(self, sample: Tensor, timestep: Tensor) -> Tensor:
+        """Return x_t as the network wants it."""
+
+
+@runtime_checkable
+class AddsNoise(Protocol):
+    """A scheduler over a table of noise levels."""
+
+    def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """Return x_t of `original_samples`."""
+
+
+class ScalesNoise(Protocol):
+    """A scheduler of a flow."""
+
+    def scale_noise(self, sample: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
+        """Return x_t of `sample`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +84,13 @@ class Denoised:
     predicted: Latents
     beside: Mapping[str, Latents] = field(default_factory=dict)
 
-    def x_0(self, schedule: NoiseSchedule, prediction: Prediction) -> Latents:
+    def x_0(self, process: NoiseProcess) -> Latents:
         """Return the clean latents that the prediction implies.
 
-        The network is shown √ᾱ_t x_0 + √(1 - ᾱ_t) ε by every sampler, whatever scale it keeps its latents in; between
-        two timesteps of training the nearer one counts.
+        The network is shown x_t as in training by every sampler, whatever scale it keeps its latents in.
         """
-        timesteps = torch.full((len(self.x_t),), round(self.step.timestep), device=self.x_t.device)
-        return prediction.to_x_0(schedule, self.x_t.float(), self.predicted.float(), timesteps)
+        timesteps = torch.full((len(self.x_t),), self.step.timestep, device=self.x_t.device)
+        return process.to_x_0(self.x_t.float(), self.predicted.float(), process.to_levels(timesteps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +118,19 @@ def begin(scheduler: Scheduler, steps: int, noise: Latents, x_0: Latents | None,
     """
     scheduler.set_timesteps(steps, device=noise.device)
     if x_0 is None:
-        return Start(noise * scheduler.init_noise_sigma, scheduler.timesteps)
+        return Start(noise * float(getattr(scheduler, "init_noise_sigma", 1.0)), scheduler.timesteps)
     skipped = max(steps - int(steps * strength), 0) * scheduler.order
     if hasattr(scheduler, "set_begin_index"):  # DDIM finds its place by the timestep alone
         scheduler.set_begin_index(skipped)
     timesteps = scheduler.timesteps[skipped:]
-    return Start(scheduler.add_noise(x_0, noise, timesteps[:1].repeat(len(noise))), timesteps)
+    return Start(_noised(scheduler, x_0, noise, timesteps[:1].repeat(len(noise))), timesteps)
+
+
+def _noised(scheduler: Scheduler, x_0: Latents, noise: Latents, timesteps: Tensor) -> Latents:
+    """Return x_t of `x_0`, in the scale that the scheduler keeps its latents in."""
+    if isinstance(scheduler, AddsNoise):
+        return scheduler.add_noise(x_0, noise, timesteps)
+    return cast(ScalesNoise, scheduler).scale_noise(x_0, timesteps, noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +178,11 @@ class _Live:
         """Return what the network is shown in each branch; nothing when the run has left."""
         if not step.is_within((0.0, self._until)):
             return {}
-        self.x_t = self._scheduler.scale_model_input(self.latents, timestep)
+        scheduler = self._scheduler
+        if isinstance(scheduler, ScalesInput):
+            self.x_t = scheduler.scale_model_input(self.latents, timestep)
+        else:  # those of flows show latents as they are
+            self.x_t = self.latents
         return dict.fromkeys(self._guidance.branches(), self.x_t)
 
     def move(self, predicted: Mapping[str, Latents], timestep: Tensor) -> Latents:

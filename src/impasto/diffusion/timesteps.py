@@ -1,4 +1,4 @@
-"""How training draws timesteps."""
+"""How training draws levels of noise."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
-from impasto.diffusion.schedule import NoiseSchedule
+from impasto.diffusion.noise_process import Levels, NoiseProcess
 
-DrawTimesteps: TypeAlias = Callable[[NoiseSchedule, int, torch.Generator], Int[Tensor, " batch"]]
-"""Maps (schedule, count, rng) to timesteps."""
+DrawLevels: TypeAlias = Callable[[NoiseProcess, int, torch.Generator], Levels]
+"""Maps (process, count, rng) to levels."""
 
 
-def uniform(schedule: NoiseSchedule, count: int, rng: torch.Generator) -> Int[Tensor, " batch"]:
-    """Return timesteps drawn uniformly, as DDPM does (arXiv:2006.11239, Algorithm 1)."""
-    return torch.randint(len(schedule), (count,), generator=rng)
+def as_trained(process: NoiseProcess, count: int, rng: torch.Generator) -> Levels:
+    """Return levels drawn as the process itself draws them."""
+    return process.training_levels(count, rng)
 
 
 @dataclass(frozen=True, slots=True)
 class NormalLogSnr:
-    """Timesteps whose log signal-to-noise ratio is normal: λ = ln(ᾱ / (1 - ᾱ)) ~ N(mean, std²).
+    """Levels whose log signal-to-noise ratio is normal: λ = ln(ᾱ / (1 - ᾱ)) ~ N(mean, std²).
 
     A low mean shows noisy pictures more often, where style and layout are decided ("style-friendly", arXiv:2411.14793,
-    Eq. 6, which draws for flow matching; here the nearest timestep of the discrete schedule is taken). Draws beyond
-    the schedule's own range are repeated within it: SDXL's schedule ends at λ of about -5.4.
+    Eq. 6, which draws for flow matching; of a discrete schedule the nearest timestep is taken). Draws beyond a
+    schedule's own range are repeated within it: SDXL's ends at λ of about -5.4.
 
     Attributes:
         mean: Mean of λ.
@@ -37,15 +36,12 @@ class NormalLogSnr:
     mean: float = -6.0
     std: float = 2.0
 
-    def __call__(self, schedule: NoiseSchedule, count: int, rng: torch.Generator) -> Int[Tensor, " batch"]:
-        """Return `count` timesteps."""
-        log_snr = (schedule.alpha_bar / (1 - schedule.alpha_bar)).clamp(min=1e-9).log().cpu()
-        uniform_in_range = self._cdf(log_snr.min()) + torch.rand(count, generator=rng) * (
-            self._cdf(log_snr.max()) - self._cdf(log_snr.min())
-        )
+    def __call__(self, process: NoiseProcess, count: int, rng: torch.Generator) -> Levels:
+        """Return `count` levels."""
+        low, high = map(self._cdf, process.log_snr_range())
+        uniform_in_range = low + torch.rand(count, generator=rng) * (high - low)
         drawn = self.mean + self.std * torch.special.ndtri(uniform_in_range.double()).float()
-        nearest: Tensor = (log_snr[None, :] - drawn[:, None]).abs().argmin(dim=1)
-        return nearest
+        return process.at_log_snr(drawn)
 
     def _cdf(self, log_snr: Tensor) -> Tensor:
         probability: Tensor = torch.special.ndtr((log_snr - self.mean) / self.std)

@@ -10,10 +10,12 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from impasto.core.errors import ConfigError
 from impasto.data.images import to_tensor
 from impasto.diffusion.branches import REFERENCE, TEACHER, auxiliary_branch
 from impasto.diffusion.guidance import Guidance, classifier_free
 from impasto.diffusion.inversion import invert
+from impasto.diffusion.noise_process import VariancePreserving
 from impasto.diffusion.sampling import AuxiliaryBranch, Recorded
 from impasto.models.conditioning import Conditioning, Geometry, joined
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -113,7 +115,10 @@ def inverted(
         predicted = base.predict(rows, at.long() if timestep.is_integer() else at, told, [geometry] * len(told))
         return classifier_free(predicted[:1], predicted[1:], reference.guidance_scale) if is_guided else predicted
 
-    found = invert(mean.to(base.dtype), timesteps, base.schedule, base.prediction, predict)
+    process = base.process
+    if not isinstance(process, VariancePreserving):
+        raise ConfigError("a reference picture cannot be inverted on this base, which has no table of noise levels")
+    found = invert(mean.to(base.dtype), timesteps, process.schedule, process.prediction, predict)
     return found[_waiting(len(found), reference.offset)]
 
 

@@ -18,7 +18,7 @@ from impasto.models.image_tokens import ImageTokens, joined_tokens
 from impasto.models.latent_diffusion import LatentDiffusion
 
 Hook: TypeAlias = Callable[[Tensor, Tensor, Conditioning, Sequence[Geometry]], Residuals]
-"""A ControlNet: maps (x_t, timesteps, conditioning, geometry) of all rows to what is added to the UNet."""
+"""A ControlNet: maps (x_t, timesteps, conditioning, geometry) of all rows to what is added to the denoiser."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def requests_of(
                 "it out"
             )
         roles: Roles = contents[0].style.card.roles or base.roles
-        blocks = blocks_of(roles, [CONTENT], base.unet)[CONTENT]
+        blocks = blocks_of(roles, [CONTENT], base.denoiser)[CONTENT]
         per_block = dict.fromkeys(blocks, content)
     return [ImageRequest(prompt, seed, per_block=per_block) for seed in seeds_of(options)]
 

@@ -58,7 +58,7 @@ class Previews:
         """Yield the preview that is due after a step, or nothing."""
         done = denoised.step.index + 1
         if done % self.every == 0 and done < denoised.step.count:
-            pictures = self.colours(denoised.x_0(base.schedule, base.prediction))
+            pictures = self.colours(denoised.x_0(base.process))
             yield Preview(tuple(requests), denoised.step, tuple(to_image(picture) for picture in pictures))
 
 

@@ -25,7 +25,7 @@ class ImageRequest:
         prompt: The words as the text encoders are told them.
         seed: Fixes the picture, whatever else is in its batch.
         start: A picture to start from (SDEdit), or None.
-        per_block: Other words for single blocks of the UNet, by the block's path.
+        per_block: Other words for single blocks of the denoiser, by the block's path.
         images: Style pictures, one row of tokens each; several are shown together.
         negative_images: What the unconditional branch is shown beside them: the adapter's null tokens, or those of a
             picture to steer away from (style-based guidance of StyleStudio).
@@ -101,7 +101,7 @@ class Guides:
         control: Decides attention; without one, style pictures join the words as a weighted sum.
         reference: For controls that look at a reference: this picture instead of the first that is drawn.
         hook: A ControlNet.
-        changes: Of the UNet itself for as long as it draws, ΔW by name: `Contents.changes` of an image prompt adapter.
+        changes: Of the denoiser itself while it draws, ΔW by name: `Contents.changes` of an image prompt adapter.
     """
 
     control: Control | None = None

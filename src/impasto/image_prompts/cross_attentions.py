@@ -1,14 +1,14 @@
-"""How adapter files number the attention layers of a UNet.
+"""How adapter files number the attention layers of a denoiser.
 
-They count all of them in the order of diffusers' `unet.attn_processors`: down, up, and the middle last. Self-attention
-comes before cross-attention in every transformer layer, so cross-attentions have the odd numbers.
+They count all of them in the order of diffusers' `attn_processors`: down, up, and the middle last. Self-attention comes
+before cross-attention in every transformer layer, so cross-attentions have the odd numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from diffusers import UNet2DConditionModel
+from diffusers import ModelMixin
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class CrossAttention:
 
     Attributes:
         number: Its number in adapter files.
-        path: Its path in the UNet.
+        path: Its path in the denoiser.
         words: Width of the words' states.
         channels: Width of its keys and values.
     """
@@ -28,12 +28,12 @@ class CrossAttention:
     channels: int
 
 
-def cross_attentions(unet: UNet2DConditionModel) -> tuple[CrossAttention, ...]:
-    """Return the cross-attentions of a UNet, as adapter files number them."""
+def cross_attentions(denoiser: ModelMixin) -> tuple[CrossAttention, ...]:
+    """Return the cross-attentions of a denoiser, as adapter files number them."""
     found = []
-    for number, processor in enumerate(unet.attn_processors):
+    for number, processor in enumerate(denoiser.attn_processors):
         path = processor.removesuffix(".processor")
-        layer = unet.get_submodule(path)
+        layer = denoiser.get_submodule(path)
         if layer.is_cross_attention:
             found.append(CrossAttention(number, path, layer.cross_attention_dim, layer.inner_kv_dim))
     return tuple(found)

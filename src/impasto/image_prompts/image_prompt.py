@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 import torch
-from diffusers import UNet2DConditionModel
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
@@ -195,8 +194,8 @@ def formats_of(names: Collection[str]) -> list[AdapterFormat]:
     return [each for each in _formats() if each.matches(names)]
 
 
-def read_contents(path: Path, unet: UNet2DConditionModel) -> Contents:
-    """Return what is in an adapter's file, read for this UNet, which is left alone.
+def read_contents(path: Path, base: LatentDiffusion) -> Contents:
+    """Return what is in an adapter's file, read for this base, which is left alone.
 
     Raises:
         ConfigError: It is missing, of no known format, damaged, or for another base.
@@ -208,7 +207,7 @@ def read_contents(path: Path, unet: UNet2DConditionModel) -> Contents:
         some = ", ".join(sorted(file.tensors)[:2]) or "nothing"
         known = ", ".join(each.title for each in _formats())
         raise ConfigError(f"adapter {path} is of no known format (it holds {some}): known are {known}")
-    return fitting[0].read(file, unet)
+    return fitting[0].read(file, base)
 
 
 def open_image_prompt(
@@ -229,7 +228,7 @@ def open_image_prompt(
         UnsafeFile: The file is not plain safetensors.
         ResourceError: The encoder could not be loaded.
     """
-    contents = read_contents(path, base.unet)
+    contents = read_contents(path, base)
     found = find_encoder(encoder, path, contents, base)
     modules = [contents.projection, *(layer for pair in contents.projections.values() for layer in pair)]
     if contents.gates is not None:

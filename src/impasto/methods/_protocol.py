@@ -42,7 +42,7 @@ class Method(Protocol):
         """Return what the user writes in prompts to get the content of the pictures, or nothing."""
 
     def roles(self, base: LatentDiffusion) -> dict[str, tuple[str, ...]]:
-        """Return the blocks of the UNet that learn, by role; nothing for methods that know no roles."""
+        """Return the blocks of the denoiser that learn, by role; nothing for methods that know no roles."""
 
     def prompts(self) -> dict[str, str]:
         """Return, for each stream, the words that its pictures are shown with (captions come before them).

@@ -1,4 +1,4 @@
-"""What methods share that learn the weights of UNet and text encoders, all of them or in low rank."""
+"""What methods share that learn the weights of denoiser and text encoders, all of them or in low rank."""
 
 from __future__ import annotations
 
@@ -41,14 +41,13 @@ class WeightSettings(config.Config):
 def learnable_weights(
     settings: WeightSettings, base: LatentDiffusion, rng: torch.Generator, new_words: Sequence[NewWord] = ()
 ) -> Learnable:
-    """Return UNet and text encoders, in full or low rank, and the new words if there are any."""
-    networks = base.networks()
-    names = [name for name in networks if settings.learn_text or name == "unet"]
+    """Return denoiser and text encoders, in full or low rank, and the new words if there are any."""
+    networks, targets = base.networks(), base.targets(text=settings.learn_text)
     parts: list[Learnable] = []
     if settings.learn == "full":
-        parts.append(FullWeights(networks, names))
+        parts.append(FullWeights(networks, list(targets)))
     else:
-        parts.append(LowRank(networks, names, settings.rank or DEFAULT_RANK, rng, alpha=settings.alpha))
+        parts.append(LowRank(networks, targets, settings.rank or DEFAULT_RANK, rng, alpha=settings.alpha))
     if new_words:
         parts.append(NewTokens(base, new_words))
     return CompositeLearnable(parts)

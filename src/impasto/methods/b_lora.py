@@ -1,4 +1,4 @@
-"""B-LoRA: the style and the content of one picture, learnt apart by low-rank adapters on two blocks of the UNet.
+"""B-LoRA: the style and the content of one picture, learnt apart by low-rank adapters on two blocks of the denoiser.
 
 Paper: Implicit Style-Content Separation using B-LoRA, arXiv:2403.14572v2.
 Official code: yardenfren1996/B-LoRA.
@@ -32,7 +32,7 @@ from impasto.core.configured import Configured
 from impasto.core.errors import ConfigError
 from impasto.core.paper import Paper
 from impasto.data.streams import Batch
-from impasto.diffusion.timesteps import NormalLogSnr, uniform
+from impasto.diffusion.timesteps import NormalLogSnr, as_trained
 from impasto.methods._denoising import denoise_batch
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.model import BaseModel
@@ -102,18 +102,19 @@ class BLoRA(Configured[BLoRASettings]):
         if not self.settings.roles:
             raise ConfigError(f"roles = []: name at least one; this base knows {', '.join(base.roles) or 'none'}")
         file = self.settings.roles_file
-        return blocks_of(base.roles if file is None else roles_in(file), self.settings.roles, base.unet)
+        return blocks_of(base.roles if file is None else roles_in(file), self.settings.roles, base.denoiser)
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
         """Return low-rank adapters on the blocks of the chosen roles."""
         blocks = [block for blocks in self.roles(base).values() for block in blocks]
-        return LowRank(base.networks(), ["unet"], self.settings.rank, rng, blocks, alpha=self.settings.alpha)
+        targets = base.targets(text=False)
+        return LowRank(base.networks(), targets, self.settings.rank, rng, blocks, alpha=self.settings.alpha)
 
     def loss(
         self, base: BaseModel, batch: Batch, rng: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Return the mean error over the batch."""
-        draw = NormalLogSnr() if self.settings.timesteps == "style-friendly" else uniform
+        draw = NormalLogSnr() if self.settings.timesteps == "style-friendly" else as_trained
         denoised = denoise_batch(base, batch, rng, draw)
         errors = denoised.errors(base) if self.settings.objective == "prediction" else denoised.errors_of_x_0(base)
         terms = denoised.by_stream(errors)

@@ -1,4 +1,4 @@
-"""Custom Diffusion: a new word, and the keys and values that the UNet makes of words, learn the style.
+"""Custom Diffusion: a new word, and the keys and values that the denoiser makes of words, learn the style.
 
 Paper: Multi-Concept Customization of Text-to-Image Diffusion, arXiv:2212.04488v2.
 Official code: adobe-research/custom-diffusion.
@@ -97,7 +97,9 @@ class CustomDiffusion(StyleAlone, Configured[CustomDiffusionSettings]):
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:  # noqa: ARG002 - nothing is drawn
         """Return W^k and W^v of every cross-attention, and the rows of every V*."""
         words = [NewWord(word, like=self.settings.init_word) for word in self.settings.modifier_tokens]
-        return CompositeLearnable([FullWeights(base.networks(), ["unet"], _KEYS_AND_VALUES), NewTokens(base, words)])
+        return CompositeLearnable(
+            [FullWeights(base.networks(), [base.denoiser_name], _KEYS_AND_VALUES), NewTokens(base, words)]
+        )
 
     def loss(
         self, base: BaseModel, batch: Batch, rng: torch.Generator

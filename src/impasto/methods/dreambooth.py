@@ -7,7 +7,7 @@ style" for the pictures, "style" for the prior; a handful of style pictures inst
 pictures are drawn with this project's sampler and are about as many as the style pictures, not hundreds; low-rank
 adapters may stand in for full fine-tuning.
 Notation: x_0 clean latents · ε noise · c encoded prompt · λ prior weight (`prior_weight`) · [V] `identifier`
-Learns: UNet and text encoders, all weights ("full") or low-rank adapters on attention ("lora").
+Learns: denoiser and text encoders, all weights ("full") or low-rank adapters on attention ("lora").
 Shows: style pictures with `instance_prompt`, pictures drawn by the base (`--aux generate`) with `class_prompt`.
 Minimises: E ||ε - ε_θ(x_t, c("[V] style"))||² + λ E ||ε - ε_θ(x'_t', c("style"))||² (Eq. 2, in its ε form; v in place
 of ε for bases that predict v).
@@ -78,7 +78,7 @@ class DreamBooth(StyleAlone, Configured[DreamBoothSettings]):
         return ()
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
-        """Return UNet and text encoders, in full or low rank."""
+        """Return denoiser and text encoders, in full or low rank."""
         return learnable_weights(self.settings, base, rng)
 
     def loss(

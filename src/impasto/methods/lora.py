@@ -5,7 +5,8 @@ Official code: microsoft/LoRA; for diffusion, `examples/text_to_image/train_text
 huggingface/diffusers.
 Differs from it: A is drawn from N(0, 1/r²), as diffusers draws it; files hold B with α / r multiplied in.
 Notation: W0 weights of the base · A, B the pair · r `rank` · α `alpha`
-Learns: ΔW = (α / r) B A (Eq. 3) on q, k, v and out of every attention of the UNet, and of the text encoders if asked.
+Learns: ΔW = (α / r) B A (Eq. 3) on q, k, v and out of every attention of the denoiser, and of the text
+  encoders if asked.
 Shows: style pictures with "[V] style".
 Minimises: E ||ε - ε_θ(x_t, c("[V] style"))||² (v in place of ε for bases that predict v).
 """
@@ -73,10 +74,9 @@ class LoRA(StyleAlone, Configured[LoRASettings]):
         return ()
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
-        """Return low-rank adapters on the attention of the UNet, and of the text encoders if asked."""
-        networks = base.networks()
-        names = [name for name in networks if self.settings.learn_text or name == "unet"]
-        return LowRank(networks, names, self.settings.rank, rng, alpha=self.settings.alpha)
+        """Return low-rank adapters on the attention of the denoiser, and of the text encoders if asked."""
+        targets = base.targets(text=self.settings.learn_text)
+        return LowRank(base.networks(), targets, self.settings.rank, rng, alpha=self.settings.alpha)
 
     def loss(
         self, base: BaseModel, batch: Batch, rng: torch.Generator

@@ -7,7 +7,7 @@ round of steps shows each concept once, in shuffled order (the official script s
 noise are drawn anew every step; captions may be shown, "{caption}, [V] style", and the words then come last in prompts;
 identifiers may get embeddings of their own; low-rank adapters may stand in for full fine-tuning.
 Notation: x_0 clean latents · ε noise · c encoded prompt · λ prior weight (`prior_weight`) · [V], [W] `identifiers`
-Learns: UNet and text encoders, all weights ("full") or low-rank adapters on attention ("lora").
+Learns: denoiser and text encoders, all weights ("full") or low-rank adapters on attention ("lora").
 Shows: one concept a step, its StyleRef with "[V] style" (or "[W] style", ...), its own Aux with "style".
 Minimises: E ||ε - ε_θ(x_t, c("[V] style"))||² + λ E ||ε - ε_θ(x'_t', c("style"))||² over the pairs of all concepts
 (v in place of ε for bases that predict v).
@@ -101,7 +101,7 @@ class MultiStyleForge(StyleAlone, Configured[MultiStyleForgeSettings]):
         return self.settings.identifiers if self.settings.new_token else ()
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
-        """Return UNet and text encoders, in full or low rank, and the new tokens if they are asked for."""
+        """Return denoiser and text encoders, in full or low rank, and the new tokens if they are asked for."""
         return learnable_weights(self.settings, base, rng, [NewWord(word) for word in self.new_tokens()])
 
     def loss(

@@ -6,7 +6,7 @@ Differs from it: pairs of style and auxiliary pictures are drawn anew every step
 and each crop once); the autoencoder's noise is drawn anew every step; the rare identifier may get an embedding of its
 own; low-rank adapters may stand in for full fine-tuning; captions may come before "[V] style", not before "style".
 Notation: x_0 clean latents · ε noise · c encoded prompt · λ prior weight (`prior_weight`)
-Learns: UNet and text encoders, all weights ("full") or low-rank adapters on attention ("lora").
+Learns: denoiser and text encoders, all weights ("full") or low-rank adapters on attention ("lora").
 Shows: StyleRef with "[V] style", Aux with "style".
 Minimises: E ||ε - ε_θ(x_t, c("[V] style"))||² + λ E ||ε - ε_θ(x'_t', c("style"))||²
 (the two-term loss of DreamBooth, arXiv:2208.12242 Eq. 2, with StyleRef and Aux in place of instance and prior; v in
@@ -76,7 +76,7 @@ class StyleForge(StyleAlone, Configured[StyleForgeSettings]):
         return (self.settings.identifier,) if self.settings.new_token else ()
 
     def adapters(self, base: LatentDiffusion, rng: torch.Generator) -> Learnable:
-        """Return UNet and text encoders, in full or low rank, and the new token if one is asked for."""
+        """Return denoiser and text encoders, in full or low rank, and the new token if one is asked for."""
         return learnable_weights(self.settings, base, rng, [NewWord(word) for word in self.new_tokens()])
 
     def loss(

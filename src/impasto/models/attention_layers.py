@@ -1,4 +1,4 @@
-"""The attention layers of a UNet as places that a control can name."""
+"""The attention layers of a denoiser as places that a control can name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class AttentionLayer:
     """One attention layer.
 
     Attributes:
-        name: Its path in the UNet, e.g. "up_blocks.0.attentions.1.transformer_blocks.0.attn2".
+        name: Its path in the denoiser, e.g. "up_blocks.0.attentions.1.transformer_blocks.0.attn2".
         kind: Attention among the places of the picture, or to words and style pictures.
         roles: What the block that it belongs to decides, e.g. "style"; empty where nothing is known.
     """
@@ -29,11 +29,11 @@ class AttentionLayer:
     roles: tuple[str, ...] = ()
 
 
-def attention_layers_of(unet: nn.Module, roles: Roles) -> Mapping[str, AttentionLayer]:
-    """Return all attention layers by name, in the order of the module tree (that of `unet.attn_processors`)."""
+def attention_layers_of(denoiser: nn.Module, roles: Roles) -> Mapping[str, AttentionLayer]:
+    """Return all attention layers by name, in the order of the module tree, which is that of `attn_processors`."""
     return {
         path: AttentionLayer(path, "cross" if module.is_cross_attention else "self", _roles_of(path, roles))
-        for path, module in unet.named_modules()
+        for path, module in denoiser.named_modules()
         if isinstance(module, Attention)
     }
 

@@ -1,4 +1,4 @@
-"""Show single blocks of the UNet other words than the rest.
+"""Show single blocks of the denoiser other words than the rest.
 
 B-LoRA gives "A [c]" to the content block alone (arXiv:2403.14572, Sec. 4.3); its analysis of blocks gives each block in
 turn another prompt (Sec. 4.1). A block here is one `Transformer2DModel`: the layers below `….attentions.N`.
@@ -16,24 +16,17 @@ from torch import Tensor, nn
 STATES = "encoder_hidden_states"
 
 
-def attention_blocks(unet: nn.Module) -> list[str]:
-    """Return the paths of all blocks with attention to words, in the order in which a forward pass meets them."""
-    paths = [path for path, _ in unet.named_modules() if path.rpartition(".")[0].endswith("attentions")]
-    order = ("down_blocks", "mid_block", "up_blocks")
-    return sorted(paths, key=lambda path: order.index(path.partition(".")[0]))
-
-
 @contextmanager
-def block_prompts(unet: nn.Module, states: Mapping[str, Float[Tensor, "batch tokens dim"]]) -> Iterator[None]:
+def block_prompts(denoiser: nn.Module, states: Mapping[str, Float[Tensor, "batch tokens dim"]]) -> Iterator[None]:
     """Let the blocks named in `states` attend to these encoded prompts, for the length of the block.
 
     Args:
-        unet: Left as it was afterwards.
+        denoiser: Left as it was afterwards.
         states: Encoded prompts by block, with the batch of the forward passes to come.
     """
     with ExitStack() as stack:
         for path, shown in states.items():
-            hook = unet.get_submodule(path).register_forward_pre_hook(partial(_replace, shown), with_kwargs=True)
+            hook = denoiser.get_submodule(path).register_forward_pre_hook(partial(_replace, shown), with_kwargs=True)
             stack.callback(hook.remove)
         yield
 

@@ -14,12 +14,11 @@ from transformers import PreTrainedConfig
 
 from impasto.core.digest import digest_of_json, digest_of_tensors
 from impasto.core.store import TensorStore
+from impasto.diffusion.noise_process import NoiseProcess
 from impasto.diffusion.objective import PLAIN, Objective
-from impasto.diffusion.prediction import Prediction
-from impasto.diffusion.schedule import NoiseSchedule
+from impasto.models.computing.offloading import OffloadedModules
 from impasto.models.conditioning import Conditioning, Geometry, joined
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.offloading import OffloadedModules
 
 
 class CachedEncoders:
@@ -59,19 +58,14 @@ class CachedEncoders:
         return self._base.family
 
     @property
-    def schedule(self) -> NoiseSchedule:
-        """ᾱ_t of training."""
-        return self._base.schedule
+    def process(self) -> NoiseProcess:
+        """How noise was added in training, and what the network predicts."""
+        return self._base.process
 
     @property
     def objective(self) -> Objective:
         """What losses are given beside the method's own formula."""
         return self._objective
-
-    @property
-    def prediction(self) -> Prediction:
-        """What the network predicts."""
-        return self._base.prediction
 
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks of the base."""

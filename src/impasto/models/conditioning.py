@@ -17,7 +17,7 @@ class Conditioning:
     Attributes:
         states: Token states for cross-attention; a long prompt has several windows of the text encoder's length.
         pooled: Pooled embedding, or None in families without one.
-        per_block: Other token states for single blocks of the UNet, by the block's path; the same rows as `states`.
+        per_block: Other token states for single blocks of the denoiser, by the block's path; the same rows as `states`.
     """
 
     states: Float[Tensor, "batch tokens dim"]

@@ -1,4 +1,4 @@
-"""What a training-free control may decide inside one forward pass of the UNet, and what it is told about that pass."""
+"""What a training-free control may decide inside one forward pass, and what it is told about that pass."""
 
 from __future__ import annotations
 

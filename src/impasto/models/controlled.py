@@ -1,4 +1,4 @@
-"""Let a control decide attention inside the UNet, for the length of a `with`.
+"""Let a control decide attention inside the denoiser, for the length of a `with`.
 
 Every attention layer gets a processor that hands over to the one that it replaces wherever the control does nothing,
 so that the result is then the stock one to the last bit. Afterwards the very same processors are back.
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from impasto.core.errors import ConfigError
-from impasto.models.attention_layers import AttentionLayer, attention_layers_of
+from impasto.models.attention_layers import AttentionLayer
 from impasto.models.control import Control
 from impasto.models.forward_context import Attended, ForwardContext, ShownImages
 from impasto.models.image_tokens import ImageTokens
@@ -39,9 +39,7 @@ def controlled(base: LatentDiffusion, control: Control) -> Iterator[LatentDiffus
         ConfigError: The base lacks what the control needs, or its processors are not the stock ones.
     """
     control.check(base)
-    modules = {
-        layer: base.unet.get_submodule(name) for name, layer in attention_layers_of(base.unet, base.roles).items()
-    }
+    modules = {layer: base.denoiser.get_submodule(name) for name, layer in base.attention_layers().items()}
     for layer, module in modules.items():
         _refuse_foreign(layer, module)
     with ExitStack() as stack:
@@ -50,20 +48,20 @@ def controlled(base: LatentDiffusion, control: Control) -> Iterator[LatentDiffus
             stack.callback(module.set_processor, stock)
             module.set_processor(_Processor(stock, layer, control))
         if control.may_join_norms:
-            stack.enter_context(joint_norms(base.unet, control.joins_norms))
+            stack.enter_context(joint_norms(base.denoiser, control.joins_norms))
         yield base
 
 
 def check_image(image: ImageTokens, base: LatentDiffusion) -> None:
     """Raise `ConfigError` when `image` was made by an adapter for another network."""
-    layers = attention_layers_of(base.unet, base.roles)
+    layers = base.attention_layers()
     for name, (to_k, _) in image.projections.items():
         if name not in layers or layers[name].kind != "cross":
             raise ConfigError(
                 f"the image prompt has weights for {name}, which is no cross-attention of this base: "
                 "use an adapter that was made for its family"
             )
-        module = base.unet.get_submodule(name)
+        module = base.denoiser.get_submodule(name)
         if to_k.out_features != module.to_k.out_features or to_k.in_features != image.tokens.shape[-1]:
             raise ConfigError(
                 f"the image prompt does not fit {name}: its keys are {to_k.in_features} -> {to_k.out_features}, the "
@@ -79,7 +77,7 @@ def _refuse_foreign(layer: AttentionLayer, module: Attention) -> None:
         kind = type(module.processor).__name__
         raise ConfigError(
             f"attention {layer.name} has the processor {kind}, which a control cannot stand in for: unload it first, "
-            "for instance with pipe.unload_ip_adapter(), or pipe.unet.set_default_attn_processor()"
+            "for instance with pipe.unload_ip_adapter(), or by set_default_attn_processor() of the pipeline's denoiser"
         )
 
 

@@ -1,4 +1,4 @@
-"""A ControlNet beside a base: a picture's structure is added to the UNet, arXiv:2302.05543."""
+"""A ControlNet beside a base: a picture's structure is added to the denoiser, arXiv:2302.05543."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Structure:
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
     ) -> Residuals:
-        """Return what is added to the UNet, the same condition for every row."""
+        """Return what is added to the denoiser, the same condition for every row."""
         added = None
         if conditioning.pooled is not None:
             ids = [each.time_ids() for each in geometry]
@@ -81,7 +81,7 @@ def open_controlnet(checkpoint: str, base: LatentDiffusion) -> ControlNetModel:
             "ControlNetModel with .safetensors weights"
         ) from error
     for name in ("in_channels", "block_out_channels", "cross_attention_dim"):
-        own, wanted = network.config[name], base.unet.config[name]
+        own, wanted = network.config[name], base.denoiser.config[name]
         if (tuple(own) if isinstance(own, list | tuple) else own) != (
             tuple(wanted) if isinstance(wanted, list | tuple) else wanted
         ):

@@ -27,7 +27,7 @@ class ShownImages:
 
 @dataclass(frozen=True, slots=True)
 class Residuals:
-    """What a ControlNet adds to the UNet.
+    """What a ControlNet adds to the denoiser.
 
     Attributes:
         down: To every skip connection.

@@ -1,4 +1,4 @@
-"""An image prompt as the UNet is shown it."""
+"""An image prompt as the denoiser is shown it."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import ModelMixin
 from torch import Tensor, nn
 
 from impasto.diffusion.branches import Counterpart
@@ -14,7 +14,7 @@ from impasto.models.forward_context import ForwardContext
 
 
 class _Joined:
-    """What the hooks of one UNet share: whose features join each row's in the pass that is under way."""
+    """What the hooks of one denoiser share: whose features join each row's in the pass that is under way."""
 
     def __init__(self, joins: Callable[[ForwardContext], Counterpart | None]) -> None:
         self._joins = joins
@@ -40,17 +40,17 @@ class _Joined:
 
 
 @contextmanager
-def joint_norms(unet: UNet2DConditionModel, joins: Callable[[ForwardContext], Counterpart | None]) -> Iterator[None]:
+def joint_norms(denoiser: ModelMixin, joins: Callable[[ForwardContext], Counterpart | None]) -> Iterator[None]:
     """Let rows share the statistics of group norms with their counterparts.
 
     Args:
-        unet: Its hooks are gone afterwards, also after an exception.
+        denoiser: Its hooks are gone afterwards, also after an exception.
         joins: Asked at the beginning of every pass that comes with a `ForwardContext`; None leaves the pass alone.
     """
     shared = _Joined(joins)
     with ExitStack() as stack:
-        stack.callback(unet.register_forward_pre_hook(shared.begin, with_kwargs=True).remove)
-        for module in unet.modules():
+        stack.callback(denoiser.register_forward_pre_hook(shared.begin, with_kwargs=True).remove)
+        for module in denoiser.modules():
             if isinstance(module, nn.GroupNorm):
                 stack.callback(module.register_forward_pre_hook(shared.join).remove)
                 stack.callback(module.register_forward_hook(shared.cut).remove)

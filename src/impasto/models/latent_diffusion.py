@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, DiffusionPipeline, ModelMixin
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from impasto.core.errors import ConfigError
 from impasto.core.finite import require_finite
+from impasto.diffusion.noise_process import NoiseProcess
 from impasto.diffusion.objective import PLAIN, Objective
-from impasto.models.checks.parts import check_parts
-from impasto.models.checks.schedule import prediction_of, schedule_of
+from impasto.models.attention_layers import AttentionLayer, attention_layers_of
+from impasto.models.checks.parts import check_autoencoder, check_tokenizers
 from impasto.models.checks.settings import check_settings
 from impasto.models.conditioning import Conditioning, Geometry, joined, joined_windows
+from impasto.models.family_facts import FileNames, FolderParts, SingleFile
 from impasto.models.fingerprint import Fingerprint, fingerprint_of
 from impasto.models.forward_context import ForwardContext
 from impasto.models.prompt_windows import windows_of
 from impasto.models.roles import Roles
 
 _SHOWN = 40
-_TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 
 
 class LatentDiffusion(ABC):
@@ -33,13 +34,20 @@ class LatentDiffusion(ABC):
 
     Attributes:
         family: The family's name, as the file in `families/` is called.
+        pipeline_class: Of diffusers.
+        family_roles: What is known of the blocks of all bases of the family.
+        denoiser_name: What the pipeline and style files call the denoiser.
+        parts: What a diffusers folder holds.
+        single_file: How a checkpoint file is known, or None where there are none.
+        file_names: What LoRA files of other tools call the denoiser's parts, or None.
+        lora_targets: Endings of the layers that get low-rank adapters, by network.
+        repeated_blocks: Classes of blocks to compile, besides those that diffusers lists for the denoiser.
         recipe: Which measured settings fit: "pocket", or the family.
-        roles: Which blocks of the UNet play which role.
+        roles: Which blocks of the denoiser play which role.
         notes: What the user should know of how it was opened.
         pipe: The pipeline whose parts are used; its own `__call__` is not.
-        schedule: ᾱ_t of training.
-        prediction: What the UNet predicts.
-        num_weights: Of UNet and text encoders.
+        process: How noise was added in training, and what the denoiser predicts.
+        num_weights: Of denoiser and text encoders.
         resolution: Side of the pictures it was trained on, in pixels.
     """
 
@@ -47,6 +55,12 @@ class LatentDiffusion(ABC):
     pipeline_class: ClassVar[type[DiffusionPipeline]]
     family_roles: ClassVar[Roles]
     objective: ClassVar[Objective] = PLAIN
+    denoiser_name: ClassVar[str]
+    parts: ClassVar[FolderParts]
+    single_file: ClassVar[SingleFile | None]
+    file_names: ClassVar[FileNames | None]
+    lora_targets: ClassVar[Mapping[str, tuple[str, ...]]]
+    repeated_blocks: ClassVar[tuple[str, ...]]
 
     def __init__(
         self,
@@ -58,15 +72,16 @@ class LatentDiffusion(ABC):
         notes: tuple[str, ...] = (),
     ) -> None:
         self.pipe = pipe
-        for part in ("unet", "vae", "scheduler"):
+        for part in (self.denoiser_name, "vae", "scheduler"):
             module = getattr(pipe, part)
             check_settings(type(module), module.config, part, name)
-        self.notes = (*notes, *check_parts(pipe, self.family, name))
+        check_autoencoder(pipe, name)
+        self.check(pipe, name)
+        self.notes = (*notes, *check_tokenizers(pipe, self.parts.tokenizers, name))
         self.recipe = recipe
         self.roles = self.family_roles if roles is None else roles
-        self.prediction = prediction_of(pipe.scheduler, name)
-        self.schedule = schedule_of(pipe.scheduler, name)
-        self.resolution = int(pipe.unet.config.sample_size) * self.factor
+        self.process = self.noise_process(name)
+        self.resolution = self.native_side * self.factor
         for module in self.networks().values():
             module.eval().requires_grad_(False)
         self.vae.eval().requires_grad_(False)
@@ -74,10 +89,46 @@ class LatentDiffusion(ABC):
         self._fingerprint: Fingerprint | None = None
         self._overflows = False  # whether the autoencoder was seen to overflow in half precision
 
+    @classmethod
+    @abstractmethod
+    def check(cls, pipe: DiffusionPipeline, name: str) -> None:
+        """Raise `ConfigError` unless the parts fit one another; `name` is what messages call the base."""
+
+    @classmethod
+    @abstractmethod
+    def refuse_scheduler(cls, config: dict[str, object], name: str) -> None:
+        """Raise `ConfigError` unless a scheduler's settings fit the family's noise process."""
+
+    @abstractmethod
+    def noise_process(self, name: str) -> NoiseProcess:
+        """Return how the base was trained; `name` is what messages call it."""
+
     @property
-    def unet(self) -> UNet2DConditionModel:
-        """The denoiser."""
-        return self.pipe.unet
+    @abstractmethod
+    def denoiser(self) -> ModelMixin:
+        """The network that predicts noise."""
+
+    @property
+    @abstractmethod
+    def native_side(self) -> int:
+        """Side of the latents that the denoiser was trained on."""
+
+    @property
+    @abstractmethod
+    def latent_multiple(self) -> int:
+        """What sides of latents are multiples of where nothing is padded."""
+
+    @abstractmethod
+    def blocks(self) -> list[str]:
+        """Return the paths of the blocks that may be shown words of their own, in the order of a forward pass."""
+
+    @abstractmethod
+    def longest_sequence(self, height: int, width: int) -> int:
+        """Return how many places of latents of this size attend to each other at most."""
+
+    def attention_layers(self) -> Mapping[str, AttentionLayer]:
+        """Return the denoiser's attention layers by path."""
+        return attention_layers_of(self.denoiser, self.roles)
 
     @property
     def vae(self) -> AutoencoderKL:
@@ -92,13 +143,13 @@ class LatentDiffusion(ABC):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        first: Tensor = next(iter(self.unet.parameters()))
+        first: Tensor = next(iter(self.denoiser.parameters()))
         return first.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision of the UNet's weights."""
-        first: Tensor = next(iter(self.unet.parameters()))
+        """Precision of the denoiser's weights."""
+        first: Tensor = next(iter(self.denoiser.parameters()))
         return first.dtype
 
     def fingerprint(self) -> Fingerprint:
@@ -108,17 +159,25 @@ class LatentDiffusion(ABC):
         return self._fingerprint
 
     def networks(self) -> dict[str, nn.Module]:
-        """Return the UNet and the text encoders."""
-        names = ("unet", "text_encoder", "text_encoder_2")
-        return {name: module for name in names if (module := getattr(self.pipe, name, None)) is not None}
+        """Return the denoiser and the text encoders."""
+        return {name: getattr(self.pipe, name) for name in (self.denoiser_name, *self.parts.tokenizers)}
+
+    def text_encoders(self) -> dict[str, nn.Module]:
+        """Return the text encoders."""
+        return {name: getattr(self.pipe, name) for name in self.parts.tokenizers}
+
+    def targets(self, *, text: bool) -> dict[str, tuple[str, ...]]:
+        """Return which layers low-rank adapters go to, by network, with the text encoders or without."""
+        names = self.networks() if text else (self.denoiser_name,)
+        return {name: self.lora_targets[name] for name in names}
 
     def tokenizers(self) -> dict[str, CLIPTokenizer]:
         """Return the tokenizer of each text encoder, by the text encoder's name."""
-        return {name: getattr(self.pipe, _TOKENIZERS[name]) for name in self.networks() if name in _TOKENIZERS}
+        return {name: getattr(self.pipe, tokenizer) for name, tokenizer in self.parts.tokenizers.items()}
 
     def set_tokenizer(self, text_encoder: str, tokenizer: CLIPTokenizer) -> None:
         """Replace the tokenizer of one text encoder."""
-        setattr(self.pipe, _TOKENIZERS[text_encoder], tokenizer)
+        setattr(self.pipe, self.parts.tokenizers[text_encoder], tokenizer)
 
     @torch.no_grad()
     def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor]:
@@ -192,13 +251,13 @@ class LatentDiffusion(ABC):
         Raises:
             ConfigError: A side does not fit the network.
         """
-        step = self.factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
+        step = self.factor * self.latent_multiple
         if height < step or width < step or height % self.factor or width % self.factor:
             raise ConfigError(
                 f"picture size {height}x{width} does not fit this base: both sides must be multiples of {self.factor} "
                 f"and at least {step} pixels"
             )
-        return int(self.unet.config.in_channels), height // self.factor, width // self.factor
+        return int(self.vae.config.latent_channels), height // self.factor, width // self.factor
 
     def token_limit(self) -> int:
         """Return how many tokens of a prompt the text encoders read at once, those of start and end left out."""
@@ -264,7 +323,7 @@ class LatentDiffusion(ABC):
         geometry: Sequence[Geometry],
         context: ForwardContext | None = None,
     ) -> Float[Tensor, "batch c h w"]:
-        """Return the UNet's prediction; `context` tells an installed control which row is which."""
+        """Return the denoiser's prediction; `context` tells an installed control which row is which."""
 
 
 def _is_text(prompt: str) -> bool:
@@ -277,14 +336,3 @@ def _is_text(prompt: str) -> bool:
 
 def _limit_of(tokenizer: CLIPTokenizer) -> int:
     return int(tokenizer.model_max_length) - int(tokenizer.num_special_tokens_to_add())
-
-
-def keywords_of(context: ForwardContext | None) -> dict[str, object]:
-    """Return what the UNet's forward pass is told beside words and sizes; nothing when nobody looks."""
-    if context is None:
-        return {}
-    keywords: dict[str, object] = {"cross_attention_kwargs": {"context": context}}
-    if context.residuals is not None:
-        keywords["down_block_additional_residuals"] = context.residuals.down
-        keywords["mid_block_additional_residual"] = context.residuals.mid
-    return keywords

@@ -8,16 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
-import diffusers
 import torch
-import transformers
 from diffusers import AutoencoderKL, DiffusionPipeline
 
 from impasto.core.errors import ConfigError, ImpastoError, ResourceError
 from impasto.core.files import is_file, is_folder
 from impasto.core.paths import SAFETENSORS, is_safetensors
-from impasto.models.checks.folder import check_folder, network_class
-from impasto.models.checks.single_file import configuration_of
+from impasto.models.checks.folder import check_folder, library_of
+from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.source import Source
 
 _UNUSED = "safety_checker"
@@ -28,9 +26,9 @@ _NOT_LEARNT = ("position_ids",)
 
 
 def load_pipeline(
-    pipeline_class: type[DiffusionPipeline], source: Source, *, device: torch.device, dtype: torch.dtype
+    family: type[LatentDiffusion], source: Source, *, device: torch.device, dtype: torch.dtype
 ) -> DiffusionPipeline:
-    """Return the pipeline with its weights, safetensors only.
+    """Return the pipeline of a family with its weights, safetensors only.
 
     Raises:
         ResourceError: The files are missing, damaged or could not be fetched.
@@ -40,48 +38,51 @@ def load_pipeline(
         with quiet_loading():
             if source.is_single_file:
                 with _spelled_for_diffusers(Path(source.location)) as path:
-                    pipe = pipeline_class.from_single_file(str(path), dtype=dtype)
+                    pipe = family.pipeline_class.from_single_file(str(path), dtype=dtype)
             else:
-                pipe = _from_folder(pipeline_class, source, dtype)
+                pipe = _from_folder(family, source, dtype)
         return pipe.to(device)
     except ImpastoError:
         raise
     except Exception as error:  # libraries raise whatever they stumble over in damaged files
-        raise ResourceError(f"base {source.name} could not be loaded: {_first_line(error)}{_hint(source)}") from error
+        raise ResourceError(
+            f"base {source.name} could not be loaded: {_first_line(error)}{_hint(family, source)}"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def _hint(source: Source) -> str:
-    if not source.is_single_file:
+def _hint(family: type[LatentDiffusion], source: Source) -> str:
+    if not source.is_single_file or family.single_file is None:
         return ""
     return (
-        f" (a single file needs the configuration of {configuration_of(source.family)}, which is fetched from the hub "
+        f" (a single file needs the configuration of {family.single_file.configuration}, which is fetched from the hub "
         "once: connect to it, or give a diffusers folder)"
     )
 
 
-def _from_folder(pipeline_class: type[DiffusionPipeline], source: Source, dtype: torch.dtype) -> DiffusionPipeline:
+def _from_folder(family: type[LatentDiffusion], source: Source, dtype: torch.dtype) -> DiffusionPipeline:
+    pipeline_class, parts = family.pipeline_class, family.parts
     folder = Path(source.location)
     if not folder.is_dir():
         unused = {_UNUSED: None}
         folder = Path(cast(str, pipeline_class.download(source.location, use_safetensors=True, **unused)))
-    variants = check_folder(folder, source.family, source.name)
-    parts = {part: _network(folder, part, variant, dtype, source.name) for part, variant in variants.items()}
-    extra: dict[str, object] = {"requires_safety_checker": False} if source.family == "sd15" else {}
-    extra |= {_UNUSED: None} if source.family == "sd15" else {}
-    extra |= {part: None for part in _OWN_ENCODER if not (folder / part).is_dir()}
-    return pipeline_class.from_pretrained(folder, **parts, **extra)
+    variants = check_folder(folder, parts, family.refuse_scheduler, source.name)
+    networks = {
+        part: _network(folder / part, parts.networks[part], variant, dtype, source.name)
+        for part, variant in variants.items()
+    }
+    extra = dict(parts.arguments) | {part: None for part in _OWN_ENCODER if not (folder / part).is_dir()}
+    return pipeline_class.from_pretrained(folder, **networks, **extra)
 
 
-def _network(folder: Path, part: str, variant: str | None, dtype: torch.dtype, name: str) -> torch.nn.Module:
+def _network(folder: Path, class_name: str, variant: str | None, dtype: torch.dtype, name: str) -> torch.nn.Module:
     """Return a network with all of its weights: what files lack would be drawn at random by the libraries."""
-    library = diffusers if part in {"unet", "vae"} else transformers
-    kind = getattr(library, network_class(part))
+    part, kind = folder.name, getattr(library_of(class_name), class_name)
     network, found = kind.from_pretrained(
-        folder / part,
+        folder,
         use_safetensors=True,
         variant=variant,
         dtype=dtype,

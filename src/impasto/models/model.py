@@ -8,9 +8,8 @@ from typing import Protocol
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from impasto.diffusion.noise_process import NoiseProcess
 from impasto.diffusion.objective import Objective
-from impasto.diffusion.prediction import Prediction
-from impasto.diffusion.schedule import NoiseSchedule
 from impasto.models.conditioning import Conditioning, Geometry
 
 
@@ -22,19 +21,15 @@ class BaseModel(Protocol):
         """Name of the family."""
 
     @property
-    def schedule(self) -> NoiseSchedule:
-        """ᾱ_t of training."""
-
-    @property
-    def prediction(self) -> Prediction:
-        """What the network predicts."""
+    def process(self) -> NoiseProcess:
+        """How noise was added in training, and what the network predicts."""
 
     @property
     def objective(self) -> Objective:
         """What a loss is given beside its own formula; `PLAIN` unless a training says otherwise."""
 
     def networks(self) -> dict[str, nn.Module]:
-        """Return what can be learnt: "unet" and the text encoders, by diffusers' names."""
+        """Return what can be learnt: the denoiser and the text encoders, by diffusers' names."""
 
     def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the latents of images in [-1, 1], scaled for the network."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 import torch
 from diffusers import DiffusionPipeline
 
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.files import is_folder
-from impasto.core.plugins import load_class
 from impasto.core.precision import SLOW_IN_BFLOAT16, is_slow_in_bfloat16
 from impasto.models.checks.schedule import PredictionName, ZeroSnr, override
+from impasto.models.find_family import family_of_pipeline, find_family
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.loading import load_pipeline, replace_autoencoder
 from impasto.models.roles import read_roles
-from impasto.models.source import POCKET, Source, family_of_pipeline, find_base
+from impasto.models.source import POCKET, Source, find_base
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -60,11 +60,6 @@ def notes_on_precision(precision: Precision, device: torch.device) -> tuple[str,
     return (f"--precision bf16: {SLOW_IN_BFLOAT16}",) if is_slow else ()
 
 
-def find_family(name: str) -> type[LatentDiffusion]:
-    """Return the class of the family called `name`; raises `PluginError` that lists the known ones."""
-    return cast(type[LatentDiffusion], load_class("impasto.models.families", name, LatentDiffusion))
-
-
 def open_base(
     name: str,
     *,
@@ -90,7 +85,7 @@ def open_base(
     source = find_base(name)
     family = find_family(source.family)
     chosen = choose_device(device)
-    pipe = load_pipeline(family.pipeline_class, source, device=chosen, dtype=choose_dtype(precision, chosen))
+    pipe = load_pipeline(family, source, device=chosen, dtype=choose_dtype(precision, chosen))
     if vae is not None:
         replace_autoencoder(pipe, vae, choose_dtype(precision, chosen))
     notes = _believe(pipe, source, prediction, zero_snr)

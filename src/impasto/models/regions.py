@@ -13,8 +13,8 @@ from impasto.core.errors import ConfigError
 def grid_of(height: int, width: int, tokens: int) -> tuple[int, int]:
     """Return rows and columns of the places of an attention layer.
 
-    A UNet halves both sides from level to level and rounds up, as the autoencoder does before it, so the grid is that
-    of the one halving which has so many places.
+    A denoiser halves both sides from level to level and rounds up, as the autoencoder does before it, so the grid is
+    that of the one halving which has so many places.
 
     Args:
         height: Of the picture that is drawn, in pixels.

@@ -1,4 +1,6 @@
-"""Which blocks of a UNet play which role: "content", "style", "layout". Methods ask for roles, never for block names.
+"""Which blocks of a denoiser play which role: "content", "style", "layout".
+
+Methods ask for roles, never for block names.
 
 A family says what is known of its checkpoints; a base folder may say it of itself in `roles.json`, which
 `impasto probe` writes from measurements.
@@ -16,14 +18,7 @@ from torch import nn
 from impasto.core.errors import ConfigError
 
 Roles: TypeAlias = Mapping[str, Sequence[str]]
-"""Paths of UNet modules by role."""
-
-SDXL_ROLES: Roles = {
-    "content": ("up_blocks.0.attentions.0",),  # W⁴ of B-LoRA, arXiv:2403.14572
-    "style": ("up_blocks.0.attentions.1",),  # W⁵
-    "layout": ("down_blocks.2.attentions.1",),  # W², the second best for content; InstantStyle calls it layout
-}
-"""What is known of SDXL."""
+"""Paths in the denoiser by role."""
 
 ROLES_FILE = "roles.json"
 
@@ -56,13 +51,13 @@ def roles_in(path: Path) -> Roles:
         ) from error
 
 
-def blocks_of(roles: Roles, wanted: Iterable[str], unet: nn.Module) -> dict[str, tuple[str, ...]]:
+def blocks_of(roles: Roles, wanted: Iterable[str], denoiser: nn.Module) -> dict[str, tuple[str, ...]]:
     """Return the blocks of each wanted role.
 
     Raises:
         ConfigError: The base has no such role, or not the block that is said to play it.
     """
-    modules = {path for path, _ in unet.named_modules()}
+    modules = {path for path, _ in denoiser.named_modules()}
     found = {}
     for role in wanted:
         if role not in roles:
@@ -80,9 +75,9 @@ def blocks_of(roles: Roles, wanted: Iterable[str], unet: nn.Module) -> dict[str,
     return found
 
 
-def check_roles(roles: Roles, wanted: Iterable[str], unet: nn.Module) -> None:
+def check_roles(roles: Roles, wanted: Iterable[str], denoiser: nn.Module) -> None:
     """Raise `ConfigError` if a wanted role other than `ALL` is unknown, or played by a block that is not there."""
-    blocks_of(roles, [role for role in wanted if role != ALL], unet)
+    blocks_of(roles, [role for role in wanted if role != ALL], denoiser)
 
 
 def plays(own: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -91,7 +86,7 @@ def plays(own: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def role_of(module_path: str, roles: Roles) -> str | None:
-    """Return the role whose blocks hold the UNet module at `module_path`, or None."""
+    """Return the role whose blocks hold the module at `module_path`, or None."""
     for role, blocks in roles.items():
         if any(module_path == block or module_path.startswith(block + ".") for block in blocks):
             return role

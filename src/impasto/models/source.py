@@ -12,10 +12,11 @@ from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.files import is_file, is_folder
 from impasto.core.paths import SAFETENSORS
 from impasto.models.checks.single_file import CheckpointHeader, read_checkpoint_header
+from impasto.models.find_family import family_of_pipeline, single_files
 
 POCKET = "pocket"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_FAMILY_OF_PIPELINE = {"StableDiffusionPipeline": "sd15", "StableDiffusionXLPipeline": "sdxl"}
+_FAMILY_OF_POCKET = "sdxl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Source:
     Attributes:
         name: The base as the user named it.
         location: Folder, file, or hub name, for diffusers.
-        family: "sd15" or "sdxl".
+        family: Its family's name.
         is_single_file: Whether `location` is one checkpoint file.
         header: What that file says of itself.
     """
@@ -51,12 +52,12 @@ def find_base(name: str) -> Source:
         ResourceError: A hub name could not be looked up.
     """
     if name == POCKET:
-        return Source(name, str(files("impasto") / "pocket" / "model"), "sdxl", is_single_file=False)
+        return Source(name, str(files("impasto") / "pocket" / "model"), _FAMILY_OF_POCKET, is_single_file=False)
     path = Path(name)
     if is_folder(path):
         return Source(name, name, _family_of_folder(path), is_single_file=False)
     if is_file(path):
-        header = read_checkpoint_header(path)
+        header = read_checkpoint_header(path, single_files())
         return Source(name, name, header.family, is_single_file=True, header=header)
     if _HUB_NAME.fullmatch(name) and path.suffix.lower() not in {SAFETENSORS, ".ckpt"}:
         return Source(name, name, _family_on_hub(name), is_single_file=False)
@@ -72,22 +73,6 @@ def _family_of_index(index: Path, where: str) -> str:
     except (ValueError, OSError) as error:
         raise ConfigError(f"base {where} is damaged (its model_index.json is not JSON): download it again") from error
     return family_of_pipeline(str(facts.get("_class_name", "")) if isinstance(facts, dict) else "", where)
-
-
-def family_of_pipeline(pipeline: str, where: str) -> str:
-    """Return the family that a pipeline's class belongs to.
-
-    Args:
-        pipeline: Name of the class.
-        where: What the base is called in messages.
-
-    Raises:
-        ConfigError: Its class is not supported.
-    """
-    if pipeline not in _FAMILY_OF_PIPELINE:
-        supported = ", ".join(_FAMILY_OF_PIPELINE)
-        raise ConfigError(f"base {where} is a {pipeline or 'model without _class_name'}: supported are {supported}")
-    return _FAMILY_OF_PIPELINE[pipeline]
 
 
 def _family_of_folder(folder: Path) -> str:

@@ -30,7 +30,6 @@ from impasto.features._protocol import Scorer
 from impasto.features._scorers import open_scorer
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
-from impasto.models.block_prompts import attention_blocks
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.source import POCKET
@@ -77,7 +76,7 @@ def probe(options: ProbeOptions, scorer: Scorer | None = None) -> Generator[Even
         precision=options.precision,
         **options.overrides(),
     )
-    blocks = attention_blocks(base.unet)
+    blocks = base.blocks()
     if len(blocks) < 2:
         raise ConfigError(f"base {options.base} has {len(blocks)} blocks with attention to words: nothing to compare")
     wording = _pocket_words.POCKET if base.recipe == POCKET else PHOTO

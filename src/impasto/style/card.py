@@ -27,7 +27,7 @@ class Card(BaseModel):
         content_words: What to write in prompts to get the content of the picture, e.g. "A [v]", or empty.
         new_tokens: The words with embeddings of their own.
         concepts: What to write for one part of the pictures, e.g. "people", by part; empty for undivided styles.
-        roles: Blocks of the UNet that were trained, by role; empty for methods that know no roles.
+        roles: Blocks of the denoiser that were trained, by role; empty for methods that know no roles.
         steps: Optimiser steps that were done.
         is_complete: False when the run was stopped early.
         loss: Mean of the last tenth of the steps.

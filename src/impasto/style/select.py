@@ -12,22 +12,22 @@ from impasto.core.errors import StyleFileError
 from impasto.models.roles import Roles, role_of
 from impasto.style.file import Style
 
-_UNET = "unet."
-
 
 def roles_present(tensors: Iterable[str], roles: Roles) -> list[str]:
     """Return the roles, in the order of `roles`, for which there is any tensor among the names."""
-    found = {role_of(name.removeprefix(_UNET), roles) for name in tensors if name.startswith(_UNET)}
+    found = {role for name in tensors if (role := _role_of(name, roles)) is not None}
     return [role for role in roles if role in found]
+
+
+def _role_of(name: str, roles: Roles) -> str | None:
+    """Return the role of a tensor, or None; text encoders play none."""
+    network, _, path = name.partition(".")
+    return None if network.startswith("text_encoder") else role_of(path, roles)
 
 
 def of_role(tensors: Mapping[str, Tensor], role: str, roles: Roles) -> dict[str, Tensor]:
     """Return the tensors of the blocks that play `role`."""
-    return {
-        name: tensor
-        for name, tensor in tensors.items()
-        if name.startswith(_UNET) and role_of(name.removeprefix(_UNET), roles) == role
-    }
+    return {name: tensor for name, tensor in tensors.items() if _role_of(name, roles) == role}
 
 
 def split_by_role(tensors: Mapping[str, Tensor], roles: Roles) -> dict[str, dict[str, Tensor]]:

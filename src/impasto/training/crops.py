@@ -51,5 +51,5 @@ def _is_style(stream: str) -> bool:
 
 def bucket_step(base: LatentDiffusion, side: int) -> int:
     """Return what the sides of buckets are multiples of: what the network halves without a rest."""
-    halved = base.factor * 2 ** (len(base.unet.config.block_out_channels) - 1)
+    halved = base.factor * base.latent_multiple
     return int(max(halved, min(_STEP, side // 8 // halved * halved)))

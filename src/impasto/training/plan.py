@@ -12,9 +12,9 @@ from impasto.core.files import is_file, is_folder
 from impasto.core.formatting import format_duration
 from impasto.data.captions import styled_prompt
 from impasto.methods._protocol import Method
+from impasto.models.computing.timing import seconds_of_pass
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import choose_dtype, computing_in
-from impasto.models.timing import seconds_of_pass
 from impasto.training.configs.data import DataConfig
 from impasto.training.configs.loss import LossConfig
 from impasto.training.configs.optimizer import OptimizerConfig
@@ -80,7 +80,7 @@ def describe_run(
     """
     learnt = sum(parameter.numel() for parameter in learnable.parameters())
     streams = {name: words for name, words in method.prompts().items() if name in gathered.source}
-    facts = f"{base.family}, {base.num_weights / 1e6:.1f} M parameters, predicts {base.prediction.name.lower()}"
+    facts = f"{base.family}, {base.num_weights / 1e6:.1f} M parameters, predicts {base.process.predicts}"
     rows = [
         ("base", f"{options.base}  ({facts})"),
         ("method", f"{method.name}  (arXiv:{method.paper.arxiv})"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from torch import nn
+
 from impasto.core.checkpoints import Checkpoint, write_checkpoint
 from impasto.core.errors import ResourceError, RunError, TrainingDiverged
 from impasto.core.events import Checkpointed, Event, Noted
@@ -15,9 +17,9 @@ from impasto.data.images import PictureFile
 from impasto.data.streams import Example
 from impasto.methods._protocol import Method
 from impasto.models.cached_encoders import CachedEncoders
-from impasto.models.compiling import Compiled
+from impasto.models.computing.compiling import Compiled
+from impasto.models.computing.offloading import OffloadedModules
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.offloading import OffloadedModules
 from impasto.training.acceleration import training_mode
 from impasto.training.checkpoints.fingerprint import base_facts
 from impasto.training.checkpoints.resume import Left, table_of
@@ -79,10 +81,10 @@ class Run:
     _pictures: dict[str, tuple[PictureFile, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        frozen = [self.base.vae]
+        frozen: list[nn.Module] = [self.base.vae]
         keeps_prompts = not self.state.learnable.learns_text()
         if keeps_prompts:
-            frozen += [module for name, module in self.base.networks().items() if name.startswith("text_encoder")]
+            frozen += self.base.text_encoders().values()
         self._offloaded = OffloadedModules(frozen, self.base.device)
         objective = self.options.what_is_minimised()
         self._encoders = CachedEncoders(

@@ -14,7 +14,7 @@ from impasto.core.events import TrainStep
 from impasto.core.rng import generator
 from impasto.data.streams import Batch, Example, draw_batch, of_step
 from impasto.methods._protocol import Method
-from impasto.models.compiling import Compiled, why_not_compiled
+from impasto.models.computing.compiling import Compiled, why_not_compiled
 from impasto.models.model import BaseModel
 from impasto.models.open import choose_dtype, computing_in
 from impasto.training.distributed import Processes

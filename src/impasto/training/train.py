@@ -97,7 +97,7 @@ def _train(
             plan = describe_run(options, method, base, gathered, learnable, cost)
             plan = with_watch(plan, watch, options, gathered)
             plan = replace(plan, rows=(*plan.rows, *_rows_on(left)), notes=(*plan.notes, *notes))
-            options.what_is_minimised().check(base.schedule, base.prediction)
+            options.what_is_minimised().check(base.process)
             state = _new_state(options, learnable, base.device)
             refuse_low_disk(options, method, state, folder.folder)
             yield plan

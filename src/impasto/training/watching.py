@@ -14,9 +14,9 @@ from impasto.features._protocol import Extractor, Reader
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.methods._protocol import Method
 from impasto.metrics.nearest import nearest
+from impasto.models.computing.timing import seconds_of_pass
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.source import POCKET
-from impasto.models.timing import seconds_of_pass
 from impasto.training.configs.keeping import AUTO
 from impasto.training.dataset import Gathered, concept_words
 from impasto.training.held_out.interval import interval

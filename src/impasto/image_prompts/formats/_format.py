@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from impasto.image_prompts.adapter_file import AdapterFile
 from impasto.image_prompts.style_gates import StyleGates
+from impasto.models.latent_diffusion import LatentDiffusion
 
 Features: TypeAlias = Literal["embeds", "states"]
 """What an adapter reads of a picture: the encoder's one projected embedding, or its penultimate states."""
@@ -31,7 +31,7 @@ class Contents:
         null: What the unconditional branch is shown.
         projections: Keys and values for the tokens, by the path of the attention layer.
         gates: What StyleCrafter has besides, or None.
-        changes: What it changes of the UNet itself while it is drawn with: ΔW by name, as `adapters.patch` takes them.
+        changes: What it changes of the denoiser itself while it draws: ΔW by name, as `adapters.patch` takes them.
         notes: What of the file was left out, or changes more than attention.
     """
 
@@ -53,9 +53,9 @@ class AdapterFormat:
     Attributes:
         title: What messages call it.
         matches: Whether tensors of these names are such a file.
-        read: Reads it for a base's UNet, which is left alone. Raises `ConfigError` if it is damaged or does not fit.
+        read: Reads it for a base, which is left alone. Raises `ConfigError` if it is damaged or does not fit.
     """
 
     title: str
     matches: Callable[[Collection[str]], bool]
-    read: Callable[[AdapterFile, UNet2DConditionModel], Contents]
+    read: Callable[[AdapterFile, LatentDiffusion], Contents]

@@ -52,7 +52,7 @@ def read_projections(
 
 
 def refuse_other_base(file: AdapterFile, names: LayerNames, layers: Sequence[CrossAttention]) -> None:
-    """Raise `ConfigError` if the adapter was made for another UNet than one with these cross-attentions."""
+    """Raise `ConfigError` if the adapter was made for another denoiser than one with these cross-attentions."""
     shapes = _shapes_of_keys(file, names)
     widths = sorted({width for width, _ in shapes.values()})
     has_same_width = widths == [layers[0].words]

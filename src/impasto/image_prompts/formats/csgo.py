@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import torch
-from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from impasto.adapters.full_weights import DELTA
@@ -21,6 +20,7 @@ from impasto.image_prompts.cross_attentions import cross_attentions
 from impasto.image_prompts.formats._format import AdapterFormat, Contents
 from impasto.image_prompts.formats._layers import IP_ADAPTER, read_projections, refuse_other_base, refuse_other_layers
 from impasto.image_prompts.formats._resampler import read_resampler
+from impasto.models.latent_diffusion import LatentDiffusion
 
 _TITLE = "CSGO"
 _STYLE = "style_image_proj."
@@ -35,15 +35,15 @@ def _matches(names: Collection[str]) -> bool:
     return any(name.startswith(_STYLE) for name in names)
 
 
-def _read(file: AdapterFile, unet: UNet2DConditionModel) -> Contents:
-    layers = cross_attentions(unet)
+def _read(file: AdapterFile, base: LatentDiffusion) -> Contents:
+    layers = cross_attentions(base.denoiser)
     file.refuse_others((_STYLE, IP_ADAPTER.group, _CONV_IN, *_LEFT_OUT))
     styled = [layer for layer in layers if layer.path.startswith("up_blocks.")]
     has_middle = _has(file, f"{IP_ADAPTER.group}{layers[-1].number}.")
     refuse_other_base(file, IP_ADAPTER, layers if has_middle else styled)
     unused = [f"{IP_ADAPTER.group}{layer.number}." for layer in layers if layer not in styled]
     refuse_other_layers(file, IP_ADAPTER, styled, unused)
-    changes = _changed_conv_in(file, unet)
+    changes = _changed_conv_in(file, base)
     projection, features, width = read_resampler(file, _STYLE)
     if width != layers[0].words:
         raise file.damaged(f"style_image_proj makes tokens of width {width}, its layers read {layers[0].words}")
@@ -62,13 +62,13 @@ def _has(file: AdapterFile, prefix: str) -> bool:
     return any(name.startswith(prefix) for name in file.tensors)
 
 
-def _changed_conv_in(file: AdapterFile, unet: UNet2DConditionModel) -> dict[str, Tensor]:
+def _changed_conv_in(file: AdapterFile, base: LatentDiffusion) -> dict[str, Tensor]:
     """Return the difference to the base's first convolution, empty where the file brings the same or none.
 
     Raises:
         ConfigError: It has another shape.
     """
-    known = unet.conv_in.state_dict()
+    known = base.denoiser.conv_in.state_dict()
     changes = {}
     for name in sorted(file.tensors):
         if not name.startswith(_CONV_IN):
@@ -81,9 +81,9 @@ def _changed_conv_in(file: AdapterFile, unet: UNet2DConditionModel) -> dict[str,
                 f"adapter {file.path} does not fit this base: {name} is {written(theirs.shape)} and the base's is "
                 f"{written(own.shape)}: take the base it was made for"
             )
-        exact, base = theirs.float(), own.float().cpu()
-        if not torch.allclose(exact, base, rtol=5e-3, atol=1e-4):  # half precision rounds
-            changes[f"{DELTA}unet.conv_in.{name.removeprefix(_CONV_IN)}"] = exact - base
+        exact, before = theirs.float(), own.float().cpu()
+        if not torch.allclose(exact, before, rtol=5e-3, atol=1e-4):  # half precision rounds
+            changes[f"{DELTA}{base.denoiser_name}.conv_in.{name.removeprefix(_CONV_IN)}"] = exact - before
     return changes
 
 

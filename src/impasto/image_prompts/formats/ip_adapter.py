@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from diffusers import UNet2DConditionModel
 from diffusers.models.embeddings import ImageProjection
 
 from impasto.image_prompts.adapter_file import AdapterFile
@@ -16,6 +15,7 @@ from impasto.image_prompts.cross_attentions import cross_attentions
 from impasto.image_prompts.filled import filled
 from impasto.image_prompts.formats._format import AdapterFormat, Contents
 from impasto.image_prompts.formats._layers import IP_ADAPTER, read_projections, refuse_other_base, refuse_other_layers
+from impasto.models.latent_diffusion import LatentDiffusion
 
 _TITLE = "IP-Adapter"
 
@@ -24,8 +24,8 @@ def _matches(names: Collection[str]) -> bool:
     return "image_proj.proj.weight" in names or "image_proj.proj.bias" in names
 
 
-def _read(file: AdapterFile, unet: UNet2DConditionModel) -> Contents:
-    layers = cross_attentions(unet)
+def _read(file: AdapterFile, base: LatentDiffusion) -> Contents:
+    layers = cross_attentions(base.denoiser)
     file.refuse_others(("image_proj.", IP_ADAPTER.group))
     refuse_other_base(file, IP_ADAPTER, layers)
     refuse_other_layers(file, IP_ADAPTER, layers)

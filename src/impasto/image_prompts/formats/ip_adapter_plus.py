@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from diffusers import UNet2DConditionModel
-
 from impasto.image_prompts.adapter_file import AdapterFile
 from impasto.image_prompts.cross_attentions import cross_attentions
 from impasto.image_prompts.formats._format import AdapterFormat, Contents
 from impasto.image_prompts.formats._layers import IP_ADAPTER, read_projections, refuse_other_base, refuse_other_layers
 from impasto.image_prompts.formats._resampler import read_resampler
+from impasto.models.latent_diffusion import LatentDiffusion
 
 _TITLE = "IP-Adapter-Plus"
 
@@ -22,8 +21,8 @@ def _matches(names: Collection[str]) -> bool:
     return any(name.startswith(("image_proj.latents", "image_proj.layers.")) for name in names)
 
 
-def _read(file: AdapterFile, unet: UNet2DConditionModel) -> Contents:
-    layers = cross_attentions(unet)
+def _read(file: AdapterFile, base: LatentDiffusion) -> Contents:
+    layers = cross_attentions(base.denoiser)
     file.refuse_others(("image_proj.", IP_ADAPTER.group))
     refuse_other_base(file, IP_ADAPTER, layers)
     refuse_other_layers(file, IP_ADAPTER, layers)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from diffusers import UNet2DConditionModel
 from torch import nn
 
 from impasto.image_prompts.adapter_file import AdapterFile
@@ -17,6 +16,7 @@ from impasto.image_prompts.filled import filled
 from impasto.image_prompts.formats._format import AdapterFormat, Contents
 from impasto.image_prompts.formats._layers import LayerNames, read_projections, refuse_other_base, refuse_other_layers
 from impasto.image_prompts.style_gates import HEAD, QueryTransformer, ScalePredictor, StyleGates
+from impasto.models.latent_diffusion import LatentDiffusion
 
 _TITLE = "StyleCrafter"
 _LAYERS = LayerNames("kv_attn_layers.", "to_k_style", "to_v_style")
@@ -36,8 +36,8 @@ def _matches(names: Collection[str]) -> bool:
     return any(name.startswith((_LAYERS.group, _TOKENS)) for name in names)
 
 
-def _read(file: AdapterFile, unet: UNet2DConditionModel) -> Contents:
-    layers = cross_attentions(unet)
+def _read(file: AdapterFile, base: LatentDiffusion) -> Contents:
+    layers = cross_attentions(base.denoiser)
     file.refuse_others((_LAYERS.group, _TOKENS, _SCALES))
     refuse_other_base(file, _LAYERS, layers)
     refuse_other_layers(file, _LAYERS, layers, [_norm(layer) for layer in layers])

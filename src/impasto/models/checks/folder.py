@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from types import ModuleType
+from typing import TypeAlias, cast
 
 import diffusers
+import transformers
 
 from impasto.core.errors import ConfigError, ResourceError, UnsafeFile
 from impasto.models.checks.settings import check_settings
+from impasto.models.family_facts import FolderParts
 
-NETWORKS = {
-    "sd15": ("unet", "vae", "text_encoder"),
-    "sdxl": ("unet", "vae", "text_encoder", "text_encoder_2"),
-}
-TOKENIZERS = {"sd15": ("tokenizer",), "sdxl": ("tokenizer", "tokenizer_2")}
-_CLASSES = {
-    "unet": "UNet2DConditionModel",
-    "vae": "AutoencoderKL",
-    "text_encoder": "CLIPTextModel",
-    "text_encoder_2": "CLIPTextModelWithProjection",
-}
-_OF_DIFFUSERS = ("unet", "vae")
-_MOST_TIMESTEPS = 10_000
+CheckScheduler: TypeAlias = Callable[[dict[str, object], str], None]
+"""Maps the settings of a scheduler and the base's name to nothing, or raises `ConfigError`."""
 _PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.msgpack")
 
 
-def check_folder(folder: Path, family: str, name: str) -> dict[str, str | None]:
+def check_folder(folder: Path, parts: FolderParts, check_scheduler: CheckScheduler, name: str) -> dict[str, str | None]:
     """Return the variant of each network's weights that is to be loaded, such as "fp16", or None for the plain ones.
 
     Args:
         folder: Holds `model_index.json`, which was read before.
-        family: "sd15" or "sdxl".
+        parts: What the family has.
+        check_scheduler: Of the family.
         name: What messages call the base.
 
     Raises:
@@ -41,23 +35,25 @@ def check_folder(folder: Path, family: str, name: str) -> dict[str, str | None]:
         UnsafeFile: Weights are there only in a form that can run code.
     """
     index = read_json(folder / "model_index.json", name)
-    for part in NETWORKS[family]:
-        _check_class(index, part, name)
+    for part, kind in parts.networks.items():
+        _check_class(index, part, kind, name)
         config = read_json(folder / part / "config.json", name)
-        if part in _OF_DIFFUSERS:
-            check_settings(getattr(diffusers, _CLASSES[part]), config, part, name)
-    for part in TOKENIZERS[family]:
+        if library_of(kind) is diffusers:
+            check_settings(getattr(diffusers, kind), config, part, name)
+    for part in parts.tokenizers.values():
         _check_tokenizer(folder / part, name)
     levels = read_json(folder / "scheduler" / "scheduler_config.json", name)
-    check_scheduler_class(levels, name)
-    check_settings(getattr(diffusers, str(levels["_class_name"])), levels, "scheduler", name)
-    check_levels(levels, name)
-    return {part: _variant(folder / part, name) for part in NETWORKS[family]}
+    scheduler = getattr(diffusers, str(levels.get("_class_name")), None)
+    if isinstance(scheduler, type):
+        check_settings(scheduler, levels, "scheduler", name)
+    check_scheduler(levels, name)
+    return {part: _variant(folder / part, name) for part in parts.networks}
 
 
-def network_class(part: str) -> str:
-    """Return the class that a part has in all families."""
-    return _CLASSES[part]
+def library_of(kind: str) -> ModuleType:
+    """Return the library that has a network's class: diffusers or transformers."""
+    found: ModuleType = diffusers if hasattr(diffusers, kind) else transformers
+    return found
 
 
 def read_json(path: Path, name: str) -> dict[str, object]:
@@ -78,50 +74,12 @@ def read_json(path: Path, name: str) -> dict[str, object]:
     return cast("dict[str, object]", value)
 
 
-def _check_class(index: dict[str, object], part: str, name: str) -> None:
+def _check_class(index: dict[str, object], part: str, kind: str, name: str) -> None:
     stated = index.get(part)
     if not isinstance(stated, list) or len(stated) != 2 or stated[1] is None:
         raise ConfigError(f"base {name} has no {part} (model_index.json): take one that is whole")
-    if stated[1] != _CLASSES[part]:
-        raise ConfigError(f"base {name} has a {stated[1]} as {part}: supported is {_CLASSES[part]}")
-
-
-def check_scheduler_class(config: dict[str, object], name: str) -> None:
-    """Raise `ConfigError` unless a scheduler's settings are of a class whose noise levels are understood."""
-    kind = str(config.get("_class_name", "missing _class_name"))
-    if "Flow" in kind or config.get("use_flow_sigmas") is True or "flow" in str(config.get("prediction_type", "")):
-        raise ConfigError(
-            f"base {name} was trained by flow matching ({kind}): no family supports that yet; use a base with "
-            "discrete noise levels, such as SD 1.5 or SDXL"
-        )
-    if "EDM" in kind or "sigma_data" in config:
-        raise ConfigError(
-            f"base {name} was trained with EDM preconditioning ({kind}): no family supports that yet; use a base with "
-            "discrete noise levels, such as SD 1.5 or SDXL"
-        )
-    if not isinstance(getattr(diffusers, kind, None), type):
-        raise ConfigError(f"base {name}: scheduler {kind} is unknown to diffusers {diffusers.__version__}")
-
-
-def check_levels(config: dict[str, object], name: str) -> None:
-    """Raise `ConfigError` unless a scheduler's settings say which noise levels the base was trained on."""
-    count = config.get("num_train_timesteps", 1000)
-    if not isinstance(count, int) or not 1 <= count <= _MOST_TIMESTEPS:
-        raise ConfigError(f"base {name}: scheduler says num_train_timesteps = {count}: needs 1 to {_MOST_TIMESTEPS}")
-    if config.get("trained_betas") is not None:
-        return
-    for key in ("beta_start", "beta_end", "beta_schedule"):
-        if key not in config:
-            raise ConfigError(
-                f"base {name} does not say its noise levels: scheduler/scheduler_config.json has no {key}; take it "
-                "from the base's page"
-            )
-    first, last = config["beta_start"], config["beta_end"]
-    numbers = [each for each in (first, last) if isinstance(each, (int, float))]
-    if len(numbers) < 2 or not 0 < numbers[0] <= numbers[1] < 1:
-        raise ConfigError(
-            f"base {name}: scheduler says beta_start = {first}, beta_end = {last}: needs 0 < beta_start <= beta_end < 1"
-        )
+    if stated[1] != kind:
+        raise ConfigError(f"base {name} has a {stated[1]} as {part}: supported is {kind}")
 
 
 def _check_tokenizer(folder: Path, name: str) -> None:

@@ -3,74 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from diffusers import DiffusionPipeline
 
 from impasto.core.errors import ConfigError
 
-_OTHER_TASKS = {
-    9: "an inpainting model",
-    8: "a model that is shown a picture beside the words (InstructPix2Pix, upscalers, depth)",
-    5: "a depth model",
-}
-_MOST_PIXELS = 4096
 
-
-def check_parts(pipe: DiffusionPipeline, family: str, name: str) -> tuple[str, ...]:
+def check_tokenizers(pipe: DiffusionPipeline, tokenizers: Mapping[str, str], name: str) -> tuple[str, ...]:
     """Return notes on what was mended.
 
+    Args:
+        pipe: Of the base.
+        tokenizers: By text encoder.
+        name: What messages call the base.
+
     Raises:
-        ConfigError: Parts do not fit one another, or the family.
+        ConfigError: A tokenizer does not fit its text encoder, or either is missing.
     """
-    _check_autoencoder(pipe, name)
-    _check_channels(pipe, name)
-    _check_widths(pipe, family, name)
-    encoders = ("text_encoder", "text_encoder_2")[: 2 if family == "sdxl" else 1]
-    notes = [_check_tokenizer(pipe, each, name) for each in encoders]
+    notes = [_check_tokenizer(pipe, encoder, tokenizer, name) for encoder, tokenizer in tokenizers.items()]
     return tuple(note for note in notes if note)
 
 
-def _check_channels(pipe: DiffusionPipeline, name: str) -> None:
-    unet, latents = pipe.unet.config, pipe.vae.config.latent_channels
-    if unet.in_channels != latents:
-        what = _OTHER_TASKS.get(unet.in_channels, "made for other latents")
-        raise ConfigError(
-            f"base {name} takes {unet.in_channels} channels, its autoencoder makes {latents}: it is {what}; use a "
-            "text-to-image base"
-        )
-    if unet.out_channels != latents:
-        raise ConfigError(
-            f"base {name} predicts {unet.out_channels} channels, its autoencoder makes {latents}: such a base is not "
-            "supported"
-        )
-    side = unet.sample_size
-    most = _MOST_PIXELS // 2 ** (len(pipe.vae.config.block_out_channels) - 1)
-    if not isinstance(side, int) or not 1 <= side <= most:
-        raise ConfigError(f"base {name}: unet says sample_size = {side}: needs a side in latents, 1 to {most}")
-
-
-def _check_widths(pipe: DiffusionPipeline, family: str, name: str) -> None:
-    unet, width = pipe.unet.config, int(pipe.text_encoder.config.hidden_size)
-    extra = "text_time" if family == "sdxl" else None
-    if family == "sdxl":
-        width += int(pipe.text_encoder_2.config.hidden_size)
-    if unet.cross_attention_dim != width:
-        raise ConfigError(
-            f"base {name}: its UNet reads words {unet.cross_attention_dim} wide, its text encoders write {width}: take "
-            "all parts from one base"
-        )
-    if unet.addition_embed_type != extra or unet.class_embed_type is not None or unet.encoder_hid_dim_type is not None:
-        raise ConfigError(f"base {name}: its UNet asks for more than words, or less than SDXL: not supported")
-    if family == "sdxl":
-        given = int(pipe.text_encoder_2.config.projection_dim) + 6 * int(unet.addition_time_embed_dim or 0)
-        if unet.projection_class_embeddings_input_dim != given:
-            raise ConfigError(
-                f"base {name}: its UNet expects {unet.projection_class_embeddings_input_dim} numbers of words and "
-                f"sizes, its parts give {given}: it is a refiner, or put together from several bases"
-            )
-
-
-def _check_autoencoder(pipe: DiffusionPipeline, name: str) -> None:
+def check_autoencoder(pipe: DiffusionPipeline, name: str) -> None:
+    """Raise `ConfigError` unless the autoencoder says how its latents are scaled, with numbers that can be."""
     vae = pipe.vae.config
     scale = vae.scaling_factor
     if not isinstance(scale, (int, float)) or isinstance(scale, bool) or not math.isfinite(scale) or scale <= 0:
@@ -87,8 +43,7 @@ def _check_autoencoder(pipe: DiffusionPipeline, name: str) -> None:
             raise ConfigError(f"base {name}: vae says {key} = {values}: needs {vae.latent_channels} numbers")
 
 
-def _check_tokenizer(pipe: DiffusionPipeline, encoder: str, name: str) -> str:
-    part = encoder.replace("text_encoder", "tokenizer")
+def _check_tokenizer(pipe: DiffusionPipeline, encoder: str, part: str, name: str) -> str:
     tokenizer, network = getattr(pipe, part, None), getattr(pipe, encoder, None)
     if tokenizer is None or network is None:
         raise ConfigError(f"base {name} has no {encoder if network is None else part}: take one that is whole")

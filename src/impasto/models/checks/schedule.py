@@ -11,7 +11,7 @@ from diffusers import DDIMScheduler, DDPMScheduler, DiffusionPipeline, Scheduler
 from impasto.core.errors import ConfigError
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
-from impasto.models.checks.folder import check_levels, check_scheduler_class
+from impasto.models.checks.levels import check_levels, check_scheduler_class
 
 PredictionName: TypeAlias = Literal["auto", "epsilon", "v"]
 """What a user may say of a base's prediction; auto believes the base."""

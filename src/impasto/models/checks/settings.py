@@ -15,7 +15,7 @@ def check_settings(kind: type, config: Mapping[str, object], what: str, name: st
     """Compare each setting with the class's default: a number stays a number, a switch a switch, words words.
 
     Args:
-        kind: Class of the UNet, autoencoder or scheduler.
+        kind: Class of the denoiser, autoencoder or scheduler.
         config: What its file says.
         what: Its name in the pipeline.
         name: What messages call the base.

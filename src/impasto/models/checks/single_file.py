@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from impasto.core.errors import ConfigError, UnsafeFile
 from impasto.core.paths import is_safetensors
+from impasto.models.family_facts import SingleFile
 
 _MAX_HEADER = 100_000_000
-_FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
-_CONFIGURATIONS = {
-    "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class CheckpointHeader:
     """What a checkpoint file says of itself.
 
     Attributes:
-        family: "sd15" or "sdxl".
+        family: Whose tensors it has.
         predicts_v: Whether it has the key `v_pred`, as trainers mark such files.
         has_zero_snr: Whether it has the key `ztsnr`.
         in_channels: Channels that its denoiser reads.
@@ -36,13 +33,12 @@ class CheckpointHeader:
     in_channels: int
 
 
-def configuration_of(family: str) -> str:
-    """Return the hub name whose configuration diffusers fetches for a checkpoint of a family."""
-    return _CONFIGURATIONS[family]
-
-
-def read_checkpoint_header(path: Path) -> CheckpointHeader:
+def read_checkpoint_header(path: Path, families: Mapping[str, SingleFile]) -> CheckpointHeader:
     """Return what the header of a checkpoint says.
+
+    Args:
+        path: The file.
+        families: How a file of each family is known.
 
     Raises:
         UnsafeFile: It is no safetensors file.
@@ -51,28 +47,27 @@ def read_checkpoint_header(path: Path) -> CheckpointHeader:
     if not is_safetensors(path):
         raise UnsafeFile(f"base {path} may be a pickle, which can run code: convert it to .safetensors first")
     names = _names(path)
-    if any(name.startswith("conditioner.embedders.") for name in names):
-        family = "sdxl"
-    elif any(name.startswith("cond_stage_model.") for name in names):
-        family = "sd15"
-    else:
+    fitting = [name for name, file in families.items() if any(each.startswith(file.marker) for each in names)]
+    if len(fitting) != 1:
         raise ConfigError(
-            f"base {path} is neither an SD 1.5 nor an SDXL checkpoint: it has no text encoder of these families"
+            f"base {path} is a checkpoint of no family that is known ({', '.join(families)}): it has no text encoder "
+            "of theirs"
         )
-    channels = _channels(names, path)
-    if channels != 4:
+    family, wanted = fitting[0], families[fitting[0]].channels
+    channels = _channels(names, families[family].first_layer, path)
+    if channels != wanted:
         raise ConfigError(
-            f"base {path} takes {channels} channels instead of 4: it is an inpainting model or one that is shown a "
-            "picture; use a text-to-image base"
+            f"base {path} takes {channels} channels instead of {wanted}: it is an inpainting model or one that is "
+            "shown a picture; use a text-to-image base"
         )
     return CheckpointHeader(family, "v_pred" in names, "ztsnr" in names, channels)
 
 
-def _channels(names: dict[str, object], path: Path) -> int:
-    layer = names.get(_FIRST_LAYER)
+def _channels(names: dict[str, object], first_layer: str, path: Path) -> int:
+    layer = names.get(first_layer)
     shape = layer.get("shape") if isinstance(layer, dict) else None
     if not isinstance(shape, list) or len(shape) != 4 or not isinstance(shape[1], int):
-        raise ConfigError(f"base {path} has no UNet: it is not a whole checkpoint")
+        raise ConfigError(f"base {path} has no denoiser: it is not a whole checkpoint")
     return shape[1]
 
 

@@ -6,7 +6,7 @@ They are those of ComfyUI's own models, so that nothing is translated on loading
 from __future__ import annotations
 
 from impasto.style.formats.format import LDM_CODE, Format
-from impasto.style.formats.vocabulary import LDM_NAMES, PATH_OF_LDM, TEXT_PATHS
+from impasto.style.formats.vocabulary import TEXT_PATHS, ldm_names, path_of_ldm
 
 _UNET = "diffusion_model."
 _TEXT = {
@@ -17,7 +17,7 @@ _TEXT = {
 
 def _module_of(stem: str) -> str | None:
     if stem.startswith(_UNET):
-        path = PATH_OF_LDM.get(stem.removeprefix(_UNET))
+        path = path_of_ldm().get(stem.removeprefix(_UNET))
         return None if path is None else f"unet.{path}"
     for network, prefix in _TEXT.items():
         if stem.startswith(prefix) and stem.removeprefix(prefix) in TEXT_PATHS:
@@ -27,7 +27,7 @@ def _module_of(stem: str) -> str | None:
 
 def _stem_of(module: str, family: str | None) -> str:
     network, _, path = module.partition(".")
-    return _UNET + LDM_NAMES[str(family)][path] if network == "unet" else _TEXT[network] + path
+    return _UNET + ldm_names(family)[path] if network == "unet" else _TEXT[network] + path
 
 
 FORMAT = Format(
@@ -36,5 +36,5 @@ FORMAT = Format(
     down=".lora_down.weight",
     up=".lora_up.weight",
     implementation=LDM_CODE,
-    families=("sd15", "sdxl"),
+    counts_blocks=True,
 )

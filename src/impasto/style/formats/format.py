@@ -34,7 +34,7 @@ class Format:
         down: What follows the stem of A.
         up: What follows the stem of B.
         implementation: Whose code names the blocks, for `modelspec.implementation`.
-        families: The bases whose blocks it counts; empty when stems are the same for all.
+        counts_blocks: Whether it counts a family's blocks: for those alone that say so in their `FileNames.counted_by`.
         has_alpha: Whether each pair has a scalar α beside it, ΔW = α / r · B A.
         dropped: What one of its readers maps wrongly and leaves out, or None.
         has_training_fields: Whether its readers look for kohya's `ss_…` in the header.
@@ -45,7 +45,7 @@ class Format:
     down: str
     up: str
     implementation: str
-    families: tuple[str, ...] = ()
+    counts_blocks: bool = False
     has_alpha: bool = True
     has_training_fields: bool = False
     dropped: Dropped | None = None

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from impasto.adapters.low_rank import DOWN
+from impasto.models.family_facts import FileNames
 from impasto.style.card import CARD_KEY, Card
 from impasto.style.formats.format import Format
+from impasto.style.formats.vocabulary import file_names
 
-_ARCHITECTURES = {"sd15": "stable-diffusion-v1/lora", "sdxl": "stable-diffusion-xl-v1-base/lora"}
-_KOHYA_BASES = {"sd15": "sd_v1", "sdxl": "sdxl_base_v1-0"}
 _SPEC, _KOHYA = "modelspec.", "ss_"
 _STALE = {"modelspec.hash_sha256"}  # of the file that was read
 
@@ -31,19 +31,20 @@ def header_of(
         tensors: A and B under impasto's names, of which the ranks are needed.
         inherited: Header of the file that was read: author, licence and training of another tool's file are kept.
     """
+    names = None if family is None else file_names().get(family)
     spec = {
         "modelspec.sai_model_spec": "1.0.0",
         **{key: text for key, text in inherited.items() if key.startswith(_SPEC) and key not in _STALE},
         "modelspec.implementation": form.implementation,
         "modelspec.title": title,
     }
-    if family in _ARCHITECTURES:
-        spec["modelspec.architecture"] = _ARCHITECTURES[str(family)]
+    if names is not None:
+        spec["modelspec.architecture"] = names.architecture
     if "modelspec.architecture" not in spec:
         spec = {}  # the specification requires it, and nothing tells
     if form.has_training_fields:
         spec |= {key: text for key, text in inherited.items() if key.startswith(_KOHYA)}
-        spec |= _kohya_fields(family, title, tensors)
+        spec |= _kohya_fields(names, title, tensors)
     return spec
 
 
@@ -62,7 +63,7 @@ def card_fields(form: Format, card: Card) -> dict[str, str]:
     return fields
 
 
-def _kohya_fields(family: str | None, title: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+def _kohya_fields(names: FileNames | None, title: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
     ranks = {tensor.shape[0] for name, tensor in tensors.items() if name.endswith(DOWN)}
     rank = str(ranks.pop()) if len(ranks) == 1 else "Dynamic"  # kohya's word for ranks that differ
     fields = {
@@ -72,6 +73,6 @@ def _kohya_fields(family: str | None, title: str, tensors: Mapping[str, Tensor])
         "ss_output_name": title,
         "ss_v2": "False",
     }
-    if family in _KOHYA_BASES:
-        fields["ss_base_model_version"] = _KOHYA_BASES[str(family)]
+    if names is not None:
+        fields["ss_base_model_version"] = names.kohya_base
     return fields

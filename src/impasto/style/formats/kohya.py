@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from impasto.models.find_family import find_family
 from impasto.style.formats.format import DIFFUSERS_CODE, Dropped, Format
-from impasto.style.formats.vocabulary import TEXT_PATHS, UNET_PATHS
+from impasto.style.formats.vocabulary import TEXT_PATHS, denoiser_paths
 
 UNET = "lora_unet_"
 _TEXT = {"lora_te_": "text_encoder", "lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2"}
-_UNET_PATHS = {path.replace(".", "_"): path for path in UNET_PATHS}
 _TEXT_PATHS = {path.replace(".", "_"): path for path in TEXT_PATHS}
 
 _DROPPED = frozenset(
@@ -21,6 +23,11 @@ _DROPPED = frozenset(
 """What A1111's own mapping of this spelling leaves out: extracts of full styles have it, for it is no attention."""
 
 
+@cache
+def _paths() -> dict[str, str]:
+    return {path.replace(".", "_"): path for path in denoiser_paths()}
+
+
 def text_module_of(stem: str) -> str | None:
     """Return the text encoder's module that a stem names, or None."""
     for prefix, network in _TEXT.items():
@@ -31,14 +38,15 @@ def text_module_of(stem: str) -> str | None:
 
 
 def text_stem_of(module: str, family: str | None) -> str:
-    """Return the stem of a text encoder's module: numbered for SDXL, which has two."""
+    """Return the stem of a text encoder's module: numbered where there are two."""
     network, _, path = module.partition(".")
-    first = "lora_te1_" if family == "sdxl" else "lora_te_"
+    has_two = family is not None and len(find_family(family).parts.tokenizers) > 1
+    first = "lora_te1_" if has_two else "lora_te_"
     return {"text_encoder": first, "text_encoder_2": "lora_te2_"}[network] + path.replace(".", "_")
 
 
 def _module_of(stem: str) -> str | None:
-    path = _UNET_PATHS.get(stem.removeprefix(UNET)) if stem.startswith(UNET) else None
+    path = _paths().get(stem.removeprefix(UNET)) if stem.startswith(UNET) else None
     return f"unet.{path}" if path is not None else text_module_of(stem)
 
 

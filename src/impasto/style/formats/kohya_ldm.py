@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from impasto.style.formats.format import LDM_CODE, Format
 from impasto.style.formats.kohya import UNET, text_module_of, text_stem_of
-from impasto.style.formats.vocabulary import LDM_NAMES, PATH_OF_LDM
+from impasto.style.formats.vocabulary import ldm_names, path_of_ldm
 
-_PATHS = {ldm.replace(".", "_"): path for ldm, path in PATH_OF_LDM.items()}
+
+@cache
+def _paths() -> dict[str, str]:
+    return {ldm.replace(".", "_"): path for ldm, path in path_of_ldm().items()}
 
 
 def _module_of(stem: str) -> str | None:
-    path = _PATHS.get(stem.removeprefix(UNET)) if stem.startswith(UNET) else None
+    path = _paths().get(stem.removeprefix(UNET)) if stem.startswith(UNET) else None
     return f"unet.{path}" if path is not None else text_module_of(stem)
 
 
 def _stem_of(module: str, family: str | None) -> str:
     if not module.startswith("unet."):
         return text_stem_of(module, family)
-    return UNET + LDM_NAMES[str(family)][module.removeprefix("unet.")].replace(".", "_")
+    return UNET + ldm_names(family)[module.removeprefix("unet.")].replace(".", "_")
 
 
 FORMAT = Format(
@@ -26,6 +31,6 @@ FORMAT = Format(
     down=".lora_down.weight",
     up=".lora_up.weight",
     implementation=LDM_CODE,
-    families=("sdxl",),  # sd-scripts names SD 1.5's blocks as diffusers does: that is `kohya`
+    counts_blocks=True,  # of SDXL alone: sd-scripts names SD 1.5's blocks as diffusers does: that is `kohya`
     has_training_fields=True,
 )

@@ -12,7 +12,7 @@ from impasto.adapters.low_rank import DOWN, UP
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.style.formats import comfyui, diffusers, kohya, kohya_ldm
 from impasto.style.formats.format import Format
-from impasto.style.formats.vocabulary import LDM_NAMES
+from impasto.style.formats.vocabulary import file_names, ldm_names
 
 FORMATS: dict[str, Format] = {
     "diffusers": diffusers.FORMAT,
@@ -109,7 +109,7 @@ def write_pairs(tensors: Mapping[str, Tensor], name: str, family: str | None) ->
     """
     form = FORMATS[name]
     modules = [key.removesuffix(DOWN) for key in tensors if key.endswith(DOWN)]
-    if form.families:
+    if form.counts_blocks:
         _refuse_uncounted(modules, name, family)
     written: dict[str, Tensor] = {}
     for module in modules:
@@ -182,11 +182,11 @@ def _number(module: str, alpha: Tensor, where: str) -> float:
 
 
 def _refuse_uncounted(modules: list[str], name: str, family: str | None) -> None:
-    allowed = FORMATS[name].families
+    allowed = [each for each, names in file_names().items() if name in names.counted_by]
     if family not in allowed:
         which = f"the file is of family {family}" if family else "the file's names do not tell its family"
         raise ConfigError(f"--format {name} is for {' and '.join(allowed)}, {which}: use --format kohya")
-    known = LDM_NAMES[str(family)]
+    known = ldm_names(family)
     odd = [each for each in modules if each.startswith("unet.") and each.removeprefix("unet.") not in known]
     if odd:
         raise ConfigError(f"--format {name} has no name for {odd[0]}, which {family} lacks: use --format kohya")

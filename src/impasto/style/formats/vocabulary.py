@@ -1,87 +1,16 @@
-"""Every module of SD 1.5 and SDXL that a LoRA can change, by its name in diffusers and in the original code (LDM).
-
-Names are looked up in these tables and never taken apart: an underscore in kohya's spelling may be a dot or not.
-
-The numbering: with two layers a block, the LDM UNet counts `input_blocks` and `output_blocks` through all blocks, a
-downsampler being an entry of its own and an upsampler the last part of an entry. Which block has attention, and how
-deep, is read from the published configurations of both bases.
-"""
+"""What the families that are known call the modules that a LoRA can change, in diffusers and in the original code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from impasto.models.family_facts import FileNames
+from impasto.models.find_family import family_names, find_family
 
 NETWORKS = ("unet", "text_encoder", "text_encoder_2")
 """Whose modules occur, as style files call them."""
-
-_LAYERS = 2
-_RESNET = {
-    "conv1": "in_layers.2",
-    "conv2": "out_layers.3",
-    "time_emb_proj": "emb_layers.1",
-    "conv_shortcut": "skip_connection",
-}
-_TRANSFORMER = (
-    *(f"{attention}.{matrix}" for attention in ("attn1", "attn2") for matrix in ("to_q", "to_k", "to_v", "to_out.0")),
-    *("ff.net.0.proj", "ff.net.2"),
-)
 _CLIP_LAYERS = 32  # of SDXL's second text encoder; the first one has 12
-
-
-def _resnet(ours: str, theirs: str) -> dict[str, str]:
-    return {f"{ours}.{part}": f"{theirs}.{name}" for part, name in _RESNET.items()}
-
-
-def _attention(ours: str, theirs: str, depth: int) -> dict[str, str]:
-    """Return the modules of one spatial transformer; depth 0 stands for none. Inside, both codes agree."""
-    if depth == 0:
-        return {}
-    parts = [f"transformer_blocks.{layer}.{part}" for layer in range(depth) for part in _TRANSFORMER]
-    return {f"{ours}.{part}": f"{theirs}.{part}" for part in ("proj_in", *parts, "proj_out")}
-
-
-def _unet(down: Sequence[int], middle: int, up: Sequence[int]) -> dict[str, str]:
-    """Return LDM names by diffusers path, given the depth of the transformers in each block."""
-    last, period = len(down) - 1, _LAYERS + 1
-    names = {
-        "conv_in": "input_blocks.0.0",
-        "time_embedding.linear_1": "time_embed.0",
-        "time_embedding.linear_2": "time_embed.2",
-        "conv_out": "out.2",
-    }
-    for block, depth in enumerate(down):
-        for layer in range(_LAYERS):
-            entry = f"input_blocks.{1 + period * block + layer}"
-            names |= _resnet(f"down_blocks.{block}.resnets.{layer}", f"{entry}.0")
-            names |= _attention(f"down_blocks.{block}.attentions.{layer}", f"{entry}.1", depth)
-        if block < last:
-            names[f"down_blocks.{block}.downsamplers.0.conv"] = f"input_blocks.{period * (block + 1)}.0.op"
-    names |= _resnet("mid_block.resnets.0", "middle_block.0")
-    names |= _attention("mid_block.attentions.0", "middle_block.1", middle)
-    names |= _resnet("mid_block.resnets.1", "middle_block.2")
-    for block, depth in enumerate(up):
-        for layer in range(_LAYERS + 1):
-            entry = f"output_blocks.{period * block + layer}"
-            names |= _resnet(f"up_blocks.{block}.resnets.{layer}", f"{entry}.0")
-            names |= _attention(f"up_blocks.{block}.attentions.{layer}", f"{entry}.1", depth)
-        if block < last:
-            entry = f"output_blocks.{period * block + _LAYERS}"
-            names[f"up_blocks.{block}.upsamplers.0.conv"] = f"{entry}.{2 if depth else 1}.conv"
-    return names
-
-
-LDM_NAMES: dict[str, dict[str, str]] = {
-    "sd15": _unet(down=(1, 1, 1, 0), middle=1, up=(0, 1, 1, 1)),
-    "sdxl": _unet(down=(0, 2, 10), middle=10, up=(10, 2, 0))
-    | {"add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2"},
-}
-"""LDM name by diffusers path, for each family. Without biases and norms: they have no low-rank form."""
-
-UNET_PATHS = frozenset(path for names in LDM_NAMES.values() for path in names)
-"""All diffusers paths of both families."""
-
-PATH_OF_LDM = {ldm: path for names in LDM_NAMES.values() for path, ldm in names.items()}
-"""Diffusers path by LDM name. One table serves both families: where they name different modules, paths differ too."""
 
 TEXT_PATHS = frozenset(
     [
@@ -96,10 +25,34 @@ TEXT_PATHS = frozenset(
 """Paths inside the CLIP text encoders, with the level that files keep (see `adapters.names`)."""
 
 
+@cache
+def file_names() -> Mapping[str, FileNames]:
+    """Return what files call the parts of each family; families that state nothing are left out."""
+    found = {name: find_family(name).file_names for name in family_names()}
+    return {name: names for name, names in found.items() if names is not None}
+
+
+def ldm_names(family: str | None) -> Mapping[str, str]:
+    """Return LDM name by path in the denoiser, for a family that states them."""
+    return file_names()[str(family)].original
+
+
+@cache
+def denoiser_paths() -> frozenset[str]:
+    """Return the paths of all families."""
+    return frozenset(path for names in file_names().values() for path in names.original)
+
+
+@cache
+def path_of_ldm() -> Mapping[str, str]:
+    """Return path by LDM name. One table serves all: where families name different modules, paths differ too."""
+    return {ldm: path for names in file_names().values() for path, ldm in names.original.items()}
+
+
 def is_module(name: str) -> bool:
-    """Return whether `name`, for example "unet.conv_in", is a module of SD 1.5 or SDXL that a LoRA can change."""
+    """Return whether `name`, for example "unet.conv_in", is a module of a known family that a LoRA can change."""
     network, _, path = name.partition(".")
-    return network in NETWORKS and path in (UNET_PATHS if network == "unet" else TEXT_PATHS)
+    return network in NETWORKS and path in (denoiser_paths() if network == "unet" else TEXT_PATHS)
 
 
 def family_of(tensors: Iterable[str]) -> str | None:
@@ -112,6 +65,6 @@ def families_with(modules: Iterable[str]) -> list[str]:
     """Return the families that have all of `modules` ("unet.…", "text_encoder.…")."""
     names = list(modules)
     paths = {name.removeprefix("unet.") for name in names if name.startswith("unet.")}
-    fitting = [family for family, table in LDM_NAMES.items() if paths <= table.keys()]
-    has_second_encoder = any(name.startswith("text_encoder_2.") for name in names)
-    return [family for family in fitting if family == "sdxl" or not has_second_encoder]
+    fitting = [family for family, known in file_names().items() if paths <= known.original.keys()]
+    encoders = {network for name in names if (network := name.partition(".")[0]).startswith("text_encoder")}
+    return [family for family in fitting if encoders <= find_family(family).parts.tokenizers.keys()]

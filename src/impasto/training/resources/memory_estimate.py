@@ -181,10 +181,10 @@ def costs_of(
     learns_text = learnable.learns_text()
     ids = {id(parameter) for parameter in learnable.parameters()}
     learnt = sum(parameter.numel() for parameter in learnable.parameters())
-    working = {name: network for name, network in base.networks().items() if learns_text or name == "unet"}
-    offloaded = [network for name, network in base.networks().items() if name not in working]
+    texts = list(base.text_encoders().values())
+    working, offloaded = [base.denoiser, *(texts if learns_text else [])], [] if learns_text else texts
     stays = base.device.type == "cpu"  # elsewhere, frozen encoders leave the device while steps are taken
-    present = [*working.values(), *(offloaded if stays else [])]
+    present = [*working, *(offloaded if stays else [])]
     frozen = sum(each.numel() for network in present for each in network.parameters() if id(each) not in ids)
     others = sum(each.numel() * each.element_size() for each in base.vae.parameters()) if stays else 0
     once, per_row = _kept(base, side, arithmetic, learns_text=learns_text)
@@ -194,7 +194,7 @@ def costs_of(
 def _kept(base: LatentDiffusion, side: int, arithmetic: torch.dtype, *, learns_text: bool) -> tuple[int, int]:
     """Return what autograd keeps whatever the batch, and for each row of `side` pixels more."""
     channels, height, width = base.latent_shape(side, side)
-    least = 2 ** (len(base.unet.config.block_out_channels) - 1)
+    least = base.latent_multiple
     small = max(least, min(height, width) // 8 // least * least)
     areas = (small * small, 4 * small * small)
     kept = [_kept_by_pass(base, (channels, edge, edge), arithmetic, False) for edge in (small, 2 * small)]

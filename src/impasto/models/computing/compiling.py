@@ -1,33 +1,33 @@
-"""Compile the blocks that a UNet repeats, where that works; where it does not, go on without, and say so.
+"""Compile the blocks that a denoiser repeats, where that works; where it does not, go on without, and say so.
 
-The blocks are compiled one by one (diffusers lists them in `_repeated_blocks`; residual blocks are added, the larger
-part of a small UNet): one compilation serves all blocks of a shape, so it takes a fraction of the time of compiling
-the whole network. Nothing is compiled before a block is called; whoever calls decides what a failure means.
+The blocks are compiled one by one (diffusers lists them in `_repeated_blocks`, the family adds others): one compilation
+serves all blocks of a shape, so it takes a fraction of the time of compiling the whole network. Nothing is compiled
+before a block is called; whoever calls decides what a failure means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-_RESIDUAL = "ResnetBlock2D"
 _LIMIT = 64
 """Shapes for which a block's code may be compiled; torch's own limit, 8, is soon reached with several widths."""
 
 
 class Compiled:
-    """The repeated blocks of a UNet, compiled or not.
+    """The repeated blocks of a denoiser, compiled or not.
 
     Args:
-        unet: Its adapters are attached already: wrapping a layer later would not be seen.
+        denoiser: Its adapters are attached already: wrapping a layer later would not be seen.
+        repeated: Classes of blocks, besides those that diffusers lists.
     """
 
-    def __init__(self, unet: nn.Module) -> None:
-        wanted = {*getattr(unet, "_repeated_blocks", ()), _RESIDUAL}
-        self._blocks = [block for block in unet.modules() if type(block).__name__ in wanted]
+    def __init__(self, denoiser: nn.Module, repeated: Sequence[str]) -> None:
+        wanted = {*getattr(denoiser, "_repeated_blocks", ()), *repeated}
+        self._blocks = [block for block in denoiser.modules() if type(block).__name__ in wanted]
         self.is_on = False
 
     def turn_on(self) -> None:
@@ -57,9 +57,9 @@ class Compiled:
 
 
 @contextmanager
-def compiled(unet: nn.Module, *, is_wanted: bool) -> Iterator[Compiled]:
-    """Compile the repeated blocks of `unet` for the length of the block, if that is wanted."""
-    blocks = Compiled(unet)
+def compiled(denoiser: nn.Module, repeated: Sequence[str], *, is_wanted: bool) -> Iterator[Compiled]:
+    """Compile the repeated blocks of a denoiser for the length of the block, if that is wanted; see `Compiled`."""
+    blocks = Compiled(denoiser, repeated)
     if not is_wanted:
         yield blocks
         return

@@ -53,7 +53,7 @@ def written_out(networks: Mapping[str, nn.Module]) -> Iterator[None]:
     Only diffusers' fused default is replaced: a processor that does something else (image prompts, controls) stays.
 
     Args:
-        networks: Of a base: the UNet and text encoders, by name.
+        networks: Of a base: the denoiser and text encoders, by name.
     """
     with ExitStack() as stack:
         for name, network in networks.items():

@@ -1,0 +1,1 @@
+"""How a base computes: attention written out, compiled blocks, offloading, timing."""
