@@ -121,6 +121,7 @@ class TrainKeywords(TypedDict, total=False):
     gradient_checkpointing: bool
     max_memory: str
     run_dir: Path
+    track: Literal["none", "tensorboard", "wandb"]
     cache: str
     checkpoint_every: int
     resume: bool

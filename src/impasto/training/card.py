@@ -14,7 +14,7 @@ from impasto.training.dataset import concept_words, picture_hashes
 from impasto.training.options import TrainOptions
 from impasto.training.state import TrainState
 
-_NOT_TOLD = {"sample_prompts", "dry_run", "out", "run_dir", "resume", "checkpoint_every", "cache"}
+_NOT_TOLD = {"sample_prompts", "dry_run", "out", "run_dir", "resume", "checkpoint_every", "cache", "track"}
 
 
 def card_of(

@@ -35,6 +35,7 @@ def together(options: TrainOptions) -> Iterator[tuple[Processes, TrainOptions]]:
             return
         with TemporaryDirectory(prefix="impasto-") as spare:
             away = {"out": Path(spare) / options.out.name, "run_dir": Path(spare) / "run"}
-            yield processes, options.model_copy(update=away | {"sample_every": 0, "checkpoint_every": 0})
+            quiet = {"sample_every": 0, "checkpoint_every": 0, "save_every": 0, "track": "none"}
+            yield processes, options.model_copy(update=away | quiet)
     finally:
         leave_processes()

@@ -20,6 +20,7 @@ from impasto.training.configs.loss import LossConfig
 from impasto.training.configs.optimizer import OptimizerConfig
 from impasto.training.dataset import Gathered
 from impasto.training.options import TrainOptions
+from impasto.training.tracking import refuse_missing
 
 _MOST_TIMED = 16
 PASSES_OF_A_STEP = 3.5
@@ -34,6 +35,7 @@ def check_options(options: TrainOptions) -> None:
         raise ConfigError(f"--num-aux {options.num_aux} has no effect without --aux generate: leave it out")
     if options.resume and options.run_dir is None:
         raise ConfigError("--resume needs --run-dir: name the folder of the run that is to go on")
+    refuse_missing(options.track)
     if is_folder(options.out):
         raise ConfigError(f"--out {options.out} is a folder: name a file in it")
     nearest = next(parent for parent in options.out.absolute().parents if is_folder(parent) or is_file(parent))

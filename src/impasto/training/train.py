@@ -9,7 +9,7 @@ The base is borrowed for as long as the generator lives. Close it when leaving e
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import torch
@@ -24,6 +24,7 @@ from impasto.core.store import TensorStore, store_folder
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
+from impasto.reporting.trackers import open_tracker
 from impasto.style.attach import attached
 from impasto.style.references import fit_styles, load_styles
 from impasto.training.checkpoints.fingerprint import base_facts, identity_of, refuse_other_base
@@ -42,6 +43,7 @@ from impasto.training.resources.memory_fit import estimate_of, fit_memory
 from impasto.training.run_folder import RunFolder
 from impasto.training.runner import Run
 from impasto.training.state import TrainState
+from impasto.training.tracking import track
 from impasto.training.watching import watch_of, with_watch
 
 
@@ -108,7 +110,7 @@ def _train(
             known = {"expected": expected, "identity": identity, "base": base_facts(base)}
             folder.begin(settings, dict(plan.rows), known)
             run = Run(options, method, base, store, state, folder, gathered, identity, cost, left, processes, watch)
-            yield from _logged(run, stop)
+            yield from _tracked(run, _logged(run, stop))
 
 
 def _opened(options: TrainOptions, method: Method) -> LatentDiffusion:
@@ -163,8 +165,21 @@ def _logged(run: Run, stop: Callable[[], bool]) -> Generator[Event]:
         run.files.held_out.clear()
 
 
+def _tracked(run: Run, events: Generator[Event]) -> Generator[Event]:
+    """Yield `events`, and tell the run's tracker."""
+    options = run.folder.saved_facts.get("options")
+    config = options if isinstance(options, dict) else {}
+    after = 0 if run.left is None else run.left.step
+    tracker = open_tracker(run.options.track, run.folder.folder, config, after)
+    with closing(events), closing(tracker):
+        for event in events:
+            track(tracker, event)
+            yield event
+
+
 def _paths_in(options: TrainOptions) -> list[str]:
     given = [options.base, options.style_images, options.aux_images, str(options.out), *options.attach]
+    given += [options.held_out, options.vae]
     return [each for each in given if each]
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from impasto.core.config import Config
 from impasto.core.option_groups import Group, listed_under
 from impasto.core.paths import OutputFile, OutputFolder, is_safetensors
+from impasto.reporting.trackers import TrackerName
 
 _LONGEST_STEM = 50
 
@@ -24,6 +25,8 @@ class RunConfig(Config):
     """Same seed, same machine, same style."""
     run_dir: OutputFolder | None = None
     """Folder for samples, log and loss plot; by default a new one below runs/."""
+    track: TrackerName = "none"
+    """Show losses, samples and measurements in tensorboard (written into the run folder) or wandb too."""
     checkpoint_every: int = Field(default=0, ge=0)
     """Write all that is needed to go on every so many steps; 0 does so only when the run is stopped or paused."""
     resume: bool = False
