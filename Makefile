@@ -7,13 +7,19 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PARITY := .venv-parity
 
-.PHONY: demo test check docs wheel benchmark parity compare format clean
+.PHONY: demo test test-all coverage check docs wheel benchmark parity compare format clean
 
 demo: $(READY)  ## learn a style from twenty drawings and look at the result: demo/index.html
 	$(BIN)/impasto demo
 
-test: $(READY)  ## all tests
+test: $(READY)  ## the tests that are quick
+	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external"
+
+test-all: $(READY)  ## all tests
 	$(BIN)/python -m pytest -n 2
+
+coverage: $(READY)  ## which lines of src the quick tests reach
+	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external" --cov=impasto --cov-report=term-missing:skip-covered
 
 check: $(READY)  ## lint, types, layers
 	$(BIN)/ruff format --check .

@@ -31,7 +31,7 @@ import torch
 from PIL import Image
 
 from benchmarks.machine import RESULTS, save_result
-from impasto.data.held_out import HeldBack, read_held_out
+from impasto.data.held_out import HeldOut, read_held_out
 from impasto.data.packs import find_pack
 from impasto.demo.demo import recipe_options
 from impasto.features.pocket import PocketFeatures
@@ -71,7 +71,7 @@ CANDIDATES: dict[str, dict[str, object]] = {
 PACKS = ("openmoji", "emojione-v1", "fluent-emoji-high-contrast")
 
 
-def draw_all(subjects: list[HeldBack], style: Path | None, seed: int) -> list[Image.Image]:
+def draw_all(subjects: list[HeldOut], style: Path | None, seed: int) -> list[Image.Image]:
     """Return one picture of every subject."""
     base = open_base("pocket")
     params = SamplingParams(20, guidance_for("pocket"), base.resolution, base.resolution, batch=8)
@@ -95,7 +95,7 @@ def learn_and_draw(pack: str, variant: dict[str, object], seed: int) -> list[Ima
 class Judge:
     """The held-out drawings of a pack and their features."""
 
-    subjects: list[HeldBack]
+    subjects: list[HeldOut]
     features: PocketFeatures
     real: torch.Tensor
     words: torch.Tensor

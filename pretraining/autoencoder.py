@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pretraining.augment import augmented
 from pretraining.checkpoint import STAGES
-from pretraining.held_out import HeldBack, held_out_drawings
+from pretraining.held_out import HeldOut, held_out_drawings
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
@@ -78,7 +78,7 @@ def main() -> None:
 
     def report() -> None:
         model.eval()
-        measured = HeldBack(model, drawings, device).measure(model)
+        measured = HeldOut(model, drawings, device).measure(model)
         model.train()
         print("  ".join(f"{title}: {value} dB" for title, value in measured.items()), flush=True)
         stage.record({"psnr_db": measured})

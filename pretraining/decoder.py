@@ -25,7 +25,7 @@ from pretraining.augment import augmented
 from pretraining.autoencoder import WHOLE_FROM, WIDTHS, random_crops, width_of
 from pretraining.checkpoint import STAGES, load_stage, write_weights
 from pretraining.denoiser import average, make_optimizer
-from pretraining.held_out import HeldBack, held_out_drawings
+from pretraining.held_out import HeldOut, held_out_drawings
 from pretraining.latents import load_latents, load_normalised
 from pretraining.options import stage_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
@@ -105,7 +105,7 @@ def main() -> None:
     vae = load_autoencoder(encoder).to(device)
     shadow = copy.deepcopy(vae).requires_grad_(False)
     encoder = encoder.to(device)
-    held_out = HeldBack(encoder, held_out_drawings(), device)
+    held_out = HeldOut(encoder, held_out_drawings(), device)
     part = decoding_part(vae).requires_grad_(True)
     optimizer = make_optimizer(part, chosen.optimizer, chosen.rate, weight_decay=0.0)
     rng = torch.Generator().manual_seed(0)

@@ -13,7 +13,7 @@ from impasto.data.images import read_picture, to_tensor
 from pretraining.data.packs import PACKS, TITLES
 from pretraining.precision import half_where_quick
 
-FOLDER = "held_back"
+FOLDER = "held_out"
 BATCH = 32
 
 
@@ -32,7 +32,7 @@ def held_out_drawings() -> dict[str, Tensor]:
     return found
 
 
-class HeldBack:
+class HeldOut:
     """The held-out drawings and their latents, encoded once: the encoder is frozen.
 
     Args:

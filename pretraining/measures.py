@@ -70,7 +70,7 @@ def reconstruction(base: LatentDiffusion) -> dict[str, dict[str, float]]:
     found = {}
     for pack, title in TITLES.items():
         values = []
-        for path in sorted((PACKS / pack / "held_back").glob("*.png")):
+        for path in sorted((PACKS / pack / "held_out").glob("*.png")):
             x = to_tensor(read_picture(path).image)[None]
             drawn = base.decode(base.encode_images(x)[0]).float()
             values.append((psnr(x, drawn), edge_error(x, drawn)))

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from impasto.data.held_out import HeldBack, read_held_out
+from impasto.data.held_out import HeldOut, read_held_out
 from impasto.data.packs import find_pack
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
@@ -98,7 +98,7 @@ def write_pictures(shown: Sequence[Shown], folder: Path) -> dict[str, dict[str, 
 
 
 def write_rows(
-    subjects: Sequence[HeldBack], before: Sequence[Image.Image], after: Sequence[Image.Image], folder: Path
+    subjects: Sequence[HeldOut], before: Sequence[Image.Image], after: Sequence[Image.Image], folder: Path
 ) -> dict[str, str]:
     """Write `rows-1.webp` and so on: the artist's drawing, A and B; returns which of both is after, by number."""
     is_first = [digest(f"rows\n{each.name}")[0] % 2 == 0 for each in subjects]

@@ -1,4 +1,4 @@
-"""Build the sample style packs: drawings by an unseen hand to learn a style from, auxiliary ones, and some held back.
+"""Build the sample style packs: drawings by an unseen hand to learn a style from, auxiliary ones, and some held out.
 
 Every picture is one drawing, centred on a plain ground, with a caption that names subject and ground but no style. A
 pack folder is a product of this file alone and is replaced as a whole; the same run writes the same bytes again.
@@ -54,7 +54,7 @@ lion dog-face octopus penguin red-apple mushroom automobile umbrella
 volcano desert houses church tokyo-tower ferris-wheel circus-tent rainbow
 """
 DEMO: tuple[str, ...] = tuple(_DEMO.split())
-"""Held-back subjects that make a good demonstration: eight people and faces, eight things, eight places."""
+"""Held-out subjects that make a good demonstration: eight people and faces, eight things, eight places."""
 
 CYCLE: tuple[str, ...] = (
     *("white", "sky blue", "pink", "white", "green", "beige", "orange"),
@@ -137,7 +137,7 @@ def described(hand: EmojiSet) -> dict[str, object]:
 
 def write_description(folder: Path, hand: EmojiSet, auxiliary: EmojiSet, counts: dict[str, int]) -> None:
     """Write `pack.json` and `ATTRIBUTION.md`."""
-    demo = [slug for slug in DEMO if (folder / "held_back" / f"{slug}.png").exists()]
+    demo = [slug for slug in DEMO if (folder / "held_out" / f"{slug}.png").exists()]
     people = [slug for slug in PEOPLE if list(folder.glob(f"*/{slug}.png"))]
     pack = {
         "name": hand.name,
@@ -152,7 +152,7 @@ def write_description(folder: Path, hand: EmojiSet, auxiliary: EmojiSet, counts:
     (folder / "pack.json").write_text(json.dumps(pack, indent=2) + "\n", "utf-8")
     attributed = (
         "# Attribution\n\n"
-        f"- `style/` and `held_back/`: {attribution(hand)}.\n"
+        f"- `style/` and `held_out/`: {attribution(hand)}.\n"
         f"- `auxiliary/`: {attribution(auxiliary)}.\n\n"
         "The pictures keep these licences; the Apache-2.0 licence of the code does not extend to them.\n"
         "Neither project endorses this one.\n"
@@ -191,7 +191,7 @@ def build_pack(target: Path, hand_name: str, aux_hand: str) -> tuple[dict[str, i
     folders = {
         "style": {slug: drawn[slug] for slug in style},
         "auxiliary": drawn_aux,
-        "held_back": {slug: drawing for slug, drawing in drawn.items() if slug not in style},
+        "held_out": {slug: drawing for slug, drawing in drawn.items() if slug not in style},
     }
     staging = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:

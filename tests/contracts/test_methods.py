@@ -142,7 +142,9 @@ def options_for(
     return TrainOptions(**(values | changes))
 
 
-@pytest.mark.parametrize("family", ["sd15", "sdxl", "sdxl-v"])
+@pytest.mark.parametrize(
+    "family", ["sdxl", *(pytest.param(each, marks=pytest.mark.slow) for each in ("sd15", "sdxl-v"))]
+)
 @pytest.mark.parametrize(("name", "settings"), VARIANTS)
 def test_style_file_reproduces_the_trained_model(
     tiny_folders: dict[str, Path],

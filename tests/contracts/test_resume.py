@@ -17,6 +17,9 @@ from impasto.training.train import train
 
 STEPS, CUT = 5, 2
 
+CORE = [pytest.param(name, marks=[] if name in {"styleforge", "b_lora"} else [pytest.mark.slow]) for name in METHODS]
+"""Methods; but for two that share little, slow."""
+
 
 def run(options: TrainOptions, method: object, *, stop_after: int | None = None) -> list[Event]:
     done: list[Event] = []
@@ -59,7 +62,13 @@ def compare(method: object, options: TrainOptions, folder: Path, *, cut: int = C
     assert_same_style(whole.out, options.out)
 
 
-@pytest.mark.parametrize(("name", "settings"), VARIANTS)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        pytest.param(name, settings, marks=[] if settings == SETTINGS_OF.get(name, [{}])[0] else [pytest.mark.slow])
+        for name, settings in VARIANTS
+    ],
+)
 def test_resuming_changes_nothing(
     tiny_folders: dict[str, Path],
     style_images: Path,
@@ -74,7 +83,7 @@ def test_resuming_changes_nothing(
     compare(method, options_for(method, base, style_images, aux_images, out, steps=STEPS, batch_size=1), tmp_path)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CORE)
 @pytest.mark.parametrize(
     "changes",
     [{"captions": True, "flips": True, "lr_schedule": "cosine"}, {"sample_every": 4, "sample_prompts": ("a fox",)}],
@@ -132,7 +141,7 @@ def test_interrupted_at_every_step(tiny_folders: dict[str, Path], style_images: 
     assert sum('"TrainStep"' in row for row in rows) == STEPS
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CORE)
 def test_more_steps_on_a_constant_rate_equal_a_longer_run(
     tiny_folders: dict[str, Path], style_images: Path, aux_images: Path, tmp_path: Path, name: str
 ) -> None:

@@ -19,7 +19,7 @@ from impasto.models.open import open_base
 from impasto.models.source import find_base
 
 POCKET = Path(find_base("pocket").location)
-REFERENCE = POCKET.parent / "packs" / "openmoji" / "held_back" / "volcano.png"
+REFERENCE = POCKET.parent / "packs" / "openmoji" / "held_out" / "volcano.png"
 PROMPT = "a fox on a green background"
 PARAMS = SamplingParams(4, 3.0, 128, 128, sampler="base")
 

@@ -18,14 +18,14 @@ def stems(folder: str) -> set[str]:
 def test_counts_and_no_subject_in_two_places() -> None:
     assert len(stems("style")) == 20
     assert len(stems("auxiliary")) == 20
-    assert len(stems("held_back")) >= 80
-    assert not stems("style") & stems("held_back")
+    assert len(stems("held_out")) >= 80
+    assert not stems("style") & stems("held_out")
     assert not stems("style") & stems("auxiliary")
     assert len(PACK.demo) == 24
-    assert set(PACK.demo) <= stems("held_back")
+    assert set(PACK.demo) <= stems("held_out")
 
 
-@pytest.mark.parametrize("folder", ["style", "auxiliary", "held_back"])
+@pytest.mark.parametrize("folder", ["style", "auxiliary", "held_out"])
 def test_every_picture_is_128_px_rgb_and_has_a_caption(folder: str) -> None:
     for path in (PACK.folder / folder).glob("*.png"):
         with Image.open(path) as picture:
@@ -35,7 +35,7 @@ def test_every_picture_is_128_px_rgb_and_has_a_caption(folder: str) -> None:
 
 def test_held_out_captions_say_no_style() -> None:
     held_out = read_held_out(PACK, demo_only=False)
-    assert len(held_out) == len(stems("held_back"))
+    assert len(held_out) == len(stems("held_out"))
     assert not any("style" in each.caption for each in held_out)
 
 
@@ -44,9 +44,9 @@ def chosen(given: str, stream: str = "style") -> list[str]:
 
 
 def test_pictures_of_a_pack_by_stream_folder_and_concept() -> None:
-    for stream, folder in {"style": "style", "aux": "auxiliary", "reference": "held_back"}.items():
+    for stream, folder in {"style": "style", "aux": "auxiliary", "reference": "held_out"}.items():
         assert pictures_of("pack:openmoji", stream, "--style-images") == sorted((PACK.folder / folder).glob("*.png"))
-    assert set(chosen("pack:openmoji/held_out")) == stems("held_back")
+    assert set(chosen("pack:openmoji/held_out")) == stems("held_out")
     people, backgrounds = chosen("pack:openmoji/people"), chosen("pack:openmoji/backgrounds")
     assert len(people) == len(backgrounds) == 10
     assert "princess" in people

@@ -8,7 +8,7 @@ import torch
 from pretraining import decoder
 from pretraining.autoencoder import make_autoencoder, width_of
 from pretraining.decoder import decoding_part, load_autoencoder, noised
-from pretraining.held_out import HeldBack, psnr
+from pretraining.held_out import HeldOut, psnr
 from pretraining.latents import load_latents
 from pretraining.widen import widened
 from safetensors.torch import load_file
@@ -65,7 +65,7 @@ def test_psnr_by_hand() -> None:
 def test_held_out_drawings_are_measured_as_they_are_decoded() -> None:
     model = make_autoencoder().eval()
     pictures = torch.rand((2, 3, 32, 32), generator=rng()) * 2 - 1
-    held_out = HeldBack(model, {"pack": pictures}, CPU)
+    held_out = HeldOut(model, {"pack": pictures}, CPU)
     drawn = model.decode(model.encode(pictures).latent_dist.mean).sample.clamp(-1, 1)
     assert held_out.measure(model)["pack"] == pytest.approx(float(psnr(pictures, drawn).mean()), abs=0.1)
 

@@ -10,7 +10,7 @@ from pretraining.data.subjects import V0
 from pretraining.reader_score import is_named, read_scores, read_synonyms, scores_of
 from pretraining.reader_sheets import COLUMNS, ROWS, Shown, by_hash, chosen_prompts, sheet, write_pictures, write_rows
 
-from impasto.data.held_out import HeldBack
+from impasto.data.held_out import HeldOut
 
 
 def test_every_subject_has_names_and_its_own_name_is_one_of_them() -> None:
@@ -102,7 +102,7 @@ def test_pictures_are_numbered_by_hash_and_the_key_says_what_they_show(tmp_path:
 
 
 def test_rows_are_in_an_order_that_the_key_knows(tmp_path: Path) -> None:
-    subjects = [HeldBack(f"subject {number}", "", plain(128)) for number in range(24)]
+    subjects = [HeldOut(f"subject {number}", "", plain(128)) for number in range(24)]
     first = write_rows(subjects, [plain(0)] * 24, [plain(255)] * 24, tmp_path)
     assert set(first.values()) == {"A", "B"}
     with Image.open(tmp_path / "rows-1.webp") as opened:

@@ -27,6 +27,7 @@ from impasto.models.open import open_base
 from impasto.models.preview import latent_colours
 from impasto.models.source import find_base
 
+pytestmark = pytest.mark.slow
 FOLDER = Path(find_base("pocket").location)
 BACKGROUND_COLOURS = {"green": (46, 160, 87), "blue": (45, 110, 220), "white": (255, 255, 255), "red": (214, 48, 49)}
 
@@ -95,7 +96,7 @@ def test_named_backgrounds_are_obeyed(pocket: LatentDiffusion) -> None:
 
 
 def test_previews_look_like_what_is_encoded(pocket: LatentDiffusion) -> None:
-    files = sorted((FOLDER.parent / "packs" / "openmoji" / "held_back").glob("*.png"))[::4]
+    files = sorted((FOLDER.parent / "packs" / "openmoji" / "held_out").glob("*.png"))[::4]
     drawings = torch.stack([to_tensor(fit_square(read_picture(path).image, 128)[0]) for path in files])
     latents, _ = pocket.encode_images(drawings)
     shown = latent_colours(pocket)(latents).flatten(1)
@@ -107,7 +108,7 @@ def test_previews_look_like_what_is_encoded(pocket: LatentDiffusion) -> None:
 
 
 def test_features_tell_subjects_apart() -> None:
-    folder = FOLDER.parent / "packs" / "openmoji" / "held_back"
+    folder = FOLDER.parent / "packs" / "openmoji" / "held_out"
     pictures = [Image.open(folder / f"{name}.png") for name in ("red-apple", "ghost", "volcano")]
     features = PocketFeatures().extract(pictures)
     assert features.shape == (3, PocketFeatures.dimension)

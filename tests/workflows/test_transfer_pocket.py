@@ -13,8 +13,9 @@ from impasto.cli.main import main
 from impasto.models.open import open_base
 from impasto.models.source import find_base
 
+pytestmark = pytest.mark.slow
 POCKET = Path(find_base("pocket").location)
-REFERENCE = POCKET.parent / "packs" / "openmoji" / "held_back" / "red-apple.png"
+REFERENCE = POCKET.parent / "packs" / "openmoji" / "held_out" / "red-apple.png"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "draw_in_the_style_of.py"
 
 

@@ -1,4 +1,4 @@
-"""Names that style files, run folders and packs of earlier versions use: the one place that knows them."""
+"""Names that style files and run folders of earlier versions use: the one place that knows them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TypeVar
 
 OPTIONS: Mapping[str, str] = {"pairs": "batch_size", "rate_schedule": "lr_schedule", "division": "concepts_csv"}
 """Options, by their former name."""
-_FILES: Mapping[str, str] = {"bundles": "checkpoints", "bundle.json": "checkpoint.json", "held_back": "held_out"}
-"""Files and folders of run folders and packs, by their former name."""
+_FILES: Mapping[str, str] = {"bundles": "checkpoints", "bundle.json": "checkpoint.json"}
+"""Files and folders of run folders, by their former name."""
 
 Value = TypeVar("Value")
 

@@ -12,7 +12,7 @@ from impasto.data.packs import Pack
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
+class HeldOut:
     """One real drawing and the words that ask for the same.
 
     Attributes:
@@ -26,12 +26,12 @@ class HeldBack:
     picture: Image.Image
 
 
-def read_held_out(pack: Pack, *, demo_only: bool) -> list[HeldBack]:
+def read_held_out(pack: Pack, *, demo_only: bool) -> list[HeldOut]:
     """Return the held-out pictures of `pack`: those for demonstrations in their order, or all by name."""
     folder = pack.part("held_out")
     names = pack.demo if demo_only else sorted(path.stem for path in folder.glob("*.png"))
     found = []
     for name in names:
         path = folder / f"{name}.png"
-        found.append(HeldBack(name, caption_of(path) or name, read_picture(path).image))
+        found.append(HeldOut(name, caption_of(path) or name, read_picture(path).image))
     return found

@@ -11,7 +11,6 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from impasto.core.errors import ConfigError
-from impasto.core.former_names import former_or_present
 from impasto.data.images import list_pictures
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE
 
@@ -45,7 +44,7 @@ class Pack:
 
     def part(self, name: str) -> Path:
         """Return the folder of "style", "auxiliary" or "held_out" pictures."""
-        return former_or_present(self.folder / name)
+        return self.folder / name
 
 
 def _packs_folder() -> Path:

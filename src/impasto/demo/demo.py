@@ -16,7 +16,7 @@ from impasto.core.events import Event, Generated, Measured, Progress
 from impasto.core.files import staged, write_text
 from impasto.core.option_groups import grouped
 from impasto.core.paths import OutputFolder
-from impasto.data.held_out import HeldBack, read_held_out
+from impasto.data.held_out import HeldOut, read_held_out
 from impasto.data.packs import Pack, find_pack
 from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
@@ -65,7 +65,7 @@ class DemoOptions(Config):
 class BeforeAfter:
     """A held-out subject with what was drawn of it."""
 
-    subject: HeldBack
+    subject: HeldOut
     prompt: str
     before: Image.Image
     after: Image.Image
@@ -138,7 +138,7 @@ def _new_run_folder(out: Path) -> Path:
 
 def draw_subjects(
     base: LatentDiffusion,
-    subjects: Sequence[HeldBack],
+    subjects: Sequence[HeldOut],
     style: Style | None,
     words: str,
     options: DemoOptions,
