@@ -7,19 +7,22 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PARITY := .venv-parity
 
-.PHONY: demo test test-all coverage check docs wheel benchmark parity compare format clean
+.PHONY: demo test test-all coverage browser check docs wheel benchmark parity compare format clean
 
 demo: $(READY)  ## learn a style from twenty drawings and look at the result: demo/index.html
 	$(BIN)/impasto demo
 
 test: $(READY)  ## the tests that are quick
-	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external and not browser"
 
 test-all: $(READY)  ## all tests
 	$(BIN)/python -m pytest -n 2
 
 coverage: $(READY)  ## which lines of src the quick tests reach
-	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external" --cov=impasto --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external and not browser" --cov=impasto --cov-report=term-missing:skip-covered
+
+browser: $(READY)  ## the studio in an installed Chromium; with IMPASTO_AXE=axe.min.js for what screen readers need
+	$(BIN)/python -m pytest -m browser tests/studio/test_browser.py
 
 check: $(READY)  ## lint, types, layers
 	$(BIN)/ruff format --check .

@@ -103,6 +103,7 @@ def test_the_plan_comes_before_the_start(page: Page, wanted: dict[str, Any], pai
     assert list(page.studio.workspace.styles.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_paused_then_going_on_learns_the_same(
     page: Page, wanted: dict[str, Any], work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +133,7 @@ def test_stop_and_keep(page: Page, wanted: dict[str, Any], work: Any, monkeypatc
     assert page.get("/styles")[0]["complete"] is False
 
 
+@pytest.mark.slow
 def test_a_stop_that_the_machine_cut_short_is_carried_out(
     page: Page, wanted: dict[str, Any], work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +156,7 @@ def test_a_stop_that_the_machine_cut_short_is_carried_out(
     assert (page.job(name)["state"], page.job(name)["saved"]) == ("kept", "blocks.safetensors")
 
 
+@pytest.mark.slow
 def test_more_steps_of_a_constant_rate_go_on(page: Page, wanted: dict[str, Any], work: Any) -> None:
     name, longer = teach(page, wanted), teach(page, {**wanted, "title": "longer"}, steps=9)
     work(name)
@@ -167,6 +170,7 @@ def test_more_steps_of_a_constant_rate_go_on(page: Page, wanted: dict[str, Any],
     assert (styles / "blocks.safetensors").read_bytes() == (styles / "longer.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_more_steps_of_a_falling_rate_begin_anew_and_say_so(page: Page, wanted: dict[str, Any], work: Any) -> None:
     name = teach(page, wanted, lr_schedule="cosine")
     work(name)
@@ -177,6 +181,7 @@ def test_more_steps_of_a_falling_rate_begin_anew_and_say_so(page: Page, wanted: 
     assert page.job(name)["state"] == "done", "what there is stays"
 
 
+@pytest.mark.slow
 def test_what_failed_says_why_and_is_tried_again_without_typing(
     page: Page, wanted: dict[str, Any], work: Any, pictures: str
 ) -> None:
@@ -196,6 +201,7 @@ def test_what_failed_says_why_and_is_tried_again_without_typing(
     assert work(name) == 0
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_to_the_very_bytes(page: Page, wanted: dict[str, Any], work: Any) -> None:
     """SIGKILL of the process, as a power cut would end it."""
     quick = {"steps": 40, "checkpoint_every": 2}

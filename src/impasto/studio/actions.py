@@ -113,7 +113,7 @@ def _more(asked: Studio, report: Report, steps: int | None) -> dict[str, str]:
         _go_on(folder, renewed, State.PAUSED)
         asked.desk.look_at(folder.name)
         return {"id": folder.name, "note": ""}
-    with new_folder(asked.workspace) as anew:
+    with asked.desk.ordering, new_folder(asked.workspace) as anew:
         form = {name: value for name, value in spec.form.items() if name not in {"method", "title"}} | {"steps": steps}
         wanted = training(asked, anew, method, spec.title, form)
         note = "its learning rate falls with the steps that there are, so it begins anew; the style you have stays"

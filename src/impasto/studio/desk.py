@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -42,21 +43,29 @@ class Desk:
         self._version = 0
         self._asked: set[str] = set()
         self._woken = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Condition()
         self._looking = threading.Lock()
+        self.ordering = threading.Lock()
+        """Held while a name is chosen that no other job may be promised."""
 
     def wake(self) -> None:
-        """Look now."""
-        self._woken.set()
+        """Look now; may be called from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self) -> None:
         """Look, begin what is due, wait; until cancelled."""
+        self._loop = asyncio.get_running_loop()
         painting = asyncio.create_task(self.painter.run())
         try:
             while True:
                 self._woken.clear()
-                await asyncio.to_thread(self.look)
-                await self._begin()
+                try:
+                    await asyncio.to_thread(self.look)
+                    await self._begin()
+                except Exception as error:  # a full disk, a folder that somebody removed: the next look may go well
+                    sys.excepthook(type(error), error, error.__traceback__)
                 async with self._changed:
                     self._changed.notify_all()
                 is_busy = any(not State(str(each["state"])).is_final for each in self._shown.values())
@@ -65,6 +74,7 @@ class Desk:
                 except TimeoutError:
                     continue
         finally:
+            self._loop = None
             painting.cancel()
             self.trainings.interrupt()
             await self.painter.close()
@@ -127,6 +137,7 @@ class Desk:
     def new_job(self, folder: Path, spec: Spec) -> str:
         """Put a job into the queue; returns its name."""
         write_spec(folder, spec)
+        self.look()
         self.wake()
         return folder.name
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from functools import lru_cache
 from pathlib import Path
 
 from impasto.core.errors import DataError, ImpastoError
+from impasto.core.files import staged
 from impasto.core.paths import SAFETENSORS
 from impasto.studio.workspace import Workspace
 from impasto.style.file import read_card
+from impasto.training.held_out.files import step_path
+
+_OF_A_STEP = re.compile(r"-step-\d{6,}\.safetensors$")
 
 
 def style_file(workspace: Workspace, name: str) -> Path:
@@ -20,9 +26,28 @@ def style_file(workspace: Workspace, name: str) -> Path:
 
 def styles_in(workspace: Workspace) -> list[dict[str, object]]:
     """Return what the page shows of every style, the newest first."""
-    found = [path for path in workspace.styles.glob(f"*{SAFETENSORS}") if not path.is_symlink()]
+    found = [path for path in workspace.styles.glob(f"*{SAFETENSORS}") if _is_shown(path)]
     newest_first = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
     return [_described(path, path.stat().st_mtime_ns) for path in newest_first]
+
+
+def _is_shown(path: Path) -> bool:
+    """Return whether a file is a style of its own: not a step of a training, which that offers, and no link."""
+    return _OF_A_STEP.search(path.name) is None and not path.is_symlink()
+
+
+def keep_step(workspace: Workspace, style: str, step: int) -> str:
+    """Make a style of its own of a step of a training; returns its name.
+
+    Raises:
+        DataError: This step was not kept.
+    """
+    stem = style.removesuffix(SAFETENSORS)
+    source = workspace.find("styles", step_path(Path(style), step).name)
+    target = workspace.new_style(f"{stem}-{step}", set())
+    with staged(target) as staging:
+        shutil.copyfile(source, staging)
+    return target.name
 
 
 @lru_cache(maxsize=1024)

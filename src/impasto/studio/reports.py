@@ -65,6 +65,9 @@ class Report:
             "notes": [without_paths(note, self.folder.parents[1]) for note in self.told.notes[-12:]],
             "plan": self.told.plan or self._plan(),
             "saved": self.told.saved,
+            "measured": self.told.measured,
+            "kept": sorted(set(self.told.kept)),
+            "verdict": self.told.verdict,
             "out": Path(str(self.spec.settings.get("out", ""))).name,
             "command": command("impasto", *self.spec.command),
         }

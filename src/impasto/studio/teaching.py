@@ -12,7 +12,7 @@ from impasto.core.config import Config, validated
 from impasto.core.errors import ConfigError
 from impasto.core.plugins import plugin_names
 from impasto.methods._protocol import Method
-from impasto.models.source import find_base
+from impasto.models.source import POCKET, find_base
 from impasto.registry.methods import find_method, make_method
 from impasto.registry.recipes import recipe_for
 from impasto.studio.kinds import flags_of
@@ -55,6 +55,9 @@ def settings_of(method: str, chosen: Mapping[str, object], out: Path, run: Path)
     if not settings.get("checkpoint_every"):
         steps = int(str(dict(checked)["steps"]))
         settings["checkpoint_every"] = max(steps // _CHECKPOINTS, _FEWEST_STEPS)
+    is_light = settings.get("learn") == "lora" or str(settings.get("base", POCKET)) == POCKET
+    if is_light and not settings.get("save_every"):
+        settings["save_every"] = dict(checked)["sample_every"]  # any step that was seen can be kept
     return settings
 
 

@@ -28,6 +28,9 @@ class Told:
     steps: int = 0
     doing: str = ""
     saved: str = ""
+    measured: list[tuple[int, float]] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    verdict: dict[str, object] = field(default_factory=dict)
     read_bytes: int = 0
 
     def read(self, log: Path) -> None:
@@ -86,6 +89,18 @@ class Told:
         """Take in that the style is there."""
         self.saved = Path(str(row.get("path"))).name
 
+    def take_measurement(self, row: Mapping[str, object]) -> None:
+        """Take in how far the pictures of a step are from held-out ones."""
+        self.measured.append((_int(row.get("step")), float(str(row.get("distance")))))
+
+    def take_kept(self, row: Mapping[str, object]) -> None:
+        """Take in that the style of a step can be had."""
+        self.kept.append(_int(row.get("step")))
+
+    def take_verdict(self, row: Mapping[str, object]) -> None:
+        """Take in whether the training worked."""
+        self.verdict = {name: value for name, value in row.items() if name not in {"event", "sheet"}}
+
     def take_note(self, row: Mapping[str, object]) -> None:
         """Take in what the person should know."""
         self.notes.append(str(row.get("text")))
@@ -114,6 +129,9 @@ _TAKERS: Mapping[str, Callable[[Told, Mapping[str, object]], None]] = {
     "Generated": Told.take_picture,
     "Saved": Told.take_saved,
     "Noted": Told.take_note,
+    "HeldOutMeasured": Told.take_measurement,
+    "StepKept": Told.take_kept,
+    "Verdict": Told.take_verdict,
 }
 
 

@@ -64,7 +64,7 @@ def all_jobs(asked: Asked) -> list[dict[str, object]]:
 @router.post("/teach")
 def teach(asked: Asked, given: Teach) -> dict[str, str]:
     """Put a training into the queue."""
-    with new_folder(asked.workspace) as folder:
+    with asked.desk.ordering, new_folder(asked.workspace) as folder:
         return {"id": asked.desk.new_job(folder, training(asked, folder, given.method, given.title, given.settings))}
 
 

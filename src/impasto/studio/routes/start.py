@@ -9,10 +9,11 @@ from importlib.metadata import version
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
+from impasto.captioning.pocket_vocabulary import unknown_words, vocabulary
 from impasto.core.errors import DataError
 from impasto.core.option_groups import Group
 from impasto.data.packs import find_pack, pack_names
-from impasto.models.source import find_base
+from impasto.models.source import POCKET, find_base
 from impasto.registry.methods import find_method
 from impasto.studio.forms import form_of
 from impasto.studio.kinds import KINDS, model_of
@@ -73,6 +74,19 @@ def drawing_form(asked: Asked, kind: str, base: str | None = None, preset: str |
         raise DataError("a form of that name is no longer there")
     defaults = drawing_defaults(kind, base or asked.options.base, preset)
     return form_of(model_of(kind), defaults, rest=Group.DRAWING, hidden=_PLACED)
+
+
+@router.get("/words")
+def words(asked: Asked, prompt: str = "", also: str = "", base: str | None = None) -> dict[str, object]:
+    """Return the words of a prompt that the base was not taught, and what it was; nothing for bases that know it all.
+
+    `also`: words of the styles that are attached.
+    """
+    if (base or asked.options.base) != POCKET:
+        return {"unknown": [], "subjects": [], "backgrounds": []}
+    taught = vocabulary()
+    unknown = unknown_words(prompt[:2000], taught, also[:2000])
+    return {"unknown": unknown, "subjects": taught["subjects"], "backgrounds": taught["backgrounds"]}
 
 
 @router.get("/bases/{name:path}")

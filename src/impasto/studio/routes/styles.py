@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from PIL import Image
 
 from impasto.core.errors import DataError
-from impasto.studio.library import card_of, style_file, styles_in
+from impasto.studio.library import card_of, keep_step, style_file, styles_in
 from impasto.studio.routes._asked import Asked, shown_file
 
 router = APIRouter()
@@ -52,6 +52,12 @@ def _first(strip: Path) -> bytes:
         side = opened.height
         opened.convert("RGB").crop((0, 0, side, side)).resize((_SIDE, _SIDE)).save(stream, "WEBP", quality=85)
         return stream.getvalue()
+
+
+@router.post("/styles/{name}/steps/{step}")
+def keep(asked: Asked, name: str, step: int) -> dict[str, str]:
+    """Make a style of its own of a step of the training that learnt it."""
+    return {"name": keep_step(asked.workspace, name, step)}
 
 
 @router.delete("/styles/{name}")

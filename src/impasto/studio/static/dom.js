@@ -5,7 +5,7 @@ export function h(tag, props = {}, ...children) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (name === "class") node.className = value;
-    else if (name === "style") Object.assign(node.style, value);
+    else if (name === "style") for (const [rule, set] of Object.entries(value)) rule.startsWith("--") ? node.style.setProperty(rule, set) : (node.style[rule] = set);
     else if (name in node && name !== "list" && name !== "form") node[name] = value;
     else node.setAttribute(name, value === true ? "" : value);
   }
@@ -40,6 +40,7 @@ const PATHS = {
   stop: "M6 6h12v12H6z",
   trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
   check: "M5 12l5 5L19 7",
+  spark: "M12 4l2 6 6 2-6 2-2 6-2-6-6-2 6-2z",
   warn: "M12 4l9 16H3zM12 10v4M12 17h.01",
 };
 

@@ -4,7 +4,7 @@ import { url } from "../api.js";
 import { facts, onChange } from "../store.js";
 
 export const cover = (name) =>
-  h("img", { class: "cover", src: url("styles", name, "thumbnail"), alt: "", loading: "lazy", onerror: (e) => e.target.classList.add("blank") });
+  h("img", { class: "cover", src: url("styles", name, "thumbnail"), alt: "", loading: "lazy", onerror: (e) => e.target.replaceWith(h("span", { class: "cover letter", "aria-hidden": "true" }, name.charAt(0))) });
 
 export const token = (chip) =>
   chip.scales

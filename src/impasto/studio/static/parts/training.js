@@ -1,7 +1,7 @@
 // A training: large samples over steps beside the untrained model's, what goes on, and what can be asked of it.
 import { button, fill, h, icon } from "../dom.js";
 import { get, post, remove, url } from "../api.js";
-import { draft, jobs, keepDraft, onChange } from "../store.js";
+import { draft, jobs, keepDraft, onChange, refreshStyles } from "../store.js";
 import { complain, copied, toast, undoable } from "../toast.js";
 import { newChip } from "./chips.js";
 import { curve } from "./curve.js";
@@ -43,7 +43,7 @@ function filmstrip() {
     chosen = Number(slider.value) === job.samples.length - 1 ? null : job.samples[slider.value];
     show(job);
   });
-  return { node, update: (job) => { slider.job = job; show(job); } };
+  return { node, update: (job) => { slider.job = job; show(job); }, chosen: () => chosen, onChoose: (run) => slider.addEventListener("input", run) };
 }
 
 const promptsOf = (job) => [...job.command.matchAll(/--sample-prompts ('(?:[^']*)'|\S+)/g)].map(([, given]) => given.replace(/^'|'$/g, ""));
@@ -73,6 +73,22 @@ function moreSteps(job) {
   return h("form", { class: "row", onsubmit: (e) => { e.preventDefault(); ask(job, "more", { steps: Number(steps.value) }); } }, h("span", {}, "More steps:"), steps, button("Go on to that", null, { type: "submit" }));
 }
 
+const keepStep = (job, step) => post(`/styles/${encodeURIComponent(job.out)}/steps/${step}`).then((told) => { refreshStyles(); toast(`Step ${step} is a style of its own: ${told.name}`); }).catch(complain);
+
+// Whether the training worked, in a sentence or two.
+function verdict({ verdict: found, measured }) {
+  const said = [];
+  if (found.moved !== undefined) said.push(found.moved > 0 ? `${Math.round(100 * found.moved)} % of the way from the base to your pictures.` : "It has not come nearer to your pictures than the base is.");
+  if (found.kept !== null && found.kept !== undefined) said.push(`${found.kept} of ${found.asked} samples still show what they were asked for; ${found.kept_before} before.`);
+  if (found.worse_since) said.push(`Words are being lost since step ${found.worse_since}: keep an earlier one.`);
+  if (measured.length) {
+    const trained = measured.filter(([step]) => step > 0);
+    const nearest = trained.reduce((best, each) => (each[1] < best[1] ? each : best), trained[0] || measured[0]);
+    said.push(`Nearest to the held-out pictures: step ${nearest[0]}.`);
+  }
+  return said.length > 0 && h("p", { class: found.worse_since ? "verdict is-warning" : "verdict" }, said.join(" "), measured.length > 2 && curve(measured, { height: 90 }));
+}
+
 function tools(job) {
   const is = (...states) => states.includes(job.state);
   return [
@@ -93,6 +109,14 @@ export function openTraining(screen, id) {
   const head = h("header", { class: "screen-head" });
   const actions = h("div", { class: "row actions" });
   const more = h("div", {});
+  const said = h("div", {});
+  const keeper = h("div", { class: "row" });
+  const showKeeper = () => {
+    const job = jobs.get(id);
+    const step = film.chosen();
+    fill(keeper, job && step !== null && job.kept.includes(step) && button(`Keep step ${step}`, () => keepStep(job, step), { icon: "check" }));
+  };
+  film.onChoose(showKeeper);
   const graph = h("details", { class: "more loss" }, h("summary", {}, "Loss"), h("p", { class: "help" }, "It says little about how the pictures look; look at the samples instead."));
   const notes = h("ul", { class: "notes" });
   const plan = h("dl", { class: "plan-rows" });
@@ -103,10 +127,12 @@ export function openTraining(screen, id) {
   const show = () => {
     const job = jobs.get(id);
     if (!job) { fill(screen, h("p", { class: "empty" }, "This training is no longer there.")); return; }
-    if (!head.isConnected) fill(screen, head, film.node, actions, more, notes, h("details", { class: "more" }, h("summary", {}, "Plan"), plan), graph);
+    if (!head.isConnected) fill(screen, head, film.node, keeper, said, actions, more, notes, h("details", { class: "more" }, h("summary", {}, "Plan"), plan), graph);
     fill(head, h("p", { class: "eyebrow" }, STATES[job.state]), h("h1", {}, job.title),
       h("p", { class: job.state === "failed" ? "lead bad" : "lead" }, job.message || (job.state === "running" ? progressText(job) : job.steps ? `${job.step} of ${job.steps} steps` : job.state === "waiting" ? "Begins when it is its turn" : "")), job.steps > 0 && meter(job));
     film.update(job);
+    showKeeper();
+    fill(said, verdict(job));
     if (state !== `${job.state}${job.saved}`) {
       state = `${job.state}${job.saved}`;
       fill(actions, tools(job));

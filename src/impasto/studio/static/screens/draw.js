@@ -15,9 +15,23 @@ export async function open(screen) {
   const wanted = draft("draw", { prompt: "", chips: [], seed: 0, count: 4, isLocked: false, more: {} });
   wanted.chips = wanted.chips.filter((chip) => facts.styles.some((style) => style.name === chip.name));
   const keep = debounced(() => keepDraft("draw", wanted), 200);
+  const hint = h("p", { class: "word-hint", role: "status" });
+  let taught = { subjects: [], backgrounds: [] };
+  const check = debounced(async () => {
+    const also = wanted.chips.map((chip) => facts.styles.find((style) => style.name === chip.name)?.words || "").join(" ");
+    taught = await get(`/words?prompt=${encodeURIComponent(wanted.prompt)}&also=${encodeURIComponent(also)}`).catch(() => taught);
+    fill(hint, taught.unknown?.length > 0 && [h("span", {}, "The base does not know "), taught.unknown.map((word, index) => [index > 0 && ", ", h("mark", {}, word)]), taught.subjects.length > 0 && h("span", {}, ".")]);
+  }, 350);
+  const surprise = () => {
+    const one = (list) => list[Math.floor(Math.random() * list.length)];
+    if (!taught.subjects.length) return;
+    const subject = one(taught.subjects);
+    prompt.value = wanted.prompt = `${/^[aeiou]/.test(subject) ? "an" : "a"} ${subject} on a ${one(taught.backgrounds)} background`;
+    grow(); keep(); check();
+  };
 
   const prompt = h("textarea", { id: "prompt", class: "prompt", rows: 1, value: wanted.prompt, placeholder: "a fox on a green background", "aria-label": "What to draw",
-    oninput: (e) => { wanted.prompt = e.target.value; grow(); keep(); },
+    oninput: (e) => { wanted.prompt = e.target.value; grow(); keep(); check(); },
     onkeydown: (e) => { if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); draw(); } } });
   const grow = () => { prompt.style.height = "auto"; prompt.style.height = `${prompt.scrollHeight}px`; };
 
@@ -73,7 +87,8 @@ export async function open(screen) {
 
   fill(screen,
     h("form", { class: "composer", onsubmit: (e) => { e.preventDefault(); draw(); } },
-      prompt,
+      h("div", { class: "prompt-row" }, prompt, iconButton("Something that the base knows", "spark", surprise)),
+      hint,
       chips.node,
       h("div", { class: "composer-row" },
         h("label", { class: "inline" }, h("span", {}, "Pictures"), counts),
@@ -84,6 +99,7 @@ export async function open(screen) {
       more),
     gallery, empty);
   grow();
+  check();
   if (matchMedia("(min-width: 1024px)").matches) prompt.focus();
   const stop = onChange(show);
   show();

@@ -9,7 +9,7 @@ import { newSet, pictureSet, thumbnail, uploaded } from "../parts/pictures.js";
 import { openTraining } from "../parts/training.js";
 
 const PLACED = ["style_images", "aux_images", "aux", "base", "concepts_csv", "attach", "cache"];
-const FIRST = ["steps", "sample_prompts"];
+const FIRST = ["steps", "hold_out", "sample_prompts"];
 const AUX = {
   shipped: ["Shipped ones", "Drawings by other hands: they show what is not the style."],
   generate: ["Drawn by the base", "It draws twenty pictures of its own first, which takes a moment."],
