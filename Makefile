@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PARITY := .venv-parity
 
-.PHONY: demo test test-all coverage browser check docs wheel benchmark parity compare format clean
+.PHONY: demo test test-slow test-all coverage browser check docs wheel benchmark parity compare format clean
 
 demo: $(READY)  ## learn a style from twenty drawings and look at the result: demo/index.html
 	$(BIN)/impasto demo
@@ -15,8 +15,10 @@ demo: $(READY)  ## learn a style from twenty drawings and look at the result: de
 test: $(READY)  ## the tests that are quick
 	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external and not browser"
 
-test-all: $(READY)  ## all tests
-	$(BIN)/python -m pytest -n 2
+test-slow: $(READY)  ## the others
+	$(BIN)/python -m pytest -n 2 -m "slow and not parity_external and not browser"
+
+test-all: test test-slow  ## all tests
 
 coverage: $(READY)  ## which lines of src the quick tests reach
 	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external and not browser" --cov=impasto --cov-report=term-missing:skip-covered
