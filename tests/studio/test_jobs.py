@@ -1,5 +1,6 @@
 """What a job does follows from its folder: the table in `jobs.py`, line by line."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from impasto.core.lock import FolderLock, is_locked
 from impasto.studio.jobs import RUN, Spec, State, Wish, note_start, read_outcome, state_of, wish, wish_of, write_spec
 from impasto.studio.process import computing, write_outcome
+from impasto.training.control_files import GIVE_WAY, Steering
 
 
 @pytest.fixture
@@ -84,3 +86,23 @@ def test_an_outcome_is_of_one_life(folder: Path) -> None:
         assert is_locked(folder)
         assert read_outcome(folder) is None
     assert not is_locked(folder)
+
+
+def test_a_training_waits_while_the_way_is_held_and_no_longer(tmp_path: Path) -> None:
+    """The lock goes with the process that held it, so no training waits for a painter that died."""
+    steering = Steering(tmp_path, lambda: False)
+    steering.give_way()  # nobody holds it: no waiting
+    lock = FolderLock(tmp_path / GIVE_WAY)
+    waiting = threading.Thread(target=steering.give_way, daemon=True)
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    lock.release()
+    waiting.join(5)
+    assert not waiting.is_alive()
+
+
+def test_a_training_that_is_to_stop_does_not_wait(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path / GIVE_WAY)
+    Steering(tmp_path, lambda: True).give_way()
+    lock.release()

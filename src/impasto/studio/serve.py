@@ -65,6 +65,7 @@ def _listening(options: StudioOptions) -> socket.socket:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((options.listen, options.port))
+        opened.listen(128)  # whoever is told the address may come at once
     except OSError as error:
         opened.close()
         reason = (error.strerror or str(error)).lower()
