@@ -51,6 +51,7 @@ SAME_AS: dict[str, Changes] = {
     "shuffled tags": {"captions": True},
 }
 """What a knob is compared with, where not with the defaults."""
+RESUMED = ("adafactor", "text rate", "noise offset", "caption dropout")
 _learnt: dict[str, dict[str, torch.Tensor]] = {}
 
 
@@ -97,7 +98,7 @@ def test_a_knob_does_something_and_is_on_the_card(plain: TrainOptions, knob: str
     assert all(config[name] == value for name, value in (changes | settings).items())
 
 
-@pytest.mark.parametrize("knob", ["prodigy", "adafactor", "text rate", "noise offset", "caption dropout"])
+@pytest.mark.parametrize("knob", ["prodigy", *(pytest.param(each, marks=pytest.mark.slow) for each in RESUMED)])
 def test_a_run_with_a_knob_goes_on_to_the_bit(plain: TrainOptions, knob: str) -> None:
     changes, settings = KNOBS[knob]
     options = TrainOptions(**(plain.model_dump() | changes))

@@ -103,6 +103,7 @@ def test_the_best_step_is_the_style_and_the_last_one_lies_beside_it(
         assert sheet.size == (3 * 32, 32)
 
 
+@pytest.mark.slow
 def test_where_the_last_step_is_the_best_there_is_one_file(
     options: TrainOptions, distances: list[float], tmp_path: Path
 ) -> None:
@@ -112,7 +113,7 @@ def test_where_the_last_step_is_the_best_there_is_one_file(
     assert read_card(options.out).held_out["distance"] == 1.0
 
 
-@pytest.mark.parametrize("cut", [1, 4])
+@pytest.mark.parametrize("cut", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_going_on_keeps_the_same_step(options: TrainOptions, tmp_path: Path, cut: int) -> None:
     """The numbers are really measured here: those before and after the interruption are those of a whole run."""
     method = make("styleforge", **LORA)
@@ -144,6 +145,7 @@ def test_going_on_after_a_kill_finds_the_best_of_the_checkpoint(
     assert read_card(options.out).held_out["distance"] == 2.0
 
 
+@pytest.mark.slow
 def test_other_held_out_pictures_are_another_run(options: TrainOptions, tmp_path: Path) -> None:
     method = make("styleforge", **LORA)
     run(options, method, stop_after=2)
@@ -165,6 +167,7 @@ def test_stop_early_ends_a_run_that_can_go_on_without_it(
     assert run(resumed(options), method)[-1] == Saved(options.out, 6, is_complete=True)
 
 
+@pytest.mark.slow
 def test_steps_are_kept_beside_the_style(options: TrainOptions, tmp_path: Path) -> None:
     method = make("styleforge", **LORA)
     off = {"held_out": None, "held_out_every": None, "save_every": 2}
