@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]
+STEPS = os.environ.get("IMPASTO_BROWSER_STEPS", "30")
 SCREENS = ["draw", "teach", "reference", "mix", "compare", "styles", "queue"]
 
 
@@ -92,15 +93,15 @@ def test_from_pictures_to_a_picture_in_their_style(tab: Any, browser: Any, serve
     tab.get_by_role("button", name="Take 6 suggested captions").click()
     count(tab, ".thumb.no-caption", 0)
     tab.get_by_label("What to call it").fill("six")
-    tab.get_by_label("Steps", exact=True).fill("30")
+    tab.get_by_label("Steps", exact=True).fill(STEPS)
     tab.get_by_role("button", name="Begin").click()
     tab.wait_for_url("**/#/teach/2*")
 
     tab.reload()
-    tab.wait_for_selector(".strip")
+    tab.wait_for_selector(".strip >> visible=true")
     other = browser.new_page()
     other.goto(tab.url)
-    other.wait_for_selector(".strip")
+    other.wait_for_selector(".strip >> visible=true", timeout=240_000)
     other.close()
 
     far = re.compile("step ([3-9]|[12][0-9]) of")
