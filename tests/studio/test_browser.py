@@ -67,13 +67,13 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def tab(browser: Any, server: Server) -> Iterator[Any]:
+def tab(browser: Any) -> Iterator[Any]:
     """A tab; whatever the page complains about fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     opened = context.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("request", lambda request: problems.extend([request.url] if server.address not in request.url else []))
+    opened.on("request", lambda request: problems.extend([request.url] if "//127.0.0.1:" not in request.url else []))
     opened.set_default_timeout(240_000)
     yield opened
     context.close()
