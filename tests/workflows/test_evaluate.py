@@ -186,6 +186,12 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path, monkeypatch: pytest.
     assert "\n" not in str(caught.value)
 
 
+def test_real_pictures_may_be_jpeg_with_a_note(tmp_path: Path) -> None:
+    plan, found = measured(fill(tmp_path / "drawn", 10), reference=str(fill(tmp_path / "real", 10, suffix="jpg")))
+    assert "10 of 10 reference pictures are no PNG" in " ".join(plan.notes)
+    assert torch.isfinite(torch.tensor([each.value for each in found.values()])).all()
+
+
 def test_resizing_brings_sizes_together(tmp_path: Path, few: Path) -> None:
     _, found = measured(fill(tmp_path / "drawn", 10, sizes=(32, 48)), resize=32, reference=str(few))
     assert torch.isfinite(torch.tensor([each.value for each in found.values()])).all()

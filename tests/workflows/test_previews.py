@@ -9,8 +9,8 @@ from PIL import Image
 from impasto.cli.main import main
 from impasto.core.errors import ConfigError
 from impasto.core.events import Generated, Previewed
+from impasto.generation.generate import generate
 from impasto.generation.options import GenerateOptions
-from impasto.generation.text_to_image import generate
 
 
 @pytest.fixture

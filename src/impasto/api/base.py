@@ -21,10 +21,11 @@ from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.config import Model, validated
 from impasto.core.errors import ConfigError
 from impasto.core.events import Generated, Previewed
+from impasto.generation.generate import generate
 from impasto.generation.mix import mix
 from impasto.generation.mix_options import MixOptions
 from impasto.generation.options import GenerateOptions, StylizeOptions
-from impasto.generation.text_to_image import Opened, generate, stylize
+from impasto.generation.text_to_image import Opened, stylize
 from impasto.generation.transfer import transfer
 from impasto.generation.transfer_options import TransferOptions
 from impasto.generation.transfer_presets import BALANCED, preset, settings_of_adapter, without_guidance

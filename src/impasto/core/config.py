@@ -74,6 +74,13 @@ def describe(error: ValidationError, model: type[BaseModel], source: str) -> str
     if not first["loc"]:
         return f"{source}: {first['msg'].removeprefix('Value error, ')}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    given = str(first["input"]) if isinstance(first["input"], Path) else first["input"]
-    problem = first["msg"].removeprefix("Value error, ")
+    given = _as_typed(first["input"])
+    problem = "give it at least once" if first["type"] == "too_short" else first["msg"].removeprefix("Value error, ")
     return f"{source}: {field} = {given!r}: {problem[:1].lower()}{problem[1:]}{more}"
+
+
+def _as_typed(given: object) -> object:
+    """Return a value as the user typed it, not as Python writes it."""
+    if isinstance(given, tuple | list):
+        return " ".join(map(str, given))
+    return str(given) if isinstance(given, Path) else given

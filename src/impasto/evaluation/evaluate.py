@@ -15,7 +15,7 @@ from impasto.core.events import Event, Measured, Planned
 from impasto.core.files import refuse_folder, write_text
 from impasto.core.versions import library_versions
 from impasto.data.images import Picture, list_pictures
-from impasto.data.measured import read_measured, refuse_other_size
+from impasto.data.measured import count_lossy, read_measured, refuse_other_size
 from impasto.data.packs import pictures_of
 from impasto.evaluation.feature_sets import (
     FEWEST,
@@ -84,7 +84,7 @@ def _gather(options: EvaluateOptions) -> _Given:
     training = []
     if options.training is not None:
         learnt = pictures_of(options.training, "style", "--training")
-        training = read_measured(learnt, "--training", side=options.resize)
+        training = read_measured(learnt, "--training", side=options.resize, may_be_lossy=True)
     for others, option in ((real, "--reference"), (training, "--training")):
         for other in others[:1]:
             refuse_other_size(drawn[0], other, f"{option} beside IMAGES")
@@ -105,7 +105,7 @@ def as_event(measurement: Measurement) -> Measured:
 
 
 def _read(paths: Sequence[Path], option: str, given: str, side: int | None) -> list[Picture]:
-    pictures = read_measured(paths, option, side=side)
+    pictures = read_measured(paths, option, side=side, may_be_lossy=option == "--reference")
     if len(pictures) < FEWEST:
         raise DataError(
             f"{option} {given} holds {len(pictures)} pictures: at least {FEWEST} are needed, hundreds for small errors"
@@ -135,7 +135,7 @@ def _notes(given: _Given, options: EvaluateOptions, extractor: Extractor) -> tup
     Raises:
         ConfigError: Words are given to an extractor that reads none.
     """
-    notes = []
+    notes = _notes_on_lossy(given)
     prompts = given.prompts
     if not pairs_by_name(*([each.path.stem for each in pictures] for pictures in (given.drawn, given.real))):
         notes.append("no content similarity: no drawn picture has the name of one in the reference")
@@ -156,6 +156,13 @@ def _notes(given: _Given, options: EvaluateOptions, extractor: Extractor) -> tup
     if options.training is None:
         notes.append("copying is not measured: --training names the pictures that the style was learnt from")
     return tuple(notes)
+
+
+def _notes_on_lossy(given: _Given) -> list[str]:
+    lossy, count = count_lossy(given.real), len(given.real)
+    if not lossy:
+        return []
+    return [f"{lossy} of {count} reference pictures are no PNG: what their compression did counts as style a little"]
 
 
 def _facts(options: EvaluateOptions, found: Sequence[Measurement], notes: tuple[str, ...]) -> dict[str, object]:

@@ -19,7 +19,7 @@ class EvaluateOptions(Config):
     images: Path
     """Folder of drawn pictures, PNG only."""
     reference: FileOrName
-    """Folder of real pictures of the style that no training saw, PNG only; or pack:NAME: its held-out ones."""
+    """Folder of real pictures of the style that no training saw; or pack:NAME: its held-out ones."""
     training: FileOrName | None = None
     """Folder of the pictures that the style was learnt from, or pack:NAME: measures copying."""
     prompts: Path | None = None

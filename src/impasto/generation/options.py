@@ -67,12 +67,18 @@ class StyledOptions(DrawOptions):
         return self
 
 
-@grouped(first="prompt height width", pictures="height width", drawing="prompt")
+@grouped(first="prompt prompts sheet xy height width", pictures="height width", drawing="prompt prompts sheet xy")
 class GenerateOptions(StyledOptions):
     """Draw pictures from words, in the styles given."""
 
-    prompt: tuple[str, ...] = Field(min_length=1)
-    """What to draw; repeat the flag for several prompts."""
+    prompt: tuple[str, ...] = ()
+    """What to draw; repeat the flag for several prompts. Of "a {fox|owl}" each picture gets one, by its seed."""
+    prompts: Path | None = None
+    """File of prompts, one a line; or .jsonl with {"prompt": ..., "seed": 3, "style": "a.safetensors:0.5"}."""
+    sheet: bool = False
+    """Write a labelled sheet of all pictures too."""
+    xy: tuple[str, ...] = ()
+    """Draw one labelled grid instead: one or two of scale, seed, steps, guidance, e.g. "scale=0.4,0.8 seed=1,2"."""
     height: int | None = Field(default=None, ge=8, le=8192)
     """In pixels; by default the base's own size."""
     width: int | None = Field(default=None, ge=8, le=8192)

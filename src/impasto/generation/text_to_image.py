@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from impasto.captioning.pocket_vocabulary import unknown_words, vocabulary
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
 from impasto.core.files import is_file, is_folder, staged, write_text
@@ -17,15 +18,20 @@ from impasto.core.paths import FILE_SUFFIXES
 from impasto.core.versions import library_versions
 from impasto.data.images import fit_square, read_picture
 from impasto.generation.draw import draw_with_previews
-from impasto.generation.options import DrawOptions, GenerateOptions, StyledOptions, StylizeOptions
+from impasto.generation.options import DrawOptions, StyledOptions, StylizeOptions
 from impasto.generation.previews import Preview, PreviewFile, Previews
 from impasto.generation.requests import Guides, ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.preview import latent_colours
 from impasto.models.samplers import check_steps
+from impasto.models.source import POCKET
 from impasto.style.attach import attached, words_attached
 from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on, with_style_words
+
+SEE_WORDS = "impasto styles --words"
+"""The command that lists what pocket knows."""
+_WORDS_TOLD = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +59,6 @@ def opened_for(options: DrawOptions) -> Opened:
     )
 
 
-def generate(options: GenerateOptions, *, opened: Opened | None = None) -> Generator[Event]:
-    """Yield a plan, then one `Generated` for every picture.
-
-    Args:
-        options: What to draw.
-        opened: A base to draw with, in place of opening the one that the options name.
-    """
-    styles = load_styles(options.style)
-    opened = opened or opened_for(options)
-    base = opened.base
-    params = sampling_params_of(options, options.height or base.resolution, options.width or base.resolution, 1.0)
-    job = Job(options, opened, fit_styles(base, styles), params, tuple(notes_on(styles)))
-    yield from draw_job(job, _requests(options, job.styles, options.prompt, None))
-
-
 def stylize(options: StylizeOptions, *, opened: Opened | None = None) -> Generator[Event]:
     """Yield a plan, then one `Generated` for every picture: SDEdit, arXiv:2108.01073; see `generate` for `opened`."""
     styles = load_styles(options.style)
@@ -80,7 +71,9 @@ def stylize(options: StylizeOptions, *, opened: Opened | None = None) -> Generat
         )
     start, _ = fit_square(picture.image, base.resolution)
     params = sampling_params_of(options, base.resolution, base.resolution, options.strength)
-    job = Job(options, opened, fit_styles(base, styles), params, (*picture.notes, *notes_on(styles)))
+    wide, high = picture.image.size
+    cut = () if wide == high else (f"{options.picture.name} has {wide}x{high} pixels: its middle square is redrawn",)
+    job = Job(options, opened, fit_styles(base, styles), params, (*picture.notes, *cut, *notes_on(styles)))
     yield from draw_job(job, _requests(options, job.styles, [options.prompt], start))
 
 
@@ -241,6 +234,7 @@ def _plan(job: Job, requests: Sequence[ImageRequest]) -> Planned:
         *job.notes,
         *job.base.notes,
         *_notes_on_windows(job, requests),
+        *_notes_on_unknown_words(job, requests),
         *notes_on_precision(job.options.precision, job.base.device),
     )
     return Planned(tuple(rows), notes)
@@ -260,6 +254,19 @@ def _notes_on_windows(job: Job, requests: Sequence[ImageRequest]) -> list[str]:
         f"{len(parts)} prompts are longer than the {limit} tokens that this base reads at once: read in windows, up to"
     )
     return [f"{note} {len(most)}; the second begins at {second!r}"]
+
+
+def _notes_on_unknown_words(job: Job, requests: Sequence[ImageRequest]) -> list[str]:
+    """Return a note on words that pocket was not taught; other bases know most words."""
+    if job.base.recipe != POCKET:
+        return []
+    taught = vocabulary()
+    also = " ".join(named.called() for named in job.styles)
+    unknown = {word for request in requests for word in unknown_words(request.prompt, taught, also)}
+    if not unknown:
+        return []
+    told = ", ".join(sorted(unknown)[:_WORDS_TOLD])
+    return [f"pocket was not taught these words, and draws something else: {told}; {SEE_WORDS} lists what it knows"]
 
 
 def _sidecar(job: Job, request: ImageRequest, styles: Sequence[dict[str, str | float | None]]) -> dict[str, object]:

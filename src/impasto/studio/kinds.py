@@ -9,10 +9,11 @@ from typing import TypeAlias, TypeVar, cast
 from impasto.core.config import Config, validated
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event
+from impasto.generation.generate import generate
 from impasto.generation.mix import mix
 from impasto.generation.mix_options import MixOptions
 from impasto.generation.options import DrawOptions, GenerateOptions, StylizeOptions
-from impasto.generation.text_to_image import Opened, generate, stylize
+from impasto.generation.text_to_image import Opened, stylize
 from impasto.generation.transfer import transfer
 from impasto.generation.transfer_presets import BALANCED
 from impasto.models.source import find_base

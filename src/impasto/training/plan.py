@@ -23,6 +23,7 @@ from impasto.training.options import TrainOptions
 from impasto.training.tracking import refuse_missing
 
 _MOST_TIMED = 16
+_MANY = 100_000
 PASSES_OF_A_STEP = 3.5
 """What a training step costs, in forward passes; one more where activations are computed twice."""
 
@@ -86,7 +87,7 @@ def describe_run(
     rows = [
         ("base", f"{options.base}  ({facts})"),
         ("method", f"{method.name}  (arXiv:{method.paper.arxiv})"),
-        ("learns", f"{learnt / 1e6:.2f} M parameters  ({method.kind()})"),
+        ("learns", f"{_count(learnt)} parameters  ({method.kind()})"),
     ]
     rows += [(f"role {role}", ", ".join(blocks)) for role, blocks in method.roles(base).items()]
     for name, words in streams.items():
@@ -105,6 +106,11 @@ def describe_run(
         ("writes", str(options.out)),
     ]
     return Planned(tuple(rows), gathered.notes, gathered.warnings)
+
+
+def _count(parameters: int) -> str:
+    """Return how many there are, in millions where there are many."""
+    return f"{parameters / 1e6:.2f} M" if parameters >= _MANY else str(parameters)
 
 
 def _shown(stream: str, words: str, gathered: Gathered) -> str:

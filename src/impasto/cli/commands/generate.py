@@ -18,8 +18,8 @@ def run(arguments: list[str]) -> int:
     from rich.console import Console
 
     from impasto.cli.console import show
-    from impasto.generation.text_to_image import generate
+    from impasto.generation.generate import count_pictures, generate
 
     with closing(generate(options)) as stream:
-        show(Console(), stream, num_pictures=len(options.prompt) * options.num_images)
+        show(Console(), stream, num_pictures=count_pictures(options))
     return 0

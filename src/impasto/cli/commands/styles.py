@@ -13,14 +13,23 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.former_names import with_present_names
 from impasto.core.option_groups import grouped
+from impasto.core.paths import FileOrName
+from impasto.models.source import POCKET
+
+_FIRST, _LAST = ("style_words", "content_words", "method", "base", "steps"), ("config", "versions", "fingerprint")
+"""What people look for in a card, and what hardly anybody does."""
 
 
-@grouped(run="where as_json")
+@grouped(drawing="words base", run="where as_json")
 class Options(Config):
     """List the style files of a folder, or show the card of one file."""
 
     where: Annotated[Path, tyro.conf.Positional] = Path()
     """A folder, or a style file."""
+    words: bool = False
+    """List what the base was taught instead: subjects, artists, backgrounds and words for styles."""
+    base: FileOrName = POCKET
+    """Whose words: pocket's; other bases read captions of the web and have no list."""
     as_json: bool = False
     """Print the card as JSON."""
 
@@ -28,6 +37,11 @@ class Options(Config):
 def run(arguments: list[str]) -> int:
     """List or show."""
     options = parse(Options, arguments, command="styles", description=Options.__doc__ or "")
+    if options.words:
+        if options.base != POCKET:
+            raise ConfigError(f"base {options.base} has no list of words, pocket alone has one: leave --words out")
+        _show_words()
+        return 0
     if not options.where.exists():
         raise ConfigError(f"{options.where} does not exist: give a folder or a style file")
     if options.where.is_file():
@@ -35,6 +49,14 @@ def run(arguments: list[str]) -> int:
     else:
         _list(options.where)
     return 0
+
+
+def _show_words() -> None:
+    from impasto.captioning.pocket_vocabulary import vocabulary
+
+    for kind, words in vocabulary().items():
+        print(f"{kind} ({len(words)})\n  {', '.join(words)}\n")
+    print('put together, for example: "a fox on a green background, twemoji style, bold dark blue outlines"')
 
 
 def _show(path: Path, *, as_json: bool) -> None:
@@ -50,7 +72,9 @@ def _show(path: Path, *, as_json: bool) -> None:
         return
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     config, note = with_present_names(card.config)
-    for name, value in (card.model_dump(mode="json") | {"config": config}).items():
+    told = card.model_dump(mode="json") | {"config": config}
+    for name in [*_FIRST, *(name for name in told if name not in (*_FIRST, *_LAST)), *_LAST]:
+        value = told[name]
         text = (
             ", ".join(f"{k} {v}" for k, v in value.items() if name != "pictures") if isinstance(value, dict) else value
         )

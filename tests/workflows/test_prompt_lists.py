@@ -1,0 +1,150 @@
+"""Prompts from files, choices, labelled sheets and grids; the words that pocket knows."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from impasto.cli.main import main
+from impasto.core.errors import ConfigError, DataError
+from impasto.generation.generate import asked_for, count_pictures
+from impasto.generation.options import GenerateOptions
+from impasto.generation.prompt_list import AskedFor, read_prompts, with_choices_made
+from impasto.generation.sheets import read_axes
+
+
+def test_a_line_is_a_prompt(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_text("\ufeffa fox\n\n# not this\n  an owl  \n", "utf-8")
+    assert read_prompts(path, (1, 2), ("s",)) == [AskedFor("a fox", (1, 2), ("s",)), AskedFor("an owl", (1, 2), ("s",))]
+
+
+def test_json_lines_have_seeds_and_styles(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    rows = [{"prompt": "a fox"}, {"prompt": "an owl", "seed": 7, "style": "b:0.5"}]
+    rows += [{"prompt": "a cat", "seed": [1, 2], "style": []}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert read_prompts(path, (0,), ("a",)) == [
+        AskedFor("a fox", (0,), ("a",)),
+        AskedFor("an owl", (7,), ("b:0.5",)),
+        AskedFor("a cat", (1, 2), ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("x.txt", b"", "holds no prompt"),
+        ("x.txt", b"# one\n", "holds no prompt"),
+        ("x.txt", b"\xff", "is not UTF-8"),
+        ("x.jsonl", b"{", "line 1 is not JSON"),
+        ("x.jsonl", b"\n[]", "line 2 is no table"),
+        ("x.jsonl", b'{"prompt": ""}', "prompt"),
+        ("x.jsonl", b'{"prompt": "a", "sed": 1}', "unknown option 'sed'"),
+        ("x.jsonl", b'{"prompt": "a", "seed": "b"}', "seed"),
+    ],
+)
+def test_damaged_lists_are_one_line(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((ConfigError, DataError), match=told) as error:
+        read_prompts(tmp_path / name, (0,), ())
+    assert "\n" not in str(error.value)
+
+
+def test_choices_are_made_by_the_seed() -> None:
+    drawn = {with_choices_made("a {fox|owl} on a {red | blue} hill", seed) for seed in range(40)}
+    assert drawn == {f"a {animal} on a {colour} hill" for animal in ("fox", "owl") for colour in ("red", "blue")}
+    assert with_choices_made("a {fox|owl}", 3) == with_choices_made("a {fox|owl}", 3)
+    assert with_choices_made("a {fox} and {}", 3) == "a {fox} and {}"
+
+
+def test_prompts_are_needed_and_not_empty() -> None:
+    for given in ({}, {"prompt": ("",)}, {"prompt": ("a", " ")}):
+        with pytest.raises(ConfigError, match="say what to draw with --prompt"):
+            asked_for(GenerateOptions(**given))
+    assert count_pictures(GenerateOptions(prompt=("a", "b"), num_images=3, sheet=True)) == 7
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("", "takes one or two settings"),
+        ("size=1,2", "write NAME=VALUE,VALUE with one of scale, seed, steps, guidance"),
+        ("seed", "write NAME=VALUE,VALUE"),
+        ("seed=1.5", "is not a whole number"),
+        ("scale=a", "is not a number"),
+        ("scale=nan", "is not a number"),
+        ("scale=1,inf", "is not a number"),
+        ("seed=1 seed=2", "names seed twice"),
+        ("seed=1 scale=1 steps=2", "3 are named"),
+        ("seed=" + ",".join(map(str, range(201))), "at most 200"),
+    ],
+)
+def test_wrong_axes_are_one_line(given: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        read_axes((given,))
+
+
+def test_axes() -> None:
+    assert read_axes(("scale=0.4,0.8 seed=1,2",)) == {"scale": (0.4, 0.8), "seed": (1, 2)}
+    assert list(read_axes(("seed=1", "steps=2"))) == ["seed", "steps"]
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def is_within(picture: np.ndarray, sheet: np.ndarray) -> bool:
+    high, wide = picture.shape[:2]
+    return any(
+        (sheet[top : top + high, left : left + wide] == picture).all()
+        for top in range(sheet.shape[0] - high + 1)
+        for left in range(150, sheet.shape[1] - wide + 1, 2)
+    )
+
+
+def test_a_file_of_prompts_a_sheet_and_a_grid(
+    tiny_folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "prompts.txt").write_text("a fox\nan {owl|cat}\n")
+    shared = ["generate", "--base", str(tiny_folders["sdxl"]), "--steps", "2", "--device", "cpu"]
+    out = tmp_path / "drawn"
+    listed = ["--prompts", str(tmp_path / "prompts.txt"), "--num-images", "2", "--sheet", "--out", str(out)]
+    assert main([*shared, *listed]) == 0
+    names = ["0000-seed0", "0001-seed1", "0002-seed0", "0003-seed1"]
+    assert sorted(path.name for path in out.glob("*.png")) == [*(f"{name}.png" for name in names), "sheet-0000.png"]
+    sheet = pixels(out / "sheet-0000.png")
+    assert all(is_within(pixels(out / f"{name}.png"), sheet) for name in names)
+
+    grid = tmp_path / "grid.png"
+    drawing = [*shared, "--prompt", "a fox", "--out", str(grid), "--xy"]
+    assert main([*drawing, "steps=1,2 seed=0,1"]) == 0
+    assert "steps 1, 2; seed 0, 1" in " ".join(capsys.readouterr().out.split())
+    assert is_within(pixels(out / "0000-seed0.png"), pixels(grid))
+    assert main([*drawing, "steps=1,2 seed=0,1"]) == 2  # it exists
+    assert main([*drawing, "scale=1,2"]) == 2
+    assert "--xy scale has no effect without --style" in capsys.readouterr().err
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_words_that_pocket_does_not_know_are_mentioned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawing = ["generate", "--steps", "2", "--dry-run", "--out", str(tmp_path)]
+    assert main([*drawing, "--prompt", "a bicycle on a green background"]) == 0
+    assert "pocket was not taught these words, and draws something else: bicycle" in told(capsys)
+    assert main([*drawing, "--prompt", "a fox on a green background, thick red outlines"]) == 0
+    assert "was not taught" not in told(capsys)
+
+
+def test_the_vocabulary_is_printed(tiny_folders: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["styles", "--base", "pocket", "--words"]) == 0
+    printed = capsys.readouterr().out
+    assert "subjects (100)" in printed
+    assert "twemoji style" in printed
+    assert main(["styles", "--base", str(tiny_folders["sd15"]), "--words"]) == 2
+    assert "has no list of words" in capsys.readouterr().err
