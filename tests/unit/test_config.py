@@ -12,6 +12,7 @@ from impasto.core.config import Config, read_toml, validated
 from impasto.core.errors import ConfigError, PluginError
 from impasto.core.plugins import plugin_names
 from impasto.generation.options import GenerateOptions
+from impasto.generation.transfer_options import TransferOptions
 from impasto.registry.methods import find_method
 from impasto.training.options import TABLES, TrainOptions, tables_with
 
@@ -234,9 +235,11 @@ def test_config_without_a_file_after_it() -> None:
     assert "none.toml does not exist" in refusal(*NEEDED, "--config", "none.toml")
 
 
-def test_prompt_is_needed() -> None:
-    with pytest.raises(ConfigError, match=r"generate: prompt = \(\): .*at least 1"):
-        parse(GenerateOptions, [], command="generate", description="")
+def test_lists_are_told_as_they_were_typed() -> None:
+    with pytest.raises(ConfigError, match=r"transfer: prompt = '': give it at least once"):
+        validated(TransferOptions, {"prompt": ()}, source="transfer")
+    with pytest.raises(ConfigError, match=r"transfer: edges = '1 2 3': "):
+        validated(TransferOptions, {"prompt": ("a",), "edges": (1, 2, 3)}, source="transfer")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])

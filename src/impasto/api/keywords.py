@@ -125,3 +125,4 @@ class TrainKeywords(TypedDict, total=False):
     cache: str
     checkpoint_every: int
     resume: bool
+    overwrite: bool

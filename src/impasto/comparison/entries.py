@@ -22,7 +22,7 @@ from impasto.training.dataset import concept_words, gather, kinds_of, picture_ha
 from impasto.training.options import TrainOptions
 from impasto.training.plan import check_options
 
-_OURS = frozenset({"out", "run_dir", "seed", "device", "style_images", "dry_run", "attach"})
+_OURS = frozenset({"out", "overwrite", "run_dir", "seed", "device", "style_images", "dry_run", "attach"})
 """Options of training that the comparison sets itself."""
 
 

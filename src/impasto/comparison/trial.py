@@ -169,7 +169,13 @@ def _learn(trial: Trial, losses: list[float]) -> Style:
     own = {name: value for name, value in trial.values.items() if name in method_class.Config.model_fields}
     shared = {name: value for name, value in trial.values.items() if name not in own}
     work = trial.folder / "work"
-    where = {"out": work / "style.safetensors", "run_dir": work / "run", "seed": trial.seed, "device": trial.device}
+    where = {
+        "out": work / "style.safetensors",
+        "overwrite": True,
+        "run_dir": work / "run",
+        "seed": trial.seed,
+        "device": trial.device,
+    }
     options = validated(TrainOptions, shared | where, source=trial.label())
     method = make_method(method_class, validated(method_class.Config, own, source=trial.label()))
     with closing(train(options, method)) as events:

@@ -16,6 +16,7 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.files import refuse_folder
 from impasto.core.option_groups import grouped
+from impasto.core.overwriting import refuse_existing
 from impasto.core.paths import FileOrName, OutputFile, is_safetensors
 from impasto.models.find_family import find_family
 from impasto.models.source import POCKET
@@ -28,7 +29,7 @@ from impasto.style.select import split_by_role
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-@grouped(learning="source format base split", machine="dtype", run="out metadata")
+@grouped(learning="source format base split", machine="dtype", run="out overwrite metadata")
 class ConvertOptions(Config):
     """Rewrite a LoRA of any tool for another tool: diffusers, kohya and A1111, sd-scripts, ComfyUI.
 
@@ -40,6 +41,8 @@ class ConvertOptions(Config):
     """A low-rank style, or a LoRA of another tool for SD 1.5 or SDXL."""
     out: OutputFile
     """The file to write, ending in .safetensors."""
+    overwrite: bool = False
+    """Replace the file that OUT names where it exists; without it, it is refused."""
     format: Literal["diffusers", "kohya", "kohya-ldm", "comfyui", "custom-diffusion"]
     """kohya is also A1111's; kohya-ldm is what sd-scripts writes for SDXL, and right for extracts of full SDXL styles;
     custom-diffusion makes a folder."""
@@ -81,6 +84,8 @@ def convert(options: ConvertOptions) -> Converted:
     """Write the converted file or files; nothing is written when anything is refused."""
     if options.format == "custom-diffusion":
         return _custom_diffusion(options)
+    if not options.split:
+        refuse_existing(options.out, "OUT", overwrite=options.overwrite)
     if options.base is not None:
         raise ConfigError(f"--base {options.base} has no effect with --format {options.format}: leave it out")
     refuse_folder(options.out, "OUT")
@@ -96,6 +101,8 @@ def convert(options: ConvertOptions) -> Converted:
         path = options.out.with_stem(f"{options.out.stem}-{role}") if role else options.out
         header = _header(source, part, family, role, path.stem, options) if options.metadata else {}
         ready.append((path, write_pairs(part, options.format, family), header, len(part) // 2))
+    for path, *_ in ready:
+        refuse_existing(path, "OUT", overwrite=options.overwrite)
     for path, written, header, _ in ready:
         save_tensors(path, written, header)
     written_names = {name for part in parts.values() for name in part}

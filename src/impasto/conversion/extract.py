@@ -11,11 +11,12 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.files import refuse_folder
 from impasto.core.option_groups import grouped
+from impasto.core.overwriting import refuse_existing
 from impasto.core.paths import OutputFile, is_safetensors
 from impasto.style.file import Style, load_style, save_style
 
 
-@grouped(learning="source rank", run="out dry_run")
+@grouped(learning="source rank", run="out overwrite dry_run")
 class ExtractOptions(Config):
     """Extract a low-rank style from a full fine-tune, by singular value decomposition."""
 
@@ -23,6 +24,8 @@ class ExtractOptions(Config):
     """A style file that holds weight differences (trained with --learn full)."""
     out: OutputFile
     """The file to write, ending in .safetensors."""
+    overwrite: bool = False
+    """Replace the file that --out names where it exists; without it, it is refused."""
     rank: int = Field(default=16, ge=1, le=4096)
     """Rank of every pair; layers with a smaller side get that."""
     dry_run: bool = False
@@ -32,6 +35,7 @@ class ExtractOptions(Config):
 def extract(options: ExtractOptions) -> Extracted:
     """Return the low-rank style with its reconstruction error; writes it, unless it is a dry run."""
     refuse_folder(options.out, "--out")
+    refuse_existing(options.out, "--out", overwrite=options.overwrite)
     if not is_safetensors(options.out):
         raise ConfigError(f"--out {options.out} must end in .safetensors")
     style = load_style(options.source)

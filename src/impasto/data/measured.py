@@ -14,9 +14,7 @@ from impasto.data.images import Picture, fit_square, read_picture
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def read_measured(
-    paths: Sequence[Path], option: str, *, side: int | None, may_be_lossy: bool = False
-) -> list[Picture]:
+def read_measured(paths: Sequence[Path], option: str, *, side: int | None, may_be_lossy: bool = False) -> list[Picture]:
     """Return the pictures in the files `paths`, in order.
 
     JPEG and other lossy files are refused of drawn pictures: their artefacts lie within what encoders see of style, and

@@ -91,6 +91,7 @@ def demo(options: DemoOptions, *, stop: Callable[[], bool] = lambda: False) -> G
     started = time.monotonic()
     pack = find_pack(options.pack)
     changes: dict[str, object] = {"seed": options.seed, "resume": options.resume, "dry_run": options.dry_run}
+    changes["overwrite"] = True  # of the demonstration's own folder; the plan says so
     changes["run_dir"] = options.run_dir or _new_run_folder(options.out)
     if options.steps is not None:
         changes["steps"] = options.steps

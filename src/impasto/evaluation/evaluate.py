@@ -13,6 +13,7 @@ from torch import Tensor
 from impasto.core.errors import ConfigError, DataError
 from impasto.core.events import Event, Measured, Planned
 from impasto.core.files import refuse_folder, write_text
+from impasto.core.overwriting import refuse_existing
 from impasto.core.versions import library_versions
 from impasto.data.images import Picture, list_pictures
 from impasto.data.measured import count_lossy, read_measured, refuse_other_size
@@ -78,6 +79,7 @@ def _gather(options: EvaluateOptions) -> _Given:
     """Return all pictures and words, read and checked."""
     if options.out is not None:
         refuse_folder(options.out, "--out")
+        refuse_existing(options.out, "--out", overwrite=options.overwrite)
     drawn = _read(list_pictures(options.images, "IMAGES"), "IMAGES", str(options.images), options.resize)
     reference = pictures_of(options.reference, "reference", "--reference")
     real = _read(reference, "--reference", options.reference, options.resize)

@@ -12,7 +12,9 @@ from impasto.core.paths import FileOrName, OutputFile
 from impasto.models.source import POCKET
 
 
-@grouped(pictures="images reference training prompts style_words resize", machine="features device", run="out")
+@grouped(
+    pictures="images reference training prompts style_words resize", machine="features device", run="out overwrite"
+)
 class EvaluateOptions(Config):
     """Measure drawn pictures: against real ones by the same artist, their words, and what was learnt from."""
 
@@ -32,5 +34,7 @@ class EvaluateOptions(Config):
     """Bring all pictures to their middle square with this side first; without it, all must have one size."""
     out: OutputFile | None = None
     """JSON file to write the numbers to."""
+    overwrite: bool = False
+    """Replace the file that --out names where it exists; without it, it is refused."""
     device: str = "cpu"
     """auto, cpu, cuda, cuda:1 or mps."""

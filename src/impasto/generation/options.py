@@ -16,7 +16,7 @@ from impasto.models.checks.base_facts import BaseFacts
     first="base num_images steps guidance_scale seed out",
     drawing="base negative_prompt num_images steps guidance_scale sampler seed prediction zero_snr vae",
     machine="batch device precision",
-    run="out preview_every dry_run",
+    run="out overwrite preview_every dry_run",
 )
 class DrawOptions(BaseFacts):
     """What all commands that draw share."""
@@ -39,6 +39,8 @@ class DrawOptions(BaseFacts):
     """Pictures drawn at once: speed and memory, not the result."""
     out: OutputFile = Path("pictures")
     """Folder for the pictures, or a .png file for a single one."""
+    overwrite: bool = False
+    """Replace the .png file that --out names where it exists; folders keep what is in them."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

@@ -14,6 +14,7 @@ from impasto.captioning.pocket_vocabulary import unknown_words, vocabulary
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
 from impasto.core.files import is_file, is_folder, staged, write_text
+from impasto.core.overwriting import refuse_existing
 from impasto.core.paths import FILE_SUFFIXES
 from impasto.core.versions import library_versions
 from impasto.data.images import fit_square, read_picture
@@ -159,7 +160,7 @@ def draw_job(job: Job, requests: Sequence[ImageRequest]) -> Generator[Event]:
     """Yield the plan, then one `Generated` for every picture that was written, with `Previewed` before where asked."""
     job.base.latent_shape(job.params.height, job.params.width)
     check_steps(job.base.pipe.scheduler, job.params.sampler, job.params.steps)
-    targets, every = _targets(job.options.out, requests), job.options.preview_every
+    targets, every = _targets(job.options.out, requests, overwrite=job.options.overwrite), job.options.preview_every
     preview_file = PreviewFile(targets)
     if every:
         preview_file.check(every, job.params)
@@ -195,11 +196,13 @@ def _written(
             yield Generated(target, request.prompt, request.seed)
 
 
-def _targets(out: Path, requests: Sequence[ImageRequest]) -> list[Path]:
-    """Return a new file for every picture; nothing that exists is overwritten, save a single file named by the user."""
+def _targets(out: Path, requests: Sequence[ImageRequest], *, overwrite: bool) -> list[Path]:
+    """Return a file for every picture, new ones in a folder."""
     if out.suffix.lower() == ".png":
         if len(requests) > 1:
             raise ConfigError(f"--out {out} is one file, but {len(requests)} pictures are asked for: name a folder")
+        for target in (out, out.with_suffix(".json")):
+            refuse_existing(target, "--out", overwrite=overwrite)
         return [out]
     if is_file(out):
         raise ConfigError(f"--out {out} is a file that does not end in .png: name a folder or a .png file")

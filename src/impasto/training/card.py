@@ -15,6 +15,7 @@ from impasto.training.options import TrainOptions
 from impasto.training.state import TrainState
 
 _NOT_TOLD = {"sample_prompts", "dry_run", "out", "run_dir", "resume", "checkpoint_every", "cache", "track"}
+_NOT_TOLD |= {"overwrite"}
 
 
 def card_of(

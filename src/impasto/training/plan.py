@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from impasto.adapters.learnable import Learnable
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Planned
 from impasto.core.files import is_file, is_folder
 from impasto.core.formatting import format_duration
+from impasto.core.overwriting import refuse_existing
 from impasto.data.captions import styled_prompt
 from impasto.methods._protocol import Method
 from impasto.models.computing.timing import seconds_of_pass
@@ -19,6 +21,7 @@ from impasto.training.configs.data import DataConfig
 from impasto.training.configs.loss import LossConfig
 from impasto.training.configs.optimizer import OptimizerConfig
 from impasto.training.dataset import Gathered
+from impasto.training.held_out.files import last_path, step_path
 from impasto.training.options import TrainOptions
 from impasto.training.tracking import refuse_missing
 
@@ -37,6 +40,13 @@ def check_options(options: TrainOptions) -> None:
     if options.resume and options.run_dir is None:
         raise ConfigError("--resume needs --run-dir: name the folder of the run that is to go on")
     refuse_missing(options.track)
+    _check_out(options)
+
+
+def _check_out(options: TrainOptions) -> None:
+    if not options.resume:
+        for target in written_by(options):
+            refuse_existing(target, "--out", overwrite=options.overwrite)
     if is_folder(options.out):
         raise ConfigError(f"--out {options.out} is a folder: name a file in it")
     nearest = next(parent for parent in options.out.absolute().parents if is_folder(parent) or is_file(parent))
@@ -44,6 +54,13 @@ def check_options(options: TrainOptions) -> None:
         raise ConfigError(f"--out {options.out} cannot be written: {nearest} is a file, not a folder")
     if shutil.disk_usage(nearest).free < 64 * 2**20:
         raise ResourceError(f"--out {options.out}: less than 64 MiB are free on that disk; free some first")
+
+
+def written_by(options: TrainOptions) -> list[Path]:
+    """Return all style files that a run may write."""
+    out, every = options.out, options.save_every
+    last = [last_path(out)] if options.held_out or options.hold_out else []
+    return [out, *last, *(step_path(out, step) for step in (range(every, options.steps, every) if every else ()))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +120,7 @@ def describe_run(
         ("cached", "latents" if learnable.learns_text() else "latents and prompts"),
         ("memory", cost.memory),
         ("time", format_duration(cost.seconds)),
-        ("writes", str(options.out)),
+        ("writes", f"{options.out}, in place of the one there" if is_file(options.out) else str(options.out)),
     ]
     return Planned(tuple(rows), gathered.notes, gathered.warnings)
 

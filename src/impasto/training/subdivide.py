@@ -15,6 +15,7 @@ from impasto.core.events import Event, Generated, Progress
 from impasto.core.files import refuse_folder, staged
 from impasto.core.finite import require_finite
 from impasto.core.option_groups import grouped
+from impasto.core.overwriting import refuse_existing
 from impasto.core.paths import FileOrName, OutputFile
 from impasto.data.images import fit_square, read_picture
 from impasto.data.packs import pictures_of
@@ -28,7 +29,7 @@ _COLUMNS, _SIDE = 10, 96
 _BATCH = 32
 
 
-@grouped(pictures="source concepts", machine="scorer device", run="out")
+@grouped(pictures="source concepts", machine="scorer device", run="out overwrite")
 class SubdivideOptions(Config):
     """Divide pictures into people and backgrounds, or other concepts, for train multi-styleforge.
 
@@ -40,6 +41,8 @@ class SubdivideOptions(Config):
     """A folder of pictures, or pack:NAME for the style pictures of a shipped pack."""
     out: OutputFile
     """The CSV to write; the sheet goes beside it, as .png."""
+    overwrite: bool = False
+    """Replace the file and its sheet that --out names where they exist; the CSV may hold your corrections."""
     concepts: tuple[Annotated[str, StringConstraints(pattern=r"^[\w-]+$")], ...] = Field(
         default=(PEOPLE, BACKGROUNDS), min_length=2
     )
@@ -65,8 +68,8 @@ def subdivide(options: SubdivideOptions) -> Generator[Event]:
     refuse_folder(options.out, "--out")
     if options.out.suffix.lower() != ".csv":
         raise ConfigError(f"--out {options.out} must end in .csv")
-    if options.out.exists():
-        raise ConfigError(f"--out {options.out} exists and may hold your corrections: choose another name or remove it")
+    for target in (options.out, options.out.with_suffix(".png")):
+        refuse_existing(target, "--out", overwrite=options.overwrite)
     paths = pictures_of(options.source, "style", "DIR")
     yield Progress("looking at pictures", 0, len(paths))
     divided = divide_pictures(paths, options.concepts, options.scorer, options.device)

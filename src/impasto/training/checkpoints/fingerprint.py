@@ -19,7 +19,7 @@ from impasto.training.dataset import Gathered, picture_hashes
 from impasto.training.options import TrainOptions
 
 _FREE = {"out", "run_dir", "resume", "checkpoint_every", "cache", "dry_run", "sample_every", "sample_prompts"}
-_FREE |= {"stop_early", "save_every", "track"}
+_FREE |= {"stop_early", "save_every", "track", "overwrite"}
 """Options that do not change what is learnt. All others do, also those that somebody adds later."""
 _BY_CONTENT = {"style_images", "aux_images", "attach", "base", "held_out"}
 

@@ -21,6 +21,8 @@ class RunConfig(Config):
 
     out: OutputFile
     """The style file to write, ending in .safetensors."""
+    overwrite: bool = False
+    """Replace the file that --out names where it exists; without it, it is refused."""
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Same seed, same machine, same style."""
     run_dir: OutputFolder | None = None
