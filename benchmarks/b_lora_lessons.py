@@ -97,7 +97,12 @@ def learn(lesson: Lesson, folder: Path) -> float:
     )
     values = {name: value for name, value in recipe.items() if name not in BLoRASettings.model_fields}
     with tempfile.TemporaryDirectory() as run:
-        values |= {"style_images": str(lesson.picture), "out": lesson.file(folder), "seed": lesson.seed}
+        values |= {
+            "style_images": str(lesson.picture),
+            "out": lesson.file(folder),
+            "overwrite": True,
+            "seed": lesson.seed,
+        }
         values |= {
             "sample_every": 0,
             "run_dir": Path(run),

@@ -94,7 +94,12 @@ def make_base(folder: Path) -> Path:
 
 def values_of(variant: int, base: Path, pictures: Path, folder: Path) -> dict[str, Any]:
     """Return the options of a run in `folder`."""
-    values: dict[str, Any] = {"base": str(base), "style_images": str(pictures), "out": folder / "style.safetensors"}
+    values: dict[str, Any] = {
+        "base": str(base),
+        "style_images": str(pictures),
+        "out": folder / "style.safetensors",
+        "overwrite": True,
+    }
     values |= {"run_dir": folder / "run", "cache": str(folder / "cache"), "steps": STEPS, "checkpoint_every": EVERY}
     return values | {"learning_rate": 1e-3, "sample_every": 0} | VARIANTS[variant][2]
 

@@ -86,6 +86,7 @@ def own_steps(case: Case, folder: Path, options: dict[str, object]) -> Generator
         "aux_images": PACK if case.has_prior else None,
         "base": case.base,
         "out": folder / "style.safetensors",
+        "overwrite": True,
         "run_dir": folder / "run",
         "steps": 100_000,
         "batch_size": case.rows,

@@ -23,6 +23,7 @@ def learn(base: Path, style_images: Path, out: Path, **settings: object) -> Styl
         base=str(base),
         style_images=str(style_images),
         out=out,
+        overwrite=True,
         steps=4,
         learning_rate=1e-2,
         sample_every=0,

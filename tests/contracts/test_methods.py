@@ -133,6 +133,7 @@ def options_for(
         "style_images": str(style_images),
         "aux_images": str(aux_images) if any(name.startswith("aux") for name in method.prompts()) else None,
         "out": out,
+        "overwrite": True,
         "steps": 3,
         "batch_size": 2,
         "learning_rate": 1e-3,

@@ -10,7 +10,7 @@ from command_models import heads, model_of
 from conftest import write_pictures
 from impasto.cli.main import main
 from impasto.core.errors import ConfigError
-from impasto.core.overwriting import free_name, refuse_existing
+from impasto.core.files import free_name, refuse_existing
 from impasto.core.paths import is_folder_option
 
 GO_ON = {"probe", "compare", "aux", "demo"}

@@ -37,7 +37,12 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def learn(base: Path, pictures: Path, folder: Path, **changes: object) -> tuple[dict[str, torch.Tensor], list[Event]]:
     method = changes.pop("method", b_lora.BLoRA(b_lora.BLoRASettings(rank=2)))
-    values: dict[str, object] = {"base": str(base), "style_images": str(pictures), "out": folder / "x.safetensors"}
+    values: dict[str, object] = {
+        "base": str(base),
+        "style_images": str(pictures),
+        "out": folder / "x.safetensors",
+        "overwrite": True,
+    }
     values |= {"run_dir": folder / "run", "steps": 2, "sample_every": 0, "learning_rate": 1e-2}
     with closing(train(TrainOptions(**(values | changes)), method)) as events:
         done = list(events)

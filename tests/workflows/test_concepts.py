@@ -57,7 +57,7 @@ def test_from_subfolders_to_pictures(run: Run, multi: tuple[object, ...], tiny_f
     assert code == 0, told
     assert "style:people pictures" in told
     assert 'shown with "ukj style"' in told
-    assert "--prompt 'zwx style, ukj style, a fox'" in told
+    assert "--style m.safetensors --prompt fox --num-images 4" in told
     drawn = sorted(str(path.relative_to("run")) for path in Path("run/aux").rglob("*.png"))
     assert drawn == [f"aux/{concept}/00{index}.png" for concept in ("backgrounds", "people") for index in (0, 1)]
     card = load_style(Path("m.safetensors")).card
@@ -132,7 +132,7 @@ def test_subdivide(run: Run) -> None:
     assert {row["class"] for row in rows} == {"people", "backgrounds"}
     assert [float(row["score"]) for row in rows] == sorted(float(row["score"]) for row in rows)
     assert read_picture(Path("d.png")).image.width > 500
-    assert "exists and may hold your corrections" in run("subdivide", "style-pictures", "--out", "d.csv")[1]
+    assert "exists: --overwrite replaces it" in run("subdivide", "style-pictures", "--out", "d.csv")[1]
     assert "must end in .csv" in run("subdivide", "style-pictures", "--out", "d.txt")[1]
 
 

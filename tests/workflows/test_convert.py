@@ -238,7 +238,7 @@ def test_header_tells_other_tools(sdxl: LatentDiffusion, folder: Path) -> None:
     style = style_for(sdxl, roles=ROLES, content_words="A [v]")
     save_style(folder / "in.safetensors", style)
     for name in FORMATS:
-        assert main(["convert", "in.safetensors", "fox.safetensors", "--format", name]) == 0
+        assert main(["convert", "in.safetensors", "fox.safetensors", "--format", name, "--overwrite"]) == 0
         told = header(folder / "fox.safetensors")
         assert read_card(folder / "fox.safetensors") == style.card
         assert told["format"] == "pt"
@@ -257,9 +257,9 @@ def test_no_metadata_means_none_and_files_repeat(sdxl: LatentDiffusion, folder: 
     assert main(["convert", "in.safetensors", "bare.safetensors", "--format", "kohya", "--no-metadata"]) == 0
     assert header(folder / "bare.safetensors") == {"format": "pt"}
     for _ in range(2):
-        assert main(["convert", "in.safetensors", "told.safetensors", "--format", "kohya"]) == 0
+        assert main(["convert", "in.safetensors", "told.safetensors", "--format", "kohya", "--overwrite"]) == 0
     first = load_file(folder / "told.safetensors"), header(folder / "told.safetensors")
-    assert main(["convert", "told.safetensors", "told.safetensors", "--format", "kohya"]) == 0
+    assert main(["convert", "told.safetensors", "told.safetensors", "--format", "kohya", "--overwrite"]) == 0
     assert header(folder / "told.safetensors") == first[1]
     assert all(torch.equal(value, first[0][key]) for key, value in load_file(folder / "told.safetensors").items())
 

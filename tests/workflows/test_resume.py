@@ -44,7 +44,7 @@ def go(
     common = ("train", "styleforge", "--base", tiny_folders["sdxl"], "--style-images", "style-pictures", *LORA)
 
     def command(*flags: object) -> tuple[int, str, str]:
-        own = ("--out", "fox.safetensors", "--run-dir", "run", "--steps", 4)
+        own = ("--out", "fox.safetensors", "--overwrite", "--run-dir", "run", "--steps", 4)
         code = main([str(each) for each in (*common, *own, *flags)])
         told = capsys.readouterr()
         return code, told.out, told.err

@@ -35,6 +35,7 @@ def learn(tmp_path: Path, tiny_folders, style_images: Path, aux_images: Path):
             "aux_images": str(aux_images),
             "base": str(tiny_folders[base]),
             "out": out,
+            "overwrite": True,
             "run_dir": out.with_suffix(""),
             "steps": 3,
             "batch_size": 4,

@@ -14,9 +14,8 @@ from torch import Tensor
 from impasto.conversion.custom_diffusion import WEIGHTS, export_custom
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
-from impasto.core.files import refuse_folder
+from impasto.core.files import refuse_existing, refuse_folder
 from impasto.core.option_groups import grouped
-from impasto.core.overwriting import refuse_existing
 from impasto.core.paths import FileOrName, OutputFile, is_safetensors
 from impasto.models.find_family import find_family
 from impasto.models.source import POCKET

@@ -9,9 +9,8 @@ from pydantic import Field
 from impasto.adapters.extract import Extracted, extract_low_rank
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
-from impasto.core.files import refuse_folder
+from impasto.core.files import refuse_existing, refuse_folder
 from impasto.core.option_groups import grouped
-from impasto.core.overwriting import refuse_existing
 from impasto.core.paths import OutputFile, is_safetensors
 from impasto.style.file import Style, load_style, save_style
 

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from impasto.core.errors import ConfigError, DataError
 from impasto.core.events import Event, Measured, Planned
-from impasto.core.files import refuse_folder, write_text
-from impasto.core.overwriting import refuse_existing
+from impasto.core.files import refuse_existing, refuse_folder, write_text
 from impasto.core.versions import library_versions
 from impasto.data.images import Picture, list_pictures
 from impasto.data.measured import count_lossy, read_measured, refuse_other_size

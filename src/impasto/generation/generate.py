@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from impasto.core.config import validated
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned, Progress
-from impasto.core.overwriting import refuse_existing
+from impasto.core.files import refuse_existing
 from impasto.generation.options import GenerateOptions
 from impasto.generation.prompt_list import AskedFor, read_prompts, with_choices_made
 from impasto.generation.requests import ImageRequest

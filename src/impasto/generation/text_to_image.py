@@ -13,8 +13,7 @@ from PIL import Image
 from impasto.captioning.pocket_vocabulary import unknown_words, vocabulary
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
-from impasto.core.files import is_file, is_folder, staged, write_text
-from impasto.core.overwriting import refuse_existing
+from impasto.core.files import is_file, is_folder, refuse_existing, staged, write_text
 from impasto.core.paths import FILE_SUFFIXES
 from impasto.core.versions import library_versions
 from impasto.data.images import fit_square, read_picture

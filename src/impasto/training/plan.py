@@ -9,9 +9,8 @@ from pathlib import Path
 from impasto.adapters.learnable import Learnable
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Planned
-from impasto.core.files import is_file, is_folder
+from impasto.core.files import is_file, is_folder, refuse_existing
 from impasto.core.formatting import format_duration
-from impasto.core.overwriting import refuse_existing
 from impasto.data.captions import styled_prompt
 from impasto.methods._protocol import Method
 from impasto.models.computing.timing import seconds_of_pass

@@ -12,10 +12,9 @@ from pydantic import Field, StringConstraints, model_validator
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Progress
-from impasto.core.files import refuse_folder, staged
+from impasto.core.files import refuse_existing, refuse_folder, staged
 from impasto.core.finite import require_finite
 from impasto.core.option_groups import grouped
-from impasto.core.overwriting import refuse_existing
 from impasto.core.paths import FileOrName, OutputFile
 from impasto.data.images import fit_square, read_picture
 from impasto.data.packs import pictures_of
