@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+import shapes  # noqa: F401 - before what it looks at
 import tiny
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base

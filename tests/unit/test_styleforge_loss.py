@@ -7,6 +7,7 @@ import torch
 
 from impasto.data.streams import Example, Part, draw_batch
 from impasto.diffusion.noise_process import VariancePreserving
+from impasto.diffusion.objective import PLAIN
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
 from impasto.methods.styleforge import StyleForge, StyleForgeSettings
@@ -19,6 +20,7 @@ class Echo:
     """A base that predicts a constant: 2 for "style" rows, 5 for others."""
 
     family = "none"
+    objective = PLAIN
     process = VariancePreserving(NoiseSchedule(torch.tensor([0.25])), Prediction.V)
 
     def encode_prompts(self, prompts: tuple[str, ...]) -> Conditioning:

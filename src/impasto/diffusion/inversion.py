@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from impasto.diffusion.prediction import Prediction
@@ -23,7 +23,7 @@ PredictAt = Callable[[Float[Tensor, "batch c h w"], float], Float[Tensor, "batch
 
 def invert(
     x_0: Float[Tensor, "batch c h w"],
-    timesteps: Float[Tensor, " steps"],
+    timesteps: Shaped[Tensor, " steps"],
     schedule: NoiseSchedule,
     prediction: Prediction,
     predict: PredictAt,

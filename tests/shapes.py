@@ -1,0 +1,35 @@
+"""Executes the shapes that the theory in `diffusion` states, once this is imported before it.
+
+`checked` is what jaxtyping's import hook gives their functions to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from beartype import beartype
+from jaxtyping import install_import_hook
+
+MODULES = [
+    f"impasto.diffusion.{name}"
+    for name in "schedule prediction noise_process rectified_flow timesteps losses objective inversion".split()
+]
+_SHAPES = ("Float[", "Int[", "Shaped[", "Latents", "Levels", "Times")
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def checked(function: Function) -> Function:
+    """Return a function that checks its tensors; all other types are mypy's."""
+    if not callable(function) or isinstance(function, type):
+        return function
+    hints = getattr(function, "__annotations__", {})
+    shapes = {name: hint for name, hint in hints.items() if any(each in str(hint) for each in _SHAPES)}
+    if not shapes:
+        return function
+    function.__annotations__ = shapes
+    return beartype(function)
+
+
+install_import_hook(MODULES, f"{__name__}.{checked.__name__}")
