@@ -71,7 +71,7 @@ def test_from_subfolders_to_pictures(run: Run, multi: tuple[object, ...], tiny_f
     drawing = ("generate", "--base", tiny_folders["sdxl"], "--style", "m.safetensors", "--steps", 1)
     prompts = {(): "zwx style, ukj style, girl in a park", ("--decompose",): "girl, zwx style, in a park, ukj style"}
     for flags, expected in prompts.items():
-        assert run(*drawing, "--prompt", "girl in a park", "--out", "p.png", *flags)[0] == 0
+        assert run(*drawing, "--prompt", "girl in a park", "--out", "p.png", "--overwrite", *flags)[0] == 0
         assert json.loads(Path("p.json").read_text())["prompt"] == expected
     assert "--decompose has no effect" in run(*drawing[:3], "--prompt", "girl", "--decompose")[1]
     assert (
