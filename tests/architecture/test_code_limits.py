@@ -72,7 +72,7 @@ def test_examples_are_short(path: Path) -> None:
 def test_no_room_is_crowded() -> None:
     """About 25 files or 3,000 lines: beyond that, a room wants rooms of its own."""
     for folder in {path.parent for path in SOURCES}:
-        files = list(folder.glob("*.py"))
+        files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]  # which hold a line
         assert len(files) <= 26, folder
         assert sum(len(path.read_text("utf-8").splitlines()) for path in files) <= 3000, folder
 
