@@ -9,9 +9,9 @@ import pytest
 from tests.studio.conftest import Page
 
 from impasto.core.lock import FolderLock
-from impasto.studio.jobs import Wish, wish
 from impasto.studio.kinds import KINDS
-from impasto.studio.process import write_outcome
+from impasto.studio.queue.jobs import Wish, wish
+from impasto.studio.queue.process import write_outcome
 from impasto.studio.teaching import command_of, method_names, settings_of
 
 

@@ -6,8 +6,19 @@ from pathlib import Path
 import pytest
 
 from impasto.core.lock import FolderLock, is_locked
-from impasto.studio.jobs import RUN, Spec, State, Wish, note_start, read_outcome, state_of, wish, wish_of, write_spec
-from impasto.studio.process import computing, write_outcome
+from impasto.studio.queue.jobs import (
+    RUN,
+    Spec,
+    State,
+    Wish,
+    note_start,
+    read_outcome,
+    state_of,
+    wish,
+    wish_of,
+    write_spec,
+)
+from impasto.studio.queue.process import computing, write_outcome
 from impasto.training.control_files import GIVE_WAY, Steering
 
 

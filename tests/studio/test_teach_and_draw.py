@@ -14,9 +14,9 @@ from tests.studio.conftest import Page
 
 from impasto.core.events import TrainStep
 from impasto.core.lock import FolderLock
-from impasto.studio import worker
-from impasto.studio.jobs import read_spec
-from impasto.studio.painter import Painter
+from impasto.studio.queue import worker
+from impasto.studio.queue.jobs import read_spec
+from impasto.studio.queue.painter import Painter
 from impasto.training.run_folder import RunFolder
 
 
@@ -188,7 +188,7 @@ def test_what_failed_says_why_and_is_tried_again_without_typing(
     name = teach(page, wanted)
     gone = page.delete(f"/sets/{pictures.removeprefix('set:')}")["undo"]
     with (page.folder(name) / "output.txt").open("w") as output:
-        process = [sys.executable, "-m", "impasto.studio.worker", str(page.folder(name))]
+        process = [sys.executable, "-m", "impasto.studio.queue.worker", str(page.folder(name))]
         code = subprocess.run(process, stdout=output, stderr=output, check=False).returncode
     assert code == 2
     job = page.job(name)
@@ -207,7 +207,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_very_bytes(page: Page, wanted: d
     quick = {"steps": 40, "checkpoint_every": 2}
     undisturbed, name = teach(page, wanted, **quick), teach(page, {**wanted, "title": "cut"}, **quick)
     work(undisturbed)
-    process = subprocess.Popen([sys.executable, "-m", "impasto.studio.worker", str(page.folder(name))])
+    process = subprocess.Popen([sys.executable, "-m", "impasto.studio.queue.worker", str(page.folder(name))])
     deadline = time.monotonic() + 120
     while not list((page.folder(name) / "run").glob("checkpoints/step-*")) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -9,9 +9,9 @@ from PIL import Image
 
 from impasto.cli.main import main
 from impasto.core.errors import ConfigError, DataError
+from impasto.data.prompt_list import AskedFor, read_prompts, with_choices_made
 from impasto.generation.generate import asked_for, count_pictures
 from impasto.generation.options import GenerateOptions
-from impasto.generation.prompt_list import AskedFor, read_prompts, with_choices_made
 from impasto.generation.sheets import read_axes
 
 

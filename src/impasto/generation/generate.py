@@ -11,8 +11,8 @@ from impasto.core.config import validated
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned, Progress
 from impasto.core.files import refuse_existing
+from impasto.data.prompt_list import AskedFor, read_prompts, with_choices_made
 from impasto.generation.options import GenerateOptions
-from impasto.generation.prompt_list import AskedFor, read_prompts, with_choices_made
 from impasto.generation.requests import ImageRequest
 from impasto.generation.sheets import contact_sheet, grid, read_axes, sheet_path, write_sheet
 from impasto.generation.text_to_image import Job, Opened, draw_job, opened_for, sampling_params_of, seeds_of

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from impasto.core.errors import ConfigError
 from impasto.core.files import write_text
-from impasto.studio.jobs import OUTCOME, RUN, SPEC, STARTS, Spec, State, Wish, starts_of, state_of, wish
-from impasto.studio.reports import Report
+from impasto.studio.queue.jobs import OUTCOME, RUN, SPEC, STARTS, Spec, State, Wish, starts_of, state_of, wish
+from impasto.studio.queue.reports import Report
 from impasto.studio.studio import Studio
 from impasto.studio.teaching import command_of
 from impasto.studio.wishes import new_folder, training

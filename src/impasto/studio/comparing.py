@@ -11,7 +11,7 @@ from impasto.core.config import validated
 from impasto.core.files import write_text
 from impasto.data.packs import PREFIX, find_pack
 from impasto.registry.methods import find_method
-from impasto.studio.jobs import Spec
+from impasto.studio.queue.jobs import Spec
 
 
 def comparison(folder: Path, form: Mapping[str, object], base: str) -> Spec:

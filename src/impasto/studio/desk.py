@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from impasto.core.errors import DataError
-from impasto.studio.jobs import Spec, State, Wish, wish, write_spec
-from impasto.studio.lanes import PainterProcess, Trainings
-from impasto.studio.reports import Report, report_of
+from impasto.studio.queue.jobs import Spec, State, Wish, wish, write_spec
+from impasto.studio.queue.lanes import PainterProcess, Trainings
+from impasto.studio.queue.reports import Report, report_of
 from impasto.studio.workspace import Workspace
 
 _BUSY_SECONDS, _IDLE_SECONDS = 0.3, 5.0

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from impasto.data.packs import PREFIX, find_pack
 from impasto.registry.methods import find_method
-from impasto.studio.jobs import RUN, Spec
 from impasto.studio.kinds import check, command_of, model_of
+from impasto.studio.queue.jobs import RUN, Spec
 from impasto.studio.references import References
 from impasto.studio.sets import folder_of, title_of
 from impasto.studio.studio import Studio

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from impasto.core.errors import ConfigError, DataError
 from impasto.studio.actions import Doing, act
-from impasto.studio.jobs import RUN, Spec, State, state_of
-from impasto.studio.reports import Report
+from impasto.studio.queue.jobs import RUN, Spec, State, state_of
+from impasto.studio.queue.reports import Report
 from impasto.studio.routes._asked import Asked, Settings, shown_file
 from impasto.studio.studio import Studio
 from impasto.studio.wishes import drawing, new_folder, training

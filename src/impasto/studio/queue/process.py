@@ -11,7 +11,7 @@ from pathlib import Path
 from impasto.core.errors import ResourceError, RunError
 from impasto.core.files import write_text
 from impasto.core.lock import FolderLock
-from impasto.studio.jobs import OUTCOME, note_start
+from impasto.studio.queue.jobs import OUTCOME, note_start
 
 _PATIENCE = 2.0
 """Seconds to try for a lock: whoever asks whether it is held, holds it for a moment."""

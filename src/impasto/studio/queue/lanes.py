@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from impasto.core.lock import is_locked
-from impasto.studio.jobs import OUTPUT
+from impasto.studio.queue.jobs import OUTPUT
 from impasto.studio.workspace import Workspace
 
 _CALM = 3.0
@@ -27,7 +27,7 @@ class Trainings:
         """Start the process of a job."""
         with (folder / OUTPUT).open("ab") as output:
             self._started[folder.name] = subprocess.Popen(
-                [sys.executable, "-m", "impasto.studio.worker", str(folder)],
+                [sys.executable, "-m", "impasto.studio.queue.worker", str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -75,7 +75,7 @@ class PainterProcess:
     async def _one_life(self) -> None:
         with (self._workspace.root / "painter.txt").open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "impasto.studio.painter", str(self._workspace.root), self._base),
+                *(sys.executable, "-m", "impasto.studio.queue.painter", str(self._workspace.root), self._base),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=output,

@@ -10,8 +10,8 @@ from impasto.api.base import Base
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event
 from impasto.generation.text_to_image import Opened
-from impasto.studio.jobs import Spec
 from impasto.studio.kinds import KINDS, drawing_of
+from impasto.studio.queue.jobs import Spec
 from impasto.studio.teaching import training_of
 from impasto.training.train import train
 

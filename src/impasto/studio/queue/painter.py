@@ -1,4 +1,4 @@
-"""The warm process that draws: `python -m impasto.studio.painter WORKSPACE BASE`.
+"""The warm process that draws: `python -m impasto.studio.queue.painter WORKSPACE BASE`.
 
 It keeps one base open, so that a drawing begins at once. It reads folders of jobs from standard input, one a line, and
 answers each with a line when there is something new to see and with an empty one when it is done. All that it finds
@@ -20,8 +20,8 @@ from typing import TextIO
 from impasto.core.errors import ImpastoError
 from impasto.core.events import Event
 from impasto.core.lock import is_locked
-from impasto.studio.jobs import EVENTS, RUN, Spec, Wish, read_spec, wish_of
-from impasto.studio.process import computing, patient_lock, write_outcome
+from impasto.studio.queue.jobs import EVENTS, RUN, Spec, Wish, read_spec, wish_of
+from impasto.studio.queue.process import computing, patient_lock, write_outcome
 from impasto.training.control_files import GIVE_WAY
 
 PICTURES = "pictures"
@@ -81,7 +81,7 @@ class Painter:
         return 0
 
     def _events(self, folder: Path, spec: Spec) -> Generator[Event]:
-        from impasto.studio.errands import events_of
+        from impasto.studio.queue.errands import events_of
 
         return events_of(spec, folder / PICTURES, self.open)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from impasto.core.errors import ImpastoError
 from impasto.core.formatting import format_duration
 from impasto.core.shell import command
-from impasto.studio.jobs import EVENTS, RUN, Spec, State, message_of, read_spec, state_of
-from impasto.studio.told import Told
+from impasto.studio.queue.jobs import EVENTS, RUN, Spec, State, message_of, read_spec, state_of
+from impasto.studio.queue.told import Told
 from impasto.studio.workspace import without_paths
 
 

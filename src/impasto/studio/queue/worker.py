@@ -1,4 +1,4 @@
-"""The process of one training or comparison: `python -m impasto.studio.worker JOB` runs the job's command line.
+"""The process of one training or comparison: `python -m impasto.studio.queue.worker JOB` runs the job's command line.
 
 It is the command that a terminal would run, with `--resume` where the run folder holds a run already.
 """
@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from impasto.core.files import is_file
-from impasto.studio.jobs import OUTPUT, RUN, STOPPED, Spec, Wish, read_spec, wish_of
-from impasto.studio.process import computing, write_outcome
+from impasto.studio.queue.jobs import OUTPUT, RUN, STOPPED, Spec, Wish, read_spec, wish_of
+from impasto.studio.queue.process import computing, write_outcome
 from impasto.training.checkpoints.resume import COMPLETE
 
 _NICENESS = 10

@@ -1,0 +1,1 @@
+"""What is queued, running and done: jobs as folders, lanes, and the processes that compute."""
