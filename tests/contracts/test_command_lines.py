@@ -29,7 +29,9 @@ from impasto.models.loading import load_pipeline
 
 LINES = int(os.environ.get("IMPASTO_COMMAND_LINES", "500"))
 """More of them, on demand, are drawn anew: the number is their seed."""
-HEADS = list(heads())
+SERVERS = {"studio", "judge"}
+"""Commands that go on until they are stopped: tests/studio tries them."""
+HEADS = [head for head in heads() if head[0] not in SERVERS]
 DOCUMENTED = {0, 2}
 """0: well, 2: the user can mend it. 130, interrupted, does not happen here."""
 ODD = (

@@ -35,9 +35,13 @@ WORDS = {
         "instance_prompt",
         "class_prompt",
         "roles",
+        "listen",
+        "xy",
     ),
 }
 """Options that are words and no paths; whoever adds an option decides which it is."""
+PARTNERS = {"held_out_features": {"hold_out": 4}}
+"""Options without which another has no effect."""
 PATHS = [
     (head, name)
     for head in HEADS
@@ -56,7 +60,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def value_of(head: tuple[str, ...], name: str, given: str) -> str:
     model = model_of(head)
     field = model.model_fields[name]
-    options = validated(model, required_values(model) | {name: (given,) if is_list(field) else given}, source="test")
+    values = required_values(model) | PARTNERS.get(name, {}) | {name: (given,) if is_list(field) else given}
+    options = validated(model, values, source="test")
     value = getattr(options, name)
     return str(value[0] if is_list(field) else value)
 
