@@ -87,6 +87,7 @@ def prepare(folder: Path) -> Iterator[Prepared]:
             base=str(base_folder),
             style_images=str(pictures),
             out=folder / "style.safetensors",
+            overwrite=True,
             run_dir=folder / "run",
             steps=4,
             sample_every=0,

@@ -203,7 +203,7 @@ def test_damaged_picture_is_named(refused: Refuse, training: tuple[object, ...],
 
 def test_config_file_is_named(refused: Refuse, training: tuple[object, ...], folder: Path) -> None:
     (folder / "mine.toml").write_text("stepz = 4")
-    assert "mine.toml: unknown option 'stepz'; known: accumulate, attach, aux," in refused(
+    assert "mine.toml: unknown option 'stepz'; known: accumulate, alpha, attach," in refused(
         *training, "--config", "mine.toml"
     )
     (folder / "mine.toml").write_text("batch_size = 'two'")
@@ -428,7 +428,7 @@ def test_full_disk_while_saving(
 ) -> None:
     shutil.copy(style, folder / "fox.safetensors")
     fill_disk(monkeypatch, lambda staging: staging.parent == Path())
-    told = refused(*training)  # compares fox.safetensors before and after
+    told = refused(*training, "--overwrite")  # compares fox.safetensors before and after
     assert "cannot write fox.safetensors: no space left on the disk, free some and repeat" in told
     assert "the style is in run/style.safetensors instead" in told
     assert read_card(folder / "fox.safetensors").steps == 1
@@ -442,7 +442,7 @@ def test_full_disk_everywhere(
 ) -> None:
     shutil.copy(style, folder / "fox.safetensors")
     fill_disk(monkeypatch, lambda staging: True)
-    assert "no space left on the disk, free some and repeat" in refused(*training)
+    assert "no space left on the disk, free some and repeat" in refused(*training, "--overwrite")
     assert not list(folder.rglob("*.part"))
 
 

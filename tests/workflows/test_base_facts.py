@@ -37,10 +37,10 @@ def test_all_options_that_open_a_base_have_them(options: type) -> None:
 
 def test_from_python(tiny_folders: dict[str, Path], other: Path) -> None:
     base = impasto.load(str(tiny_folders["sdxl"]), device="cpu", prediction="v", zero_snr="yes", vae=str(other))
-    assert base.model.prediction is Prediction.V
-    assert float(base.model.schedule.alpha_bar[-1]) == pytest.approx(0, abs=1e-6)
+    assert base.model.process.prediction is Prediction.V
+    assert float(base.model.process.schedule.alpha_bar[-1]) == pytest.approx(0, abs=1e-6)
     plain = impasto.load(str(tiny_folders["sdxl"]), device="cpu")
-    assert plain.model.prediction is Prediction.EPSILON
+    assert plain.model.process.prediction is Prediction.EPSILON
     latents = torch.ones(1, 4, 8, 8)
     with torch.no_grad():
         assert not torch.allclose(base.model.decode(latents), plain.model.decode(latents))

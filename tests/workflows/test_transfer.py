@@ -308,7 +308,7 @@ BAD = {
     "weight": (("a.png:much", *PLUS), "weight 'much' is no number"),
     "mixed": (("a.png", "many", *PLUS), "reference many is a folder"),
     "control": (("a.png", *PLUS, "--control", "magic"), "unknown control 'magic': choose one of"),
-    "preset": (("a.png", *PLUS, "--preset", "loud"), "preset 'loud' is unknown"),
+    "preset": (("a.png", *PLUS, "--preset", "loud"), "unknown preset 'loud'"),
     "script": (
         ("a.png", *PLUS, "--preset", "infer_StyleStudio"),
         "--preset infer_StyleStudio is the authors' script for CSGO, and the adapter is IP-Adapter-Plus",
