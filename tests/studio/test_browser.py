@@ -1,6 +1,6 @@
 """The studio in a real Chromium on pocket: drop, teach, reload, kill, draw, slide, download.
 
-Skipped by name on a machine without Chromium; `.ci/run` installs it where it can.
+Run by `make browser`; skipped by name on a machine without Chromium.
 """
 
 import os
