@@ -22,7 +22,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from impasto.features._pocket_judge import FILE, JudgeNetwork, load_network, read_classes
 from pretraining import checkpoint
 from pretraining.judge_classes import PLAIN, Classes, Row, classes_of, is_held_out, value_of
-from pretraining.judge_network import disturbed, to_unit
+from pretraining.judge_disturbance import disturbed, to_unit
 from pretraining.options import read_options
 from pretraining.pictures import read_pictures, read_rows
 from pretraining.precision import half_where_quick

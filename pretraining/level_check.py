@@ -11,27 +11,20 @@ from __future__ import annotations
 import argparse
 
 import torch
-from torch import Tensor
+from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 
 from impasto.models.source import find_base
 from pretraining.fresh import FRESH, read_fresh
+from pretraining.held_out import psnr
 from pretraining.package import NOISE_LEVELS
 
 LEVELS = (10, 25, 50, 100, 200, 300, 500, 700)
 RENDERS = 24
 
 
-def psnr(x: Tensor, y: Tensor) -> float:
-    """Return the mean peak signal-to-noise ratio of pictures in [-1, 1], in dB; both (count, 3, height, width)."""
-    errors = (x.clamp(-1, 1) - y.clamp(-1, 1)).square().mean(dim=(1, 2, 3))
-    return float((10 * torch.log10(4 / errors)).mean())
-
-
 @torch.no_grad()
 def main() -> None:
     """Print a line for each level."""
-    from diffusers import DDPMScheduler, StableDiffusionXLPipeline
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", default="pocket", help="pocket, or a diffusers folder")
     pipe = StableDiffusionXLPipeline.from_pretrained(find_base(parser.parse_args().base).location, dtype=torch.float32)
@@ -39,7 +32,7 @@ def main() -> None:
     plain = [place for place, row in enumerate(rows) if not row["style"]]
     shown = plain[:: max(1, len(plain) // RENDERS)][:RENDERS]
     x_0 = pipe.vae.encode(renders[shown].float() / 127.5 - 1).latent_dist.mode()
-    clean = pipe.vae.decode(x_0).sample
+    clean = pipe.vae.decode(x_0).sample.clamp(-1, 1)
     captions = [rows[place]["caption_0"] for place in shown]
     states, _, pooled, _ = pipe.encode_prompt(captions, device="cpu", do_classifier_free_guidance=False)
     added = {"text_embeds": pooled, "time_ids": torch.tensor([[128.0, 128, 0, 0, 128, 128]]).expand(len(shown), 6)}
@@ -49,10 +42,9 @@ def main() -> None:
         signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         x_t = signal * x_0 + noise * torch.randn(x_0.shape, generator=rng)
         v = pipe.unet(x_t, torch.tensor(level), states, added_cond_kwargs=added).sample
-        noised, denoised = (pipe.vae.decode(z).sample for z in (x_t / signal, signal * x_t - noise * v))
-        print(
-            f"t = {level:3}  noised {psnr(noised, clean):.1f} dB  denoised {psnr(denoised, clean):.1f} dB", flush=True
-        )
+        drawn = (pipe.vae.decode(z).sample.clamp(-1, 1) for z in (x_t / signal, signal * x_t - noise * v))
+        noised, denoised = (float(psnr(clean, each).mean()) for each in drawn)
+        print(f"t = {level:3}  noised {noised:.1f} dB  denoised {denoised:.1f} dB", flush=True)
 
 
 if __name__ == "__main__":

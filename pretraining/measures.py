@@ -21,6 +21,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.registry.recipes import guidance_for
 from pretraining.data.packs import PACKS, TITLES
 from pretraining.evaluate_prompts import Asked
+from pretraining.held_out import psnr
 from pretraining.pictures import to_unit
 
 STEPS, GUIDANCE, SIDE, SEED = 20, guidance_for("pocket"), 128, 7
@@ -38,11 +39,6 @@ def named_background_right(pictures: Sequence[Image.Image], asked: Sequence[Aske
     return float(
         np.mean([background_of(image) == each.background for image, each in zip(pictures, asked, strict=True)])
     )
-
-
-def psnr(x: Tensor, drawn: Tensor) -> float:
-    """Return the peak signal-to-noise ratio in dB of pictures in [-1, 1]."""
-    return float(-10 * (((drawn - x) ** 2).mean() / 4).log10())  # range 2: peak² is 4
 
 
 def edge_error(x: Tensor, drawn: Tensor) -> float:
@@ -73,7 +69,7 @@ def reconstruction(base: LatentDiffusion) -> dict[str, dict[str, float]]:
         for path in sorted((PACKS / pack / "held_out").glob("*.png")):
             x = to_tensor(read_picture(path).image)[None]
             drawn = base.decode(base.encode_images(x)[0]).float()
-            values.append((psnr(x, drawn), edge_error(x, drawn)))
+            values.append((float(psnr(x, drawn)), edge_error(x, drawn)))
         if values:
             means = np.mean(values, axis=0)
             counted = {"psnr_db": round(float(means[0]), 2), "edge_error": round(float(means[1]), 4)}

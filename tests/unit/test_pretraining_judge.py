@@ -9,7 +9,7 @@ from pretraining import checkpoint
 from pretraining import judge as judge_stage
 from pretraining.judge import Judge, judge_loss, load_judge, publish, remember
 from pretraining.judge_classes import Classes, classes_of, is_held_out
-from pretraining.judge_network import disturbed, to_unit
+from pretraining.judge_disturbance import disturbed, to_unit
 from tests import tiny
 
 from impasto.data.images import read_picture, to_tensor

@@ -16,7 +16,7 @@ from itertools import combinations
 from pathlib import Path
 
 from impasto.core.errors import DataError
-from impasto.core.files import not_written, reason_of
+from impasto.core.files import json_rows, not_written, reason_of, write_text
 
 FILE = "judgements.jsonl"
 LEFT, RIGHT, EQUAL = "left", "right", "equal"
@@ -113,15 +113,7 @@ def read_judgements(out: Path) -> list[Mapping[str, object]]:
         lines = (out / FILE).read_text("utf-8").splitlines()
     except OSError:
         return []
-    found: list[Mapping[str, object]] = []
-    for line in lines:
-        try:
-            read = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(read, dict):
-            found.append(read)
-    return found
+    return list(json_rows(lines))
 
 
 def judge(out: Path, pair: Pair, choice: str) -> None:
@@ -140,7 +132,7 @@ def take_back(out: Path) -> bool:
     if not judged:
         return False
     kept = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in judged[:-1])
-    (out / FILE).write_text(kept, "utf-8")
+    write_text(out / FILE, kept)
     return True
 
 

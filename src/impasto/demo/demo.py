@@ -173,7 +173,8 @@ def _write(out: Path, pack: Pack, drawn: Sequence[BeforeAfter], style: Style, se
 
 
 _STYLE_SHEET = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #3c342e; background: #faf7f2; margin: 2rem auto; max-width: 76rem }
+body { font: 16px/1.5 system-ui, sans-serif; color: #3c342e; background: #faf7f2; margin: 2rem auto;
+  padding: 0 1.5rem; max-width: 76rem }
 h1 { font-weight: 600 } h1 small { font-weight: 400; color: #8a7d70 }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(25rem, 1fr)); gap: 1.5rem }
 figure { margin: 0; padding: .75rem; background: #fff; border-radius: .5rem; box-shadow: 0 1px 3px #0002 }

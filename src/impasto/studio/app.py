@@ -16,7 +16,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from impasto.core.errors import DataError, ImpastoError
+from impasto.core.errors import ImpastoError
+from impasto.studio.gone import Gone
 from impasto.studio.routes import compare, jobs, sets, start, styles
 from impasto.studio.security import Guard
 from impasto.studio.studio import Studio
@@ -66,7 +67,7 @@ def _tell_errors(app: FastAPI, workspace: Workspace) -> None:
 
     @app.exception_handler(ImpastoError)
     async def _mendable(_: Request, error: ImpastoError) -> JSONResponse:
-        return told(404 if isinstance(error, DataError) and "no longer there" in str(error) else 400, str(error))
+        return told(404 if isinstance(error, Gone) else 400, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def _wrong(_: Request, error: RequestValidationError) -> JSONResponse:

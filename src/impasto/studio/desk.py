@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from impasto.core.errors import DataError
+from impasto.studio.gone import Gone
 from impasto.studio.queue.jobs import Spec, State, Wish, wish, write_spec
 from impasto.studio.queue.lanes import PainterProcess, Trainings
 from impasto.studio.queue.reports import Report, report_of
@@ -147,7 +147,7 @@ class Desk:
             self.look()
         found = self._reports.get(name)
         if found is None:
-            raise DataError("this job is no longer there")
+            raise Gone("this job is no longer there")
         return found
 
     def shown(self) -> list[dict[str, object]]:

@@ -44,16 +44,12 @@ def defaults_of(kind: str, base: str, preset: str | None = None) -> dict[str, ob
     return {name: value for name, value in stated.items() if name in model.model_fields}
 
 
-def check(kind: str, settings: Mapping[str, object], out: Path) -> None:
-    """Raise `ConfigError` for what is wrong with the settings of a drawing."""
-    if kind == TRANSFER:
-        transfer_of(settings, out)
-    else:
-        options_of(kind, settings, out)
-
-
 def drawing_of(kind: str, settings: Mapping[str, object], out: Path) -> tuple[DrawOptions, Draw]:
-    """Return the options of a drawing, and what draws with them and an open base; previews where there are steps."""
+    """Return the options of a drawing, and what draws with them and an open base; previews where there are steps.
+
+    Raises:
+        ConfigError: Something is wrong with the settings.
+    """
     if kind == TRANSFER:
         options, control = transfer_of(settings, out)
         shown = _with_previews(options)

@@ -11,10 +11,11 @@ from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
 from impasto.core.config import Config
-from impasto.core.errors import ConfigError, DataError
+from impasto.core.errors import ConfigError
 from impasto.core.paths import SAFETENSORS, as_path_text
 from impasto.data.packs import PREFIX
 from impasto.models.source import POCKET
+from impasto.studio.gone import Gone
 from impasto.studio.sets import folder_of, picture_in
 from impasto.studio.workspace import Workspace, is_plain
 
@@ -102,7 +103,7 @@ class References:
         if given.startswith(JOB):
             found = self._workspace.find("jobs", place.removeprefix(JOB), "pictures", name)
             if found.suffix != ".png":
-                raise DataError("this picture is no longer there")
+                raise Gone("this picture is no longer there")
             return str(found)
         return str(picture_in(self._workspace, place.removeprefix(SET), name))
 

@@ -18,6 +18,7 @@ from impasto.data.duplicates import THRESHOLD, small_copy
 from impasto.data.image_formats import SUFFIXES
 from impasto.data.images import fit_square, read_picture, to_tensor
 from impasto.data.packs import PREFIX, pictures_of
+from impasto.studio.gone import Gone
 from impasto.studio.workspace import Workspace, is_plain, plain_name
 
 MOST_PICTURES = 1000
@@ -50,7 +51,7 @@ def picture_in(workspace: Workspace, name: str, picture: str) -> Path:
     """Return one picture of a set or pack."""
     found = next((path for path in pictures_in(workspace, name) if path.name == picture), None)
     if found is None or not is_plain(picture):
-        raise DataError(f"the picture {picture[:60]!r} is no longer there")
+        raise Gone(f"the picture {picture[:60]!r} is no longer there")
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from impasto.data.packs import PREFIX, find_pack
 from impasto.registry.methods import find_method
-from impasto.studio.kinds import check, command_of, model_of
+from impasto.studio.kinds import command_of, drawing_of, model_of
 from impasto.studio.queue.jobs import RUN, Spec
 from impasto.studio.references import References
 from impasto.studio.sets import folder_of, title_of
@@ -45,7 +45,7 @@ def training(asked: Studio, folder: Path, method: str, title: str, form: Mapping
 def drawing(asked: Studio, folder: Path, kind: str, form: Mapping[str, object]) -> Spec:
     """Return a drawing as a job; raises `ImpastoError` for what is wrong with it."""
     settings = References(asked.workspace, asked.options.base).resolved(model_of(kind), form)
-    check(kind, settings, folder / "pictures")
+    drawing_of(kind, settings, folder / "pictures")  # refuses what is wrong
     words = form.get("prompt") or form.get("subject") or kind
     title = str(words[0] if isinstance(words, list) else words)
     return Spec(kind, title[:200], command_of(kind, settings), settings, form)

@@ -16,8 +16,9 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from impasto.core.errors import ConfigError, DataError, ResourceError
+from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.files import not_written, reason_of, write_text
+from impasto.studio.gone import Gone
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
 _PARTS = ("jobs", "sets", "styles", "bases", "trash")
@@ -66,12 +67,12 @@ class Workspace:
         path = self.root
         for name in names:
             if not is_plain(name):
-                raise DataError("there is nothing of that name")
+                raise Gone("there is nothing of that name")
             path /= name
             if path.is_symlink():
-                raise DataError("there is nothing of that name")
+                raise Gone("there is nothing of that name")
         if not path.exists():
-            raise DataError(f"{names[-1]} is no longer there")
+            raise Gone(f"{names[-1]} is no longer there")
         return path
 
     def new_folder(self, part: str) -> Path:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from impasto.core.files import json_rows
 
 _RECENT = 20
 """Steps whose pace says how long the rest takes."""
@@ -48,7 +49,7 @@ class Told:
             return
         whole = written[: written.rfind(b"\n") + 1]
         self.read_bytes += len(whole)
-        for row in _rows(whole.splitlines()):
+        for row in json_rows(whole.splitlines()):
             self._take(row)
 
     def _take(self, row: Mapping[str, object]) -> None:
@@ -133,16 +134,6 @@ _TAKERS: Mapping[str, Callable[[Told, Mapping[str, object]], None]] = {
     "StepKept": Told.take_kept,
     "Verdict": Told.take_verdict,
 }
-
-
-def _rows(lines: Iterable[bytes]) -> Iterable[Mapping[str, object]]:
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            yield row
 
 
 def _list(value: object) -> list[object]:

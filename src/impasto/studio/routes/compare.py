@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from impasto.comparison.judgements import Drawn, Pair, judge, next_pair, pairs_of, pictures_of_trials, take_back
 from impasto.comparison.refresh import refresh_report
-from impasto.core.errors import DataError
 from impasto.studio.comparing import comparison
+from impasto.studio.gone import Gone
 from impasto.studio.routes._asked import Asked, shown_file
 from impasto.studio.studio import Studio
 from impasto.studio.wishes import new_folder
@@ -101,7 +101,7 @@ def report(asked: Asked, name: str) -> HTMLResponse:
     """Return the report, which is one page; its style sheet and pictures are inside it, and no script is let run."""
     path = _folder(asked, name) / "report.html"
     if not path.is_file():
-        raise DataError("the report is no longer there, or not there yet")
+        raise Gone("the report is no longer there, or not there yet")
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
     return HTMLResponse(path.read_text("utf-8"), headers={"content-security-policy": policy})
 
@@ -111,7 +111,7 @@ def picture(asked: Asked, name: str, trial: str, picture: str) -> FileResponse:
     """Return a picture of a trial."""
     path = _folder(asked, name) / "trials" / trial / f"{picture}.png"
     if not is_plain(trial) or not is_plain(picture) or path.is_symlink() or not path.is_file():
-        raise DataError("this picture is no longer there")
+        raise Gone("this picture is no longer there")
     return shown_file(path, "image/png", keeps=True)
 
 
@@ -123,7 +123,7 @@ def _folder(asked: Studio, name: str) -> Path:
 
 def _known(known: dict[str, Drawn], given: str) -> Drawn:
     if given not in known:
-        raise DataError("this picture is no longer there")
+        raise Gone("this picture is no longer there")
     return known[given]
 
 

@@ -12,8 +12,9 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from impasto.core.errors import ConfigError, DataError
+from impasto.core.errors import ConfigError
 from impasto.studio.actions import Doing, act
+from impasto.studio.gone import Gone
 from impasto.studio.queue.jobs import RUN, Spec, State, state_of
 from impasto.studio.queue.reports import Report
 from impasto.studio.routes._asked import Asked, Settings, shown_file
@@ -150,12 +151,12 @@ def recipe(asked: Asked, name: str, picture: str) -> dict[str, JsonValue]:
     try:
         read = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError("the recipe of this picture is no longer there") from error
+        raise Gone("the recipe of this picture is no longer there") from error
     return read if isinstance(read, dict) else {}
 
 
 def _inside(asked: Studio, job: str, *names: str) -> Path:
     path = asked.workspace.find("jobs", job, *names)
     if path.suffix != ".png" or not path.is_file():
-        raise DataError("this picture is no longer there")
+        raise Gone("this picture is no longer there")
     return path

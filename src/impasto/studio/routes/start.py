@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from impasto.captioning.pocket_vocabulary import unknown_words, vocabulary
-from impasto.core.errors import DataError
 from impasto.core.option_groups import Group
 from impasto.data.packs import find_pack, pack_names
 from impasto.models.source import POCKET, find_base
 from impasto.registry.methods import find_method
 from impasto.studio.forms import form_of
+from impasto.studio.gone import Gone
 from impasto.studio.kinds import KINDS, model_of
 from impasto.studio.kinds import defaults_of as drawing_defaults
 from impasto.studio.purposes import PURPOSES
@@ -71,7 +71,7 @@ def train_form(asked: Asked, method: str, base: str | None = None, learn: str | 
 def drawing_form(asked: Asked, kind: str, base: str | None = None, preset: str | None = None) -> list[object]:
     """Return the form of a way to draw; `preset` is of transfers alone."""
     if kind not in KINDS:
-        raise DataError("a form of that name is no longer there")
+        raise Gone("a form of that name is no longer there")
     defaults = drawing_defaults(kind, base or asked.options.base, preset)
     return form_of(model_of(kind), defaults, rest=Group.DRAWING, hidden=_PLACED)
 

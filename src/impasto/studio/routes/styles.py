@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from PIL import Image
 
-from impasto.core.errors import DataError
+from impasto.studio.gone import Gone
 from impasto.studio.library import card_of, keep_step, style_file, styles_in
 from impasto.studio.routes._asked import Asked, shown_file
 
@@ -41,7 +41,7 @@ def thumbnail(asked: Asked, name: str) -> Response:
     style_file(asked.workspace, name)
     job = next((each for each in reversed(asked.desk.shown()) if each["saved"] == name and each["samples"]), None)
     if job is None:
-        raise DataError("a picture of this style is no longer there")
+        raise Gone("a picture of this style is no longer there")
     step = int(str(job["samples"][-1]))  # type: ignore[index]
     strip = asked.workspace.jobs / str(job["id"]) / "run" / "samples" / f"step-{step:06d}.png"
     return Response(_first(strip), media_type="image/webp", headers={"cache-control": "private, max-age=60"})
