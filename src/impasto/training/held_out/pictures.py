@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from impasto.core.errors import DataError
 from impasto.core.rng import generator
-from impasto.data.duplicates import THRESHOLD, small_copy
-from impasto.data.images import PictureFile, check_picture, to_tensor
+from impasto.data.duplicates import THRESHOLD, copies_of, differences
+from impasto.data.images import PictureFile, check_picture
 from impasto.data.packs import pictures_of
 from impasto.data.streams import STYLE, kind_and_concept
 from impasto.training.configs.keeping import FEWEST_HELD_OUT, KeepingConfig
@@ -84,8 +83,8 @@ def _refuse_shown(held_out: Sequence[PictureFile], shown: Sequence[PictureFile])
     by_digest = {each.digest: each for each in shown}
     found = [(each, by_digest[each.digest]) for each in held_out if each.digest in by_digest]
     if not found:
-        differences = _differences(_copies(held_out), _copies(shown))
-        near = (differences < THRESHOLD).nonzero().tolist()
+        copies = [copies_of(each.read() for each in pictures) for pictures in (held_out, shown)]
+        near = (differences(*copies) < THRESHOLD).nonzero().tolist()
         found = [(held_out[row], shown[column]) for row, column in near]
     if found:
         names = ", ".join(f"{each.path.name} is {other.path.name}" for each, other in found[:_NAMED])
@@ -94,12 +93,3 @@ def _refuse_shown(held_out: Sequence[PictureFile], shown: Sequence[PictureFile])
             f"training shows held-out pictures, or nearly the same ones ({names}{more}): take them out of one of the "
             "two, or the step that copies best would be kept"
         )
-
-
-def _copies(pictures: Sequence[PictureFile]) -> Tensor:
-    return torch.stack([to_tensor(small_copy(each.read())).flatten() / 2 for each in pictures])
-
-
-def _differences(first: Tensor, second: Tensor) -> Tensor:
-    """Return the root mean square difference of all pairs, as `data/duplicates.py` measures it."""
-    return torch.stack([(second - row).square().mean(dim=1).sqrt() for row in first])
