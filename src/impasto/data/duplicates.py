@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -30,7 +31,7 @@ def copies_of(pictures: Iterable[Image.Image]) -> Float[Tensor, "pictures pixels
 def differences(first: Float[Tensor, "n pixels"], second: Float[Tensor, "m pixels"]) -> Float[Tensor, "n m"]:
     """Return the root mean square difference of every two copies, from 0 to 1."""
     exactly = "donot_use_mm_for_euclid_dist"  # by products of matrices, equal copies are not at distance 0
-    return torch.cdist(first, second, compute_mode=exactly) / first.shape[1] ** 0.5
+    return torch.cdist(first, second, compute_mode=exactly) / math.sqrt(first.shape[1])
 
 
 def distinct(pictures: Iterable[Image.Image], threshold: float = THRESHOLD) -> list[int]:
