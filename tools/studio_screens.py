@@ -63,8 +63,8 @@ def main() -> None:
     parser.add_argument("--address", default="http://localhost:8420")
     address: str = parser.parse_args().address
     training = finished_training(address)
-    screens = {name: name for name in ("draw", "teach", "reference", "compare", "styles", "jobs")}
-    screens |= {"restyle": "mix", "training": f"teach/{training['id']}"}
+    screens = {name: name for name in ("draw", "teach", "reference", "compare", "styles")}
+    screens |= {"restyle": "mix", "jobs": "queue", "training": f"teach/{training['id']}"}
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for theme in ("light", "dark"):
