@@ -99,6 +99,22 @@ def test_two_tabs_are_told_the_same(page: Page, wanted: dict[str, Any]) -> None:
     assert seen[2] == seen[3]
 
 
+def test_streams_end_with_the_server(page: Page) -> None:
+    """An open page does not hold up Ctrl+C."""
+
+    async def listen() -> int:
+        desk = page.studio.desk
+        stream = desk.changes()
+        told = [await anext(stream)]
+        desk.close_streams()
+        async with desk._changed:
+            desk._changed.notify_all()
+        told += [each async for each in stream]
+        return len(told)
+
+    assert asyncio.run(asyncio.wait_for(listen(), 10)) == 1
+
+
 def test_what_was_typed_comes_back_with_the_job(page: Page, wanted: dict[str, Any]) -> None:
     name = page.post("/teach", wanted)["id"]
     form = page.job(name)["form"]

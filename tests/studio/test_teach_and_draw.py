@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load, load_file
 from tests.studio.conftest import Page
 
+from impasto.conversion.convert import ConvertOptions, convert
+from impasto.conversion.extract import ExtractOptions, extract
 from impasto.core.events import TrainStep
 from impasto.core.lock import FolderLock
 from impasto.studio.queue import worker
@@ -257,3 +261,26 @@ def test_deleted_is_brought_back(page: Page, wanted: dict[str, Any], work: Any) 
         assert page.get(place) == []
         page.post(f"/undo/{undo}")
         assert page.get(place) == before
+
+
+@pytest.mark.parametrize("learn", ["lora", "full"])
+def test_a_style_is_taken_home_for_other_tools(
+    page: Page, wanted: dict[str, Any], work: Any, tmp_path: Path, learn: str
+) -> None:
+    """What the page sends is what the commands write; of all weights, what `extract` takes out of them."""
+    changes = {"steps": 1} if learn == "lora" else {"steps": 1, "learn": "full", "rank": None}
+    work(teach(page, wanted, **changes))
+    style = page.studio.workspace.styles / "blocks.safetensors"
+    low_rank = style
+    if learn == "full":
+        low_rank = tmp_path / "blocks.safetensors"
+        extract(ExtractOptions(source=style, out=low_rank))
+    convert(ConvertOptions(source=low_rank, out=tmp_path / "blocks-kohya.safetensors", format="kohya"))
+    sent = page.client.get("/api/styles/blocks.safetensors/for/kohya")
+    assert sent.status_code == 200, sent.text
+    written = load_file(tmp_path / "blocks-kohya.safetensors")
+    taken = load(sent.content)
+    assert taken.keys() == written.keys()
+    assert all(torch.equal(taken[name], written[name]) for name in written)
+    assert 'filename="blocks-kohya.safetensors"' in sent.headers["content-disposition"]
+    assert [path.name for path in page.studio.workspace.styles.iterdir()] == ["blocks.safetensors"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from impasto.adapters.patch import patched
@@ -20,7 +20,7 @@ from impasto.models.fingerprint import Fingerprint
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.style import file as style_file
 from impasto.style.card import CARD_KEY, Card
-from impasto.style.file import Style, load_style, read_card, save_style
+from impasto.style.file import Style, load_style, read_card, save_style, save_tensors
 
 LAYER = "unet.mid_block.to_q"
 DOWN, UP = f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"
@@ -327,3 +327,15 @@ def test_huge_product_is_refused_before_it_is_computed(sdxl: LatentDiffusion) ->
     tensors = {f"{name}.lora_A.weight": torch.zeros(1, 10**6), f"{name}.lora_B.weight": torch.zeros(10**6, 1)}
     with pytest.raises(BaseMismatch, match="this base has"), patched(sdxl.networks(), [(tensors, 1.0)]):
         pass
+
+
+def test_equal_contents_are_equal_bytes(tmp_path: Path) -> None:
+    """safetensors writes what a file says of itself in random order: a run that was ended and resumed would differ."""
+    said = {f"key-{number}": 'zwx Stil, größer: "é"\n\x01' for number in range(6)}
+    paths = [tmp_path / f"{number}.safetensors" for number in range(8)]
+    for path in paths:
+        save_tensors(path, pair(), said)
+    assert len({path.read_bytes() for path in paths}) == 1
+    with safe_open(paths[0], "pt") as opened:
+        assert opened.metadata() == {**said, "format": "pt"}
+        assert all(torch.equal(opened.get_tensor(name), tensor) for name, tensor in pair().items())

@@ -46,6 +46,7 @@ class Desk:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Condition()
         self._looking = threading.Lock()
+        self._is_closing = False
         self.ordering = threading.Lock()
         """Held while a name is chosen that no other job may be promised."""
 
@@ -53,6 +54,11 @@ class Desk:
         """Look now; may be called from any thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._woken.set)
+
+    def close_streams(self) -> None:
+        """End what pages listen to, so that the server can stop; may be called from a signal handler."""
+        self._is_closing = True
+        self.wake()
 
     async def run(self) -> None:
         """Look, begin what is due, wait; until cancelled."""
@@ -155,6 +161,9 @@ class Desk:
         seen = sorted((each for each in self._shown.values() if each["kind"] not in HIDDEN), key=lambda e: str(e["id"]))
         return [each for each in seen[:-_SHOWN] if not State(str(each["state"])).is_final] + seen[-_SHOWN:]
 
+    def _has_news(self, version: int) -> bool:
+        return self._version > version or self._is_closing
+
     def ask(self, name: str, wanted: Wish | None) -> None:
         """Ask something of a job, or take it back."""
         wish(self.report(name).folder, wanted)
@@ -167,10 +176,12 @@ class Desk:
         while True:
             try:
                 async with self._changed:
-                    await asyncio.wait_for(self._changed.wait_for(lambda v=version: self._version > v), _HEARTBEAT)  # type: ignore[misc]
+                    await asyncio.wait_for(self._changed.wait_for(lambda v=version: self._has_news(v)), _HEARTBEAT)  # type: ignore[misc]
             except TimeoutError:
                 yield []
                 continue
+            if self._is_closing:
+                return
             names = [name for name, changed in self._versions.items() if changed > version]
             version = self._version
             gone: list[dict[str, object]] = [{"id": name, "gone": True} for name in names if name not in self._shown]

@@ -9,6 +9,7 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -16,6 +17,7 @@ from impasto.core.errors import ConfigError, RunError
 from impasto.core.files import write_text
 from impasto.core.lock import FolderLock
 from impasto.studio.app import create_app
+from impasto.studio.desk import Desk
 from impasto.studio.options import StudioOptions
 from impasto.studio.security import LOOPBACK_NAMES
 from impasto.studio.studio import open_studio
@@ -36,7 +38,8 @@ def serve(options: StudioOptions, say: Callable[[str], None], comparison: Path |
         RunError: The studio is open already on this workspace.
     """
     token = secrets.token_urlsafe(24)
-    app = create_app(open_studio(options, comparison), token)
+    studio = open_studio(options, comparison)
+    app = create_app(studio, token)
     try:
         lock = FolderLock(options.workspace)
     except RunError as error:
@@ -48,7 +51,7 @@ def serve(options: StudioOptions, say: Callable[[str], None], comparison: Path |
     address = f"http://{shown}:{port}/{entrance}{'' if comparison is None else '#/judge/given'}"
     write_text(options.workspace / _ADDRESS, json.dumps(f"http://{shown}:{port}/"))
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, server_header=False)
-    server = uvicorn.Server(config)
+    server = _Server(config, studio.desk)
     say(address)
     if options.browser:
         threading.Timer(0.7, webbrowser.open, [address]).start()
@@ -57,6 +60,19 @@ def serve(options: StudioOptions, say: Callable[[str], None], comparison: Path |
     finally:
         listening.close()
         lock.release()
+
+
+class _Server(uvicorn.Server):
+    """A server whose streams end when it is asked to stop: open pages do not hold it up."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+        super().__init__(config)
+        self._desk = desk
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop."""
+        self._desk.close_streams()
+        super().handle_exit(sig, frame)
 
 
 def _listening(options: StudioOptions) -> socket.socket:

@@ -18,6 +18,7 @@ from impasto.adapters.new_tokens import TOKEN
 from impasto.core.errors import StyleFileError, UnsafeFile
 from impasto.core.files import is_file, is_folder, staged
 from impasto.core.precision import readable
+from impasto.core.safetensors_header import sort_metadata
 from impasto.core.shell import command
 from impasto.style.card import CARD_KEY, Card, foreign_card
 from impasto.style.embeddings import EMBEDDINGS, from_stock, to_stock
@@ -102,6 +103,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     ordered = {name: tensors[name].contiguous() for name in sorted(tensors)}
     with staged(path) as staging:
         save_file(ordered, staging, metadata={**metadata, "format": "pt"})
+        sort_metadata(staging)
         staging.chmod(0o644)  # safetensors writes for the owner alone; a style is made to be passed on
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from PIL import Image
+from starlette.background import BackgroundTask
 
+from impasto.studio.exporting import ExportFormat, exported
 from impasto.studio.gone import Gone
 from impasto.studio.library import card_of, keep_step, style_file, styles_in
 from impasto.studio.routes._asked import Asked, shown_file
@@ -33,6 +35,15 @@ def card(asked: Asked, name: str) -> dict[str, object]:
 def file(asked: Asked, name: str) -> FileResponse:
     """Return the style file, to take home."""
     return shown_file(style_file(asked.workspace, name), "application/octet-stream", name=name)
+
+
+@router.get("/styles/{name}/for/{form}", response_class=FileResponse)
+def for_another(asked: Asked, name: str, form: ExportFormat) -> FileResponse:
+    """Return the style as another tool reads it."""
+    made = exported(style_file(asked.workspace, name), form)
+    answer = shown_file(made.path, "application/octet-stream", name=made.path.name)
+    answer.background = BackgroundTask(made.remove)
+    return answer
 
 
 @router.get("/styles/{name}/thumbnail", response_class=Response)

@@ -7,7 +7,7 @@ import { openPicture } from "./picture.js";
 
 const count = (job) => {
   const prompts = Array.isArray(job.form.prompt) ? job.form.prompt.length : 1;
-  return job.form.strip ? job.form.strip + 1 : prompts * (job.form.num_images || 1);
+  return prompts * (job.form.num_images || 1);
 };
 
 // A strip of small pictures side by side, one of which fills the cell.

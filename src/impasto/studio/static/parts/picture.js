@@ -39,7 +39,7 @@ export function openPicture(job, index) {
         facts,
         h("div", { class: "stack" },
           h("a", { class: "button accent", href: source, download: name }, "Download"),
-          button("Variations", () => leave("draw", { ...asDraft(job), seed: seed + 1, count: 4, wantsDraw: true }), { icon: "again" }),
+          VARIED[job.kind] && button("Variations", () => { const [screen, made] = VARIED[job.kind]; leave(screen, { ...made(job), seed: seed + 1, count: 4, wantsDraw: true }); }, { icon: "again" }),
           button("Use as reference", () => leave("reference", { reference: named }), { icon: "reference" }),
           button("Restyle it", () => leave("mix", { picture: named }), { icon: "mix" }),
           button("Copy as command line", () => copied(job.command, "Command line"), { icon: "copy" })),
@@ -65,3 +65,12 @@ export function asDraft(job) {
   const { prompt, style, seed, num_images: count, ...more } = job.form;
   return { prompt: [prompt].flat().join("\n"), chips: Object.values(chips), seed: seed ?? 0, count: count ?? 1, isLocked: true, more };
 }
+
+// What the screen for drawing in the style of a picture is filled with.
+export function asReference(job) {
+  const { prompt, reference, preset, num_images: count, seed, negative_style: away = "", ...more } = job.form;
+  const steered = away && away !== "auto" ? { away: "own", awayPicture: away } : { away };
+  return { prompt: [prompt].flat().join(", "), reference: [reference].flat()[0], preset, count, seed, more, ...steered };
+}
+
+const VARIED = { generate: ["draw", asDraft], transfer: ["reference", asReference] };

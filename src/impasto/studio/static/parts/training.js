@@ -1,10 +1,11 @@
 // A training: large samples over steps beside the untrained model's, what goes on, and what can be asked of it.
-import { button, fill, h, icon } from "../dom.js";
+import { button, fill, h } from "../dom.js";
 import { get, post, remove, url } from "../api.js";
-import { draft, jobs, keepDraft, onChange, refreshStyles } from "../store.js";
+import { draft, facts, jobs, keepDraft, onChange, refreshStyles } from "../store.js";
 import { complain, copied, toast, undoable } from "../toast.js";
 import { newChip } from "./chips.js";
 import { curve } from "./curve.js";
+import { openExport } from "./export.js";
 import { meter, progressText, STATES } from "./queue.js";
 
 const sample = (job, step) => url("jobs", job.id, "samples", step);
@@ -97,7 +98,7 @@ function tools(job) {
     is("waiting") && button("Take off the queue", () => ask(job, "cancel"), {}),
     is("paused", "failed", "kept", "cancelled") && button(is("paused") ? "Go on" : "Go on from where it was", () => ask(job, "go-on"), { icon: "play", kind: is("paused") ? "accent" : "" }),
     job.saved && !is("running") && button("Draw with it", () => drawNow(job), { kind: is("paused") ? "" : "accent", icon: "draw" }),
-    job.saved && !is("running") && h("a", { class: "button", href: url("styles", job.saved, "file"), download: job.saved }, icon("download"), h("span", {}, "Take it home")),
+    job.saved && !is("running") && button("Take it home", () => openExport(facts.styles.find((style) => style.name === job.saved) || { name: job.saved, title: job.title }), { icon: "download" }),
     is("done", "kept", "failed", "cancelled", "paused") && button("Change and try again", () => again(job), { icon: "again" }),
     button("Copy as command line", () => copied(job.command, "Command line"), { icon: "copy", kind: "plain" }),
     is("done", "kept", "failed", "cancelled", "paused") && button("Delete", () => remove(`/jobs/${job.id}`).then((told) => { undoable("Training deleted; its style stays", told.undo); location.hash = "#/queue"; }).catch(complain), { icon: "trash", kind: "plain" }),

@@ -4,23 +4,17 @@ import { get, post, url } from "../api.js";
 import { draft, facts, jobs, keepDraft, onChange, sorted } from "../store.js";
 import { complain } from "../toast.js";
 import { meter, progressText, STATES } from "../parts/queue.js";
+import { drawAll, found, request, small, STRENGTHS } from "../parts/strengths.js";
 import { resultTable } from "../parts/table.js";
-
-const STRENGTHS = [0, 0.4, 0.7, 1, 1.3];
 
 function strengthSheet() {
   const wanted = draft("sheet", { prompt: "a fox on a green background", seed: 7 });
   const box = h("div", {});
   const prompt = h("input", { type: "text", class: "prompt", value: wanted.prompt, "aria-label": "What to draw", oninput: (e) => { wanted.prompt = e.target.value; keepDraft("sheet", wanted); show(); } });
-  const request = (style, scale) => ({ prompt: [wanted.prompt.trim()], style: [`${style.name}:${scale}`], seed: wanted.seed, num_images: 1 });
-  const found = (style, scale) => sorted((job) => job.kind === "generate" && JSON.stringify(job.form) === JSON.stringify(request(style, scale)) && job.state !== "cancelled" && job.state !== "failed")[0];
   const styles = () => facts.styles.slice(0, 6);
-  const draw = async () => { for (const style of styles()) for (const scale of STRENGTHS) if (!found(style, scale)) await post("/draw", { settings: request(style, scale) }).catch(complain); };
-  const show = () => fill(box, styles().length ? h("div", { class: "matrix", style: { "--columns": STRENGTHS.length + 1 } }, h("span", {}), STRENGTHS.map((scale) => h("strong", {}, String(scale))),
-    styles().map((style) => [h("strong", {}, style.title), STRENGTHS.map((scale) => {
-      const job = found(style, scale);
-      return h("div", { class: `picture ${job && !job.pictures.length ? "is-empty" : ""}` }, job?.pictures.length > 0 && h("img", { src: url("jobs", job.id, "pictures", job.pictures[0]), alt: `${style.title} at ${scale}` }));
-    })])) : h("p", { class: "quiet" }, "Teach a style first."));
+  const draw = () => drawAll(styles(), wanted.prompt.trim(), wanted.seed);
+  const show = () => fill(box, styles().length ? h("div", { class: "matrix is-named", style: { "--columns": STRENGTHS.length } }, h("span", {}), STRENGTHS.map((scale) => h("strong", {}, String(scale))),
+    styles().map((style) => [h("strong", {}, style.title), STRENGTHS.map((scale) => small(found(request(style, scale, wanted.prompt.trim(), wanted.seed)), `${style.title} at ${scale}`))])) : h("p", { class: "quiet" }, "Teach a style first."));
   show();
   return { node: h("div", { class: "stack" }, prompt, box, h("div", {}, button("Draw the sheet", draw))), show };
 }

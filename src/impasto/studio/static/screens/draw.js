@@ -91,7 +91,7 @@ export async function open(screen) {
       hint,
       chips.node,
       h("div", { class: "composer-row" },
-        h("label", { class: "inline" }, h("span", {}, "Pictures"), counts),
+        h("div", { class: "inline" }, h("span", {}, "Pictures"), counts),
         h("label", { class: "inline" }, h("span", {}, "Seed"), seed), lockButton,
         h("span", { class: "spring" }),
         iconButton("Copy as command line", "copy", () => copied(commandOf(settings()), "Command line")),

@@ -39,7 +39,7 @@ function restyle() {
 function matrix() {
   const withRoles = facts.styles.filter((style) => style.roles.includes("style"));
   if (withRoles.length < 1) return h("p", { class: "quiet" }, "Teach two pictures with “Style and content of one picture” first: then every content can be drawn in every style here.");
-  const grid = h("div", { class: "matrix", style: { "--columns": withRoles.length + 1 } });
+  const grid = h("div", { class: "matrix is-named", style: { "--columns": withRoles.length } });
   const draw = async () => {
     for (const content of withRoles) for (const style of withRoles) {
       await post("/draw", { kind: "mix", settings: { content: [content.name], style: [style.name], seed: 0 } }).catch(complain);
