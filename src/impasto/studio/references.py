@@ -15,6 +15,7 @@ from impasto.core.errors import ConfigError
 from impasto.core.paths import SAFETENSORS, as_path_text
 from impasto.data.packs import PREFIX
 from impasto.models.source import POCKET
+from impasto.studio.concepts import concepts_csv
 from impasto.studio.gone import Gone
 from impasto.studio.sets import folder_of, picture_in
 from impasto.studio.workspace import Workspace, is_plain
@@ -42,6 +43,7 @@ class References:
             "attach": self.style,
             "style_images": self.pictures,
             "aux_images": self.pictures,
+            "concepts_csv": self.concepts,
             "picture": self.picture,
             "reference": self.picture,
             "start": self.picture,
@@ -94,6 +96,10 @@ class References:
         if given.startswith(PREFIX):
             return given
         return str(folder_of(self._workspace, given.removeprefix(SET)))
+
+    def concepts(self, given: str) -> str:
+        """Return the CSV that says what each picture of `set:NAME` shows."""
+        return str(concepts_csv(self._workspace, given.removeprefix(SET)))
 
     def picture(self, given: str) -> str:
         """Return the file of `set:NAME/FILE`, `pack:NAME/PART/FILE` or `job:NAME/FILE`."""

@@ -8,8 +8,9 @@ from typing import cast
 
 from impasto.api.base import Base
 from impasto.core.errors import ConfigError
-from impasto.core.events import Event
+from impasto.core.events import Event, Progress
 from impasto.generation.text_to_image import Opened
+from impasto.studio.concepts import divide_set
 from impasto.studio.kinds import KINDS, drawing_of
 from impasto.studio.queue.jobs import Spec
 from impasto.studio.teaching import training_of
@@ -28,6 +29,8 @@ def events_of(spec: Spec, out: Path, open_base: Open) -> Generator[Event]:
     """
     if spec.kind == "plan":
         return _plan(spec, open_base)
+    if spec.kind == "divide":
+        return _divide(spec)
     if spec.kind in KINDS:
         return _draw(spec, out, open_base)
     raise ConfigError(f"nothing is known of jobs of kind {spec.kind!r}")
@@ -37,6 +40,13 @@ def _draw(spec: Spec, out: Path, open_base: Open) -> Generator[Event]:
     options, draw = drawing_of(spec.kind, spec.settings, out)
     base = cast(Base, open_base(options.base))
     return draw(Opened(base.model))
+
+
+def _divide(spec: Spec) -> Generator[Event]:
+    pictures = [Path(str(each)) for each in cast("list[object]", spec.settings["pictures"])]
+    yield Progress("looking at pictures", 0, len(pictures))
+    divide_set(Path(str(spec.settings["folder"])), pictures, str(spec.settings["base"]))
+    yield Progress("looking at pictures", len(pictures), len(pictures))
 
 
 def _plan(spec: Spec, open_base: Open) -> Generator[Event]:

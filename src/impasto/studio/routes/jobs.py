@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import shutil
 from pathlib import Path
 from typing import Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from impasto.core.errors import ConfigError
 from impasto.studio.actions import Doing, act
 from impasto.studio.gone import Gone
-from impasto.studio.queue.jobs import RUN, Spec, State, state_of
-from impasto.studio.queue.reports import Report
+from impasto.studio.queue.jobs import RUN, Spec, state_of
 from impasto.studio.routes._asked import Asked, Settings, shown_file
+from impasto.studio.routes._waiting import errand
 from impasto.studio.studio import Studio
 from impasto.studio.wishes import drawing, new_folder, training
 
 router = APIRouter()
-_PATIENCE = 120.0
 
 
 class Teach(BaseModel):
@@ -72,27 +69,12 @@ def teach(asked: Asked, given: Teach) -> dict[str, str]:
 @router.post("/plan")
 async def plan(asked: Asked, given: Teach) -> dict[str, object]:
     """Return what a training would take, without beginning it."""
-    folder = asked.workspace.new_folder("jobs")
-    try:
+
+    def made(folder: Path) -> Spec:
         wanted = training(asked, folder, given.method, given.title, given.settings)
-        settings = {**wanted.settings, "method": given.method}
-        asked.desk.new_job(folder, Spec("plan", "plan", (), settings))
-        return await _planned(asked, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        asked.desk.wake()
+        return Spec("plan", "plan", (), {**wanted.settings, "method": given.method})
 
-
-async def _planned(asked: Studio, folder: Path) -> dict[str, object]:
-    deadline = asyncio.get_running_loop().time() + _PATIENCE
-    while not (state := await asyncio.to_thread(state_of, folder)).is_final:
-        if asyncio.get_running_loop().time() > deadline:
-            raise HTTPException(503, "the base is still being opened: ask again in a moment")
-        asked.desk.wake()
-        await asyncio.sleep(0.1)
-    seen = Report(folder).look()
-    if state is not State.DONE:
-        raise ConfigError(str(seen["message"]) or "the plan could not be made")
+    seen = await errand(asked, made)
     return {"plan": seen["plan"], "notes": seen["notes"]}
 
 

@@ -8,7 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from impasto.core.errors import ConfigError, DataError
 from impasto.data.packs import PREFIX
 from impasto.models.source import POCKET
+from impasto.studio.concepts import Concept, concepts_in, set_concept
+from impasto.studio.queue.jobs import Spec
+from impasto.studio.references import References
 from impasto.studio.routes._asked import Asked, bounded_body
+from impasto.studio.routes._waiting import errand
 from impasto.studio.sets import (
     LARGEST_PICTURE,
     add_picture,
@@ -41,6 +45,20 @@ class Captioned(BaseModel):
     caption: str = Field(max_length=2000)
 
 
+class Shown(BaseModel):
+    """Whom or what a picture shows."""
+
+    model_config = ConfigDict(extra="forbid")
+    concept: Concept
+
+
+class Divide(BaseModel):
+    """Who divides pictures into people and backgrounds: what belongs to this base."""
+
+    model_config = ConfigDict(extra="forbid")
+    base: str = Field(default=POCKET, max_length=200)
+
+
 @router.get("/sets")
 def all_sets(asked: Asked) -> list[dict[str, object]]:
     """Return the sets of one's own, the newest first."""
@@ -63,7 +81,10 @@ def new_set(asked: Asked, given: Titled) -> dict[str, str]:
 @router.get("/sets/{name:path}/pictures")
 def pictures(asked: Asked, name: str, base: str = POCKET) -> list[dict[str, object]]:
     """Return the pictures of a set, or of `pack:NAME/PART`, with what is doubtful about each."""
-    return described(pictures_in(asked.workspace, name), _RESOLUTIONS.get(base, _USUAL))
+    found = pictures_in(asked.workspace, name)
+    concepts = concepts_in(asked.workspace, name, found)
+    rows = described(found, _RESOLUTIONS.get(base, _USUAL))
+    return [row | {"concept": concepts.get(str(row["name"]), "")} for row in rows]
 
 
 @router.post("/sets/{name}/pictures")
@@ -81,6 +102,25 @@ def caption(asked: Asked, name: str, picture: str, given: Captioned) -> dict[str
     _refuse_pack(name)
     set_caption(picture_in(asked.workspace, name, picture), given.caption)
     return {"caption": given.caption}
+
+
+@router.put("/sets/{name}/pictures/{picture}/concept")
+def concept(asked: Asked, name: str, picture: str, given: Shown) -> dict[str, str]:
+    """Say whether a picture shows people or backgrounds, or is to be left out of a divided style."""
+    _refuse_pack(name)
+    set_concept(asked.workspace, name, picture_in(asked.workspace, name, picture), given.concept)
+    return {"concept": given.concept}
+
+
+@router.post("/sets/{name}/divide")
+async def divide(asked: Asked, name: str, given: Divide) -> dict[str, str]:
+    """Let an encoder say it of all pictures of which nobody did."""
+    _refuse_pack(name)
+    folder, pictures = folder_of(asked.workspace, name), pictures_in(asked.workspace, name)
+    base = References(asked.workspace, asked.options.base).base(given.base)
+    settings = {"folder": str(folder), "pictures": [str(path) for path in pictures], "base": base}
+    await errand(asked, lambda _: Spec("divide", "divide", (), settings))
+    return {"name": name}
 
 
 @router.delete("/sets/{name}/pictures/{picture}")

@@ -12,13 +12,15 @@ from fastapi.responses import StreamingResponse
 from impasto.captioning.pocket_vocabulary import unknown_words, vocabulary
 from impasto.core.option_groups import Group
 from impasto.data.packs import find_pack, pack_names
-from impasto.models.source import POCKET, find_base
+from impasto.models.source import POCKET
 from impasto.registry.methods import find_method
+from impasto.studio.bases import base_facts, bases_here
 from impasto.studio.forms import form_of
 from impasto.studio.gone import Gone
 from impasto.studio.kinds import KINDS, model_of
 from impasto.studio.kinds import defaults_of as drawing_defaults
 from impasto.studio.purposes import PURPOSES
+from impasto.studio.references import References
 from impasto.studio.routes._asked import Asked
 from impasto.studio.teaching import defaults_of, method_names, options_model
 
@@ -51,6 +53,7 @@ def _method(name: str) -> dict[str, object]:
         "about": (found.__doc__ or "").split("\n")[0],
         "pictures": [fewest, most],
         "aux": "prior_weight" in found.Config.model_fields,
+        "divides": "concepts" in found.Config.model_fields,
     }
 
 
@@ -63,7 +66,7 @@ def _pack(name: str) -> dict[str, object]:
 def train_form(asked: Asked, method: str, base: str | None = None, learn: str | None = None) -> list[object]:
     """Return the form of a training with a method on a base."""
     model = options_model(find_method(method))
-    defaults = defaults_of(method, base or asked.options.base, learn)
+    defaults = defaults_of(method, _base_of(asked, base), learn)
     return form_of(model, defaults, rest=Group.LEARNING, hidden=_PLACED)
 
 
@@ -72,8 +75,12 @@ def drawing_form(asked: Asked, kind: str, base: str | None = None, preset: str |
     """Return the form of a way to draw; `preset` is of transfers alone."""
     if kind not in KINDS:
         raise Gone("a form of that name is no longer there")
-    defaults = drawing_defaults(kind, base or asked.options.base, preset)
+    defaults = drawing_defaults(kind, _base_of(asked, base), preset)
     return form_of(model_of(kind), defaults, rest=Group.DRAWING, hidden=_PLACED)
+
+
+def _base_of(asked: Asked, name: str | None) -> str:
+    return References(asked.workspace, asked.options.base).base(name or asked.options.base)
 
 
 @router.get("/words")
@@ -89,11 +96,17 @@ def words(asked: Asked, prompt: str = "", also: str = "", base: str | None = Non
     return {"unknown": unknown, "subjects": taught["subjects"], "backgrounds": taught["backgrounds"]}
 
 
+@router.get("/bases")
+def bases(asked: Asked) -> list[dict[str, object]]:
+    """Return the bases that are on this machine."""
+    return [each.as_json() for each in bases_here(asked.workspace, asked.options.base)]
+
+
 @router.get("/bases/{name:path}")
-def base_facts(name: str) -> dict[str, object]:
-    """Return what is known of a base without loading it."""
-    found = find_base(name)
-    return {"name": found.name, "family": found.family, "recipe": found.recipe}
+def one_base(asked: Asked, name: str) -> dict[str, object]:
+    """Return what is known of a base without loading it; of a name on the hub, what would be fetched."""
+    References(asked.workspace, asked.options.base).base(name)  # refuses what no base may be called
+    return base_facts(asked.workspace, name).as_json()
 
 
 @router.get("/stream", include_in_schema=False)

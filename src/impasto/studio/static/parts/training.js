@@ -63,7 +63,7 @@ function drawNow(job) {
 }
 
 function again(job) {
-  const { method, title, style_images: set, aux_images: auxSet, aux, base, ...more } = job.form;
+  const { method, title, style_images: set, aux_images: auxSet, aux, base, concepts_csv: _, ...more } = job.form;
   const kind = aux === "generate" || aux === "none" ? aux : auxSet && !auxSet.startsWith("pack:") ? "own" : auxSet ? "shipped" : "none";
   keepDraft("teach", { method, title, set, aux: kind, auxSet: kind === "own" ? auxSet : "", base: base || "pocket", more });
   location.hash = "#/teach";

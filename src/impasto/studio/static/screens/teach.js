@@ -3,6 +3,7 @@ import { button, debounced, fill, h } from "../dom.js";
 import { get, post } from "../api.js";
 import { draft, facts, keepDraft } from "../store.js";
 import { capital, complain } from "../toast.js";
+import { baseChooser } from "../parts/bases.js";
 import { dropzone } from "../parts/dropzone.js";
 import { formOf } from "../parts/form.js";
 import { newSet, pictureSet, thumbnail, uploaded } from "../parts/pictures.js";
@@ -23,10 +24,12 @@ export async function open(screen, [job]) {
   const keep = debounced(() => keepDraft("teach", wanted), 200);
   const sections = { plan: h("div", { class: "plan" }), form: h("div", {}), aux: h("div", {}) };
   const method = () => facts.start.methods.find((each) => each.name === wanted.method);
+  const divides = () => method().divides;
   let count = 0;
 
   const settings = () => {
     const chosen = { ...wanted.more, style_images: wanted.set, base: wanted.base };
+    if (divides() && wanted.set && !wanted.set.startsWith("pack:")) chosen.concepts_csv = wanted.set;
     if (!method().aux || wanted.aux === "none") return method().aux ? { ...chosen, aux: "none" } : chosen;
     if (wanted.aux === "generate") return { ...chosen, aux: "generate" };
     return { ...chosen, aux_images: wanted.aux === "own" ? wanted.auxSet : packOf(wanted.set) };
@@ -36,7 +39,7 @@ export async function open(screen, [job]) {
   const plan = planner(sections.plan, asked, () => count > 0);
 
   // 1: pictures
-  const style = pictureSet((list) => { count = list.length; advice.textContent = adviceOn(method(), count); plan.forget(); });
+  const style = pictureSet((list) => { count = list.length; advice.textContent = adviceOn(method(), count); plan.forget(); }, () => (divides() ? wanted.base : ""));
   const advice = h("p", { class: "quiet" });
   const choose = (set) => { wanted.set = set; changed(); style.load(set); showSources(); };
   const zone = dropzone("Drop pictures here, or choose them", async (files) => {
@@ -59,7 +62,7 @@ export async function open(screen, [job]) {
   const purposes = h("div", { class: "purposes", role: "radiogroup", "aria-label": "What to learn" });
   const showPurposes = () => {
     const others = facts.start.methods.filter((each) => !facts.start.purposes.some((purpose) => purpose.method === each.name));
-    const choice = (name, title, about) => h("button", { type: "button", role: "radio", class: "purpose", "aria-checked": String(name === wanted.method), onclick: () => { wanted.method = name; wanted.more = {}; changed(); showPurposes(); showForm(); } }, h("strong", {}, title), h("span", { class: "quiet" }, about));
+    const choice = (name, title, about) => h("button", { type: "button", role: "radio", class: "purpose", "aria-checked": String(name === wanted.method), onclick: () => { const before = divides(); wanted.method = name; wanted.more = {}; changed(); showPurposes(); showForm(); if (before !== divides()) style.again(); } }, h("strong", {}, title), h("span", { class: "quiet" }, about));
     fill(purposes,
       facts.start.purposes.map((purpose) => choice(purpose.method, purpose.title, purpose.about)),
       h("details", { class: "more", open: others.some((each) => each.name === wanted.method) }, h("summary", {}, "Other methods"), h("div", { class: "purposes" }, others.map((each) => choice(each.name, each.title, `${each.paper}`)))));
@@ -72,9 +75,6 @@ export async function open(screen, [job]) {
   };
 
   const title = h("input", { type: "text", id: "style-title", maxLength: 60, value: wanted.title, placeholder: "openmoji", oninput: (e) => { wanted.title = e.target.value; keep(); } });
-  const base = h("input", { type: "text", id: "base", value: wanted.base, spellcheck: false, onchange: (e) => { wanted.base = e.target.value.trim() || "pocket"; changed(); told(); showForm(); } });
-  const baseFacts = h("p", { class: "help" });
-  const told = () => get(`/bases/${wanted.base}`).then((found) => { baseFacts.textContent = wanted.base === "pocket" ? "Ships with impasto; small pictures, minutes on any machine." : `Of family ${found.family}.`; }).catch((error) => { baseFacts.textContent = capital(error.message); });
   const begin = async () => {
     const made = await post("/teach", asked()).catch(complain);
     if (made) { keepDraft("teach", { ...wanted, title: "" }); location.hash = `#/teach/${made.id}`; }
@@ -84,14 +84,13 @@ export async function open(screen, [job]) {
     h("header", { class: "screen-head" }, h("h1", {}, "Teach a style"), h("p", { class: "lead" }, "From pictures that share one. Nothing leaves this machine.")),
     step("Pictures", zone, sources, style.node, advice),
     step("What to learn", purposes, sections.aux),
+    step("Base", h("p", { class: "quiet" }, "What the style is learnt on: a model that can draw already."), baseChooser(wanted.base, (name) => { wanted.base = name; changed(); showForm(); })),
     step("Details", h("div", { class: "fields" },
-      h("div", { class: "field" }, h("label", { htmlFor: "style-title" }, "What to call it"), title, h("p", { class: "help" }, "The name of the style file.")),
-      h("div", { class: "field" }, h("label", { htmlFor: "base" }, "Base"), base, baseFacts)), sections.form),
+      h("div", { class: "field" }, h("label", { htmlFor: "style-title" }, "What to call it"), title, h("p", { class: "help" }, "The name of the style file."))), sections.form),
     step("Plan", sections.plan, h("div", { class: "row actions" }, button("What will it take?", () => plan.make(), { kind: "" }), button("Begin", begin, { kind: "accent large" }))));
   showSources();
   showPurposes();
   showForm();
-  told();
   style.load(wanted.set);
 }
 
