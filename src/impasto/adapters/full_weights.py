@@ -11,6 +11,8 @@ from impasto.adapters.names import file_name
 
 DELTA = "delta."
 """Prefix of weight differences in style files."""
+WHOLE = "whole."
+"""Prefix of whole weights among the tensors of a style that another tool made."""
 
 
 class FullWeights:

@@ -183,6 +183,11 @@ class NewTokens:
         return True
 
 
+def width_of(encoder: nn.Module) -> int:
+    """Return how many numbers a text encoder has for a token."""
+    return int(_as_encoder(encoder).get_input_embeddings().weight.shape[1])
+
+
 def learnt_words(tensors: Mapping[str, Tensor]) -> list[NewWord]:
     """Return the words whose rows are among the tensors of a style file."""
     rows: dict[str, dict[str, Tensor]] = {}

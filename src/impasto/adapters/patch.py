@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from impasto.adapters.full_weights import DELTA
+from impasto.adapters.full_weights import DELTA, WHOLE
 from impasto.adapters.low_rank import DOWN, UP
 from impasto.adapters.names import find_in
 from impasto.core.errors import BaseMismatch
@@ -30,7 +30,12 @@ def weight_changes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def change_shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """Return the shapes of `weight_changes` without computing any: a small file may ask for a huge product."""
-    shapes = {k.removeprefix(DELTA): tuple(value.shape) for k, value in tensors.items() if k.startswith(DELTA)}
+    shapes = {
+        name.removeprefix(prefix): tuple(value.shape)
+        for name, value in tensors.items()
+        for prefix in (DELTA, WHOLE)
+        if name.startswith(prefix)
+    }
     for name, down in tensors.items():
         if name.endswith(DOWN):
             module = name.removesuffix(DOWN)

@@ -19,7 +19,9 @@ from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile, is_safetensors
 from impasto.models.find_family import find_family
 from impasto.models.source import POCKET
-from impasto.style.file import LowRankFile, load_low_rank, save_tensors
+from impasto.style.card import CARD_KEY
+from impasto.style.embeddings import to_stock
+from impasto.style.file import LowRankFile, Style, load_embedding, load_low_rank, save_tensors
 from impasto.style.formats.header import card_fields, header_of
 from impasto.style.formats.pairs import FORMATS, write_pairs
 from impasto.style.formats.vocabulary import family_of
@@ -30,7 +32,7 @@ _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 @grouped(learning="source format base split", machine="dtype", run="out overwrite metadata")
 class ConvertOptions(Config):
-    """Rewrite a LoRA of any tool for another tool: diffusers, kohya and A1111, sd-scripts, ComfyUI.
+    """Rewrite a LoRA, or a learnt word, of any tool for another tool: diffusers, kohya and A1111, sd-scripts, ComfyUI.
 
     impasto's own form is that of diffusers with the card in its header, so a style that was converted keeps working
     here. A file without a card cannot get one: a card tells bases apart, and no base is opened.
@@ -90,6 +92,11 @@ def convert(options: ConvertOptions) -> Converted:
     refuse_folder(options.out, "OUT")
     if not is_safetensors(options.out):
         raise ConfigError(f"OUT {options.out} must end in .safetensors")
+    word = load_embedding(options.source)
+    return _low_rank(options) if word is None else _embedding(word, options)
+
+
+def _low_rank(options: ConvertOptions) -> Converted:
     source = load_low_rank(options.source)
     _refuse_pocket(source, options.format)
     family = _family_of(source)
@@ -129,6 +136,20 @@ def _custom_diffusion(options: ConvertOptions) -> Converted:
     written = export_custom(options.source, options.out, options.base)
     files = [Written(path, n, "layers" if path.name == WEIGHTS else "rows") for path, n in written.items()]
     return Converted(tuple(files), 0)
+
+
+def _embedding(style: Style, options: ConvertOptions) -> Converted:
+    if options.split:
+        raise ConfigError("--split has no effect on a learnt word: leave it out")
+    word = style.card.new_tokens[0]
+    tensors = to_stock(_cast(style.tensors, options.dtype), word, options.format)
+    is_own = style.card.fingerprint is not None
+    header = {CARD_KEY: style.card.model_dump_json()} if options.metadata and is_own else {}
+    save_tensors(options.out, tensors, header)
+    notes = (
+        () if word in tensors or options.out.stem == word else (f"the word is {word!r}: A1111 takes the file's name",)
+    )
+    return Converted((Written(options.out, sum(map(len, tensors.values())), "rows"),), 0, notes)
 
 
 def _refuse_pocket(source: LowRankFile, name: str) -> None:

@@ -17,6 +17,7 @@ from impasto.models.open import open_base
 from impasto.style.attach import verify
 from impasto.style.embeddings import to_stock
 from impasto.style.file import Style, load_style, save_tensors
+from impasto.style.formats.custom_diffusion import processor_name
 
 WEIGHTS = "pytorch_custom_diffusion_weights.safetensors"
 """What diffusers calls the file."""
@@ -73,7 +74,7 @@ def _processors(base: LatentDiffusion, changes: Mapping[str, Tensor]) -> dict[st
         for part in ("to_k", "to_v"):
             weight = module.get_parameter(f"{part}.weight").detach().float()
             change = changes.get(f"{base.denoiser_name}.{layer}.{part}.weight", torch.zeros_like(weight))
-            tensors[f"{name}.{part}_custom_diffusion.weight"] = weight + change
+            tensors[processor_name(layer, part)] = weight + change
     return tensors
 
 

@@ -7,20 +7,26 @@ from pathlib import Path
 from pydantic import Field
 
 from impasto.adapters.extract import Extracted, extract_low_rank
+from impasto.adapters.full_weights import WHOLE
+from impasto.adapters.whole_weights import as_changes
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.files import refuse_existing, refuse_folder
 from impasto.core.option_groups import grouped
-from impasto.core.paths import OutputFile, is_safetensors
+from impasto.core.paths import FileOrName, OutputFile, is_safetensors
+from impasto.models.open import open_base
+from impasto.style.attach import verify
 from impasto.style.file import Style, load_style, save_style
 
 
-@grouped(learning="source rank", run="out overwrite dry_run")
+@grouped(learning="source base rank", run="out overwrite dry_run")
 class ExtractOptions(Config):
     """Extract a low-rank style from a full fine-tune, by singular value decomposition."""
 
     source: Path
-    """A style file that holds weight differences (trained with --learn full)."""
+    """A style file that holds weight differences (trained with --learn full), or weights of Custom Diffusion."""
+    base: FileOrName | None = None
+    """With weights of Custom Diffusion, which another tool saved whole: the base that they belong to."""
     out: OutputFile
     """The file to write, ending in .safetensors."""
     overwrite: bool = False
@@ -37,7 +43,7 @@ def extract(options: ExtractOptions) -> Extracted:
     refuse_existing(options.out, "--out", overwrite=options.overwrite)
     if not is_safetensors(options.out):
         raise ConfigError(f"--out {options.out} must end in .safetensors")
-    style = load_style(options.source)
+    style = _differences(load_style(options.source), options)
     if style.card.kind != "full":
         raise StyleFileError(
             f"style file {options.source} is of kind {style.card.kind} already: extract needs a full one"
@@ -51,3 +57,19 @@ def extract(options: ExtractOptions) -> Extracted:
     rows = {name: tensor for name, tensor in style.tensors.items() if name.startswith("new_token.")}
     save_style(options.out, Style(card, extracted.tensors | rows))
     return extracted
+
+
+def _differences(style: Style, options: ExtractOptions) -> Style:
+    """Return a style whose whole weights, if it has any, are differences from those of `--base`."""
+    is_whole = any(name.startswith(WHOLE) for name in style.tensors)
+    if not is_whole and options.base is None:
+        return style
+    if not is_whole or options.base is None:
+        what = (
+            "holds whole weights: give the --base that they belong to" if is_whole else "needs no --base: leave it out"
+        )
+        raise ConfigError(f"style file {options.source} {what}")
+    base = open_base(options.base, device="cpu", precision="fp32")
+    verify(base, style, str(options.source))
+    told = {"family": base.family, "base": Path(options.base).name, "fingerprint": base.fingerprint()}
+    return Style(style.card.model_copy(update=told), as_changes(base.networks(), style.tensors))

@@ -8,10 +8,12 @@ from contextlib import ExitStack, contextmanager
 from torch import Tensor
 
 from impasto.adapters.learnable import learning
-from impasto.adapters.new_tokens import TOKEN, NewTokens, learnt_words
+from impasto.adapters.new_tokens import TOKEN, NewTokens, learnt_words, width_of
 from impasto.adapters.patch import change_shapes, locate, patched
+from impasto.adapters.whole_weights import as_changes
 from impasto.core.errors import BaseMismatch, ConfigError
 from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.style.embeddings import EMBEDDINGS
 from impasto.style.file import Style
 
 
@@ -39,6 +41,27 @@ def _verify_foreign(base: LatentDiffusion, style: Style, name: str) -> None:
             f"style {name} is a LoRA for a base of family {style.card.family}, this base is {base.family}: use a base "
             "of that family"
         )
+    if style.card.kind == EMBEDDINGS:
+        _verify_rows(base, style, name)
+
+
+def _verify_rows(base: LatentDiffusion, style: Style, name: str) -> None:
+    """Raise unless the rows of a learnt word of another tool are as wide as this base's, and its word is new here."""
+    networks, (word,) = base.networks(), style.card.new_tokens
+    wanted = {each: width_of(networks[each]) for each in base.tokenizers()}
+    given = {key.split(".")[1]: int(rows.shape[1]) for key, rows in style.tensors.items()}
+    if given != wanted:
+        shown = [
+            " and ".join(f"{width} numbers for {each}" for each, width in sorted(d.items())) for d in (given, wanted)
+        ]
+        raise BaseMismatch(
+            f"style {name} is a learnt word of {shown[0]}, this base reads {shown[1]}: use a base that it was made for"
+        )
+    if any(len(tokenizer.encode(word, add_special_tokens=False)) == 1 for tokenizer in base.tokenizers().values()):
+        raise ConfigError(
+            f"style {name} calls its word {word!r}, which this base knows already: give the file another name, with "
+            "impasto convert to --format kohya where the word stands in it"
+        )
 
 
 def _changes(style: Style) -> dict[str, Tensor]:
@@ -58,7 +81,7 @@ def attached(base: LatentDiffusion, styles: Sequence[tuple[Style, float]]) -> It
     """
     for style, _ in styles:
         verify(base, style, style.card.style_words or style.card.method)
-    changes = [(_changes(style), scale) for style, scale in styles]
+    changes = [(as_changes(base.networks(), _changes(style)), scale) for style, scale in styles]
     with patched(base.networks(), changes), words_attached(base, [style for style, _ in styles]):
         yield base
 

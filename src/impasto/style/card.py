@@ -65,20 +65,23 @@ class Card(BaseModel):
         return captions.words_lead(self.concepts, captions=bool(self.config.get("captions")))
 
 
-def foreign_card(family: str) -> Card:
-    """Return what is known of a low-rank file that another tool made.
+def foreign_card(family: str, kind: str = "lora", word: str = "") -> Card:
+    """Return what is known of a file that another tool made.
 
     Args:
         family: Of its base as told by the names of its tensors, or empty where they do not tell.
+        kind: See `Card`.
+        word: The word whose rows it holds, or nothing.
     """
     return Card(
         method="another tool",
         paper="",
-        kind="lora",
+        kind=kind,
         family=family,
         base="",
         fingerprint=None,
-        style_words="",
+        style_words=word,
+        new_tokens=(word,) if word else (),
         steps=0,
         loss=0.0,
         config={},

@@ -21,7 +21,10 @@ from impasto.core.precision import readable
 from impasto.core.safetensors_header import sort_metadata
 from impasto.core.shell import command
 from impasto.style.card import CARD_KEY, Card, foreign_card
-from impasto.style.embeddings import EMBEDDINGS, from_stock, to_stock
+from impasto.style.embeddings import EMBEDDINGS, from_stock, joined, to_stock, word_of
+from impasto.style.formats import clip_pair
+from impasto.style.formats.custom_diffusion import whole_weights
+from impasto.style.formats.learned_embeds import SECOND
 from impasto.style.formats.pairs import is_foreign, read_pairs
 from impasto.style.formats.vocabulary import family_of
 
@@ -123,17 +126,23 @@ def read_card(path: Path) -> Card:
     return card
 
 
+def known_card(path: Path) -> Card:
+    """Return the card of a style file; for a file of another tool, what its tensors tell: see `load_style`."""
+    card = _card_in(_metadata_of(path), path)
+    return load_style(path).card if card is None else card
+
+
 def load_style(path: Path) -> Style:
     """Return a style, also one that was converted for another tool, or a LoRA that another tool made.
 
     Raises:
         UnsafeFile: The file is a pickle or no safetensors file.
-        StyleFileError: It is missing, damaged, or has no card and is no plain low-rank file; see `load_low_rank`.
+        StyleFileError: It is missing, damaged, or has no card and is no learnt word, no weights of Custom Diffusion
+            and no plain low-rank file; see `load_low_rank`.
     """
     card = _card_in(_metadata_of(path), path)
     if card is None:
-        pairs = load_low_rank(path).tensors
-        return Style(foreign_card(family_of(pairs) or ""), pairs)
+        return _load_foreign(path)
     tensors = _read_tensors(path)
     if card.kind == EMBEDDINGS and card.new_tokens:
         tensors = from_stock(tensors, card.new_tokens[0])
@@ -146,6 +155,34 @@ def load_style(path: Path) -> Style:
     return Style(card, tensors)
 
 
+def _load_foreign(path: Path) -> Style:
+    """Return what another tool made: a learnt word, weights of Custom Diffusion, or low-rank pairs."""
+    tensors = _read_tensors(path)
+    if word := word_of(tensors, path.stem):
+        beside = path.with_stem(path.stem + SECOND)
+        second = _read_tensors(beside) if len(tensors) == 1 and is_file(beside) else {}
+        rows = joined(tensors, second, word)
+        _refuse_bad_tensors(path, rows)
+        return Style(foreign_card("", EMBEDDINGS, word), rows)
+    whole = whole_weights(tensors)
+    if whole is not None:
+        _refuse_bad_tensors(path, whole)
+        return Style(foreign_card("", "full"), whole)
+    pairs = _low_rank(path, tensors).tensors
+    return Style(foreign_card(family_of(pairs) or ""), pairs)
+
+
+def load_embedding(path: Path) -> Style | None:
+    """Return the style in a file of one learnt word, of impasto or another tool, or None where it is something else."""
+    header = _read_header(path)
+    if len(header.keys() - {"__metadata__"}) > len(clip_pair.FORMAT.encoders):
+        return None
+    card, tensors = _card_in(_metadata_of(path), path), _read_tensors(path)
+    if (card.kind if card is not None else EMBEDDINGS) != EMBEDDINGS or word_of(tensors, path.stem) is None:
+        return None
+    return load_style(path)
+
+
 def load_low_rank(path: Path) -> LowRankFile:
     """Return the pairs of a LoRA that any tool made.
 
@@ -153,8 +190,12 @@ def load_low_rank(path: Path) -> LowRankFile:
         UnsafeFile: The file is a pickle or no safetensors file.
         StyleFileError: It is missing, damaged, or holds anything but plain low-rank pairs for SD 1.5 or SDXL.
     """
+    _metadata_of(path)  # refuses what is no safetensors file
+    return _low_rank(path, _read_tensors(path))
+
+
+def _low_rank(path: Path, tensors: Mapping[str, Tensor]) -> LowRankFile:
     metadata = _metadata_of(path)
-    tensors = _read_tensors(path)
     if any(name.startswith(DELTA) for name in tensors):
         extraction = command("impasto", "extract", path, "--out", f"{path.stem}-lora.safetensors")
         raise StyleFileError(
@@ -168,6 +209,11 @@ def load_low_rank(path: Path) -> LowRankFile:
         )
     if card is None and not tensors:
         raise StyleFileError(f"style file {path} holds no tensors, so nothing would change: ask for a whole one")
+    if card is None and whole_weights(tensors) is not None:
+        extraction = command("impasto", "extract", path, "--base", "NAME", "--out", f"{path.stem}-lora.safetensors")
+        raise StyleFileError(
+            f"style file {path} holds whole weights (Custom Diffusion), no low-rank pairs: make them with {extraction}"
+        )
     pairs = read_pairs(tensors, metadata, f"style file {path}")
     _refuse_bad_tensors(path, pairs)
     return LowRankFile(card, metadata, pairs)

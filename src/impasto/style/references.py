@@ -146,6 +146,13 @@ def with_style_words(prompt: str, styles: Sequence[NamedStyle], *, decompose: bo
     return prompt
 
 
+def _on_words_of(named: NamedStyle) -> str:
+    if named.style.card.kind != EMBEDDINGS:
+        return "the prompt has to say the words that it was trained with"
+    word = named.words()
+    return f"prompts end in its word {word!r}; {named.path}:0 leaves it to you, for instance in --negative-prompt"
+
+
 def notes_on(styles: Sequence[NamedStyle]) -> list[str]:
     """Return notes on styles that are called by the same words, and on those whose words nobody knows."""
     paths: dict[str, list[str]] = {}
@@ -153,8 +160,8 @@ def notes_on(styles: Sequence[NamedStyle]) -> list[str]:
         if words := named.called():
             paths.setdefault(words, []).append(str(named.path))
     unknown = [
-        f"{named.path} was made by another tool: that it is for this base is told from names and shapes alone, and the "
-        "prompt has to say the words that it was trained with"
+        f"{named.path} was made by another tool: that it is for this base is told from names and shapes alone, and "
+        + _on_words_of(named)
         for named in styles
         if named.style.card.fingerprint is None
     ]

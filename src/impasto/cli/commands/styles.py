@@ -64,9 +64,9 @@ def _show(path: Path, *, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from impasto.style.file import read_card
+    from impasto.style.file import known_card
 
-    card = read_card(path)
+    card = known_card(path)
     if as_json:
         print(json.dumps(card.model_dump(mode="json"), indent=2))
         return

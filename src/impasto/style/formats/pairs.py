@@ -51,10 +51,6 @@ _OTHERS: tuple[tuple[Callable[[str, Tensor], bool], str], ...] = (
         "part of a DoRA: it is not read; ask for a plain LoRA",
     ),
     (
-        lambda name, tensor: name in {"clip_l", "clip_g", "emb_params"} or ("." not in name and tensor.ndim <= _ROWS),
-        "an embedding (Textual Inversion) of another tool: it is not read; ask for a LoRA",
-    ),
-    (
         lambda name, _: name.startswith(("transformer.", "lora_transformer", "double_blocks", "single_blocks")),
         "part of a LoRA for a model with a transformer: ask for one for SD 1.5 or SDXL",
     ),
@@ -64,7 +60,6 @@ _OTHERS: tuple[tuple[Callable[[str, Tensor], bool], str], ...] = (
     ),
 )
 """What else people give as a style: how its tensors are called, and what to do."""
-_ROWS = 2
 
 
 def is_foreign(name: str) -> bool:
