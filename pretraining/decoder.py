@@ -30,6 +30,7 @@ from pretraining.latents import load_latents, load_normalised
 from pretraining.options import stage_options
 from pretraining.pictures import read_pictures, save_sheet, to_unit
 from pretraining.precision import half_where_quick
+from pretraining.redrawn import STRIDE, Redrawing, read_redrawing
 from pretraining.schedule import Schedule
 from pretraining.sharpness import EDGES, SQUARED, reconstruction_loss
 from pretraining.stage import Stage
@@ -82,12 +83,21 @@ def noised(latents: Tensor, share: float, most: float, rng: torch.Generator) -> 
     return latents + (spread * torch.randn(latents.shape, generator=rng)).to(latents.device)
 
 
+def partly_redrawn(latents: Tensor, redrawing: Redrawing, share: float, deepest: int, rng: torch.Generator) -> Tensor:
+    """Return latents of which the first `share` are drawn again, all by the same number of steps up to `deepest`."""
+    count = round(share * len(latents))
+    steps = int(torch.randint(1, deepest + 1, (), generator=rng))
+    return torch.cat([redrawing(latents[:count], steps, rng), latents[count:]])
+
+
 def read_arguments() -> argparse.Namespace:
     """Return the options of the command line."""
     parser = stage_options(__doc__ or "", minutes=30, batch=16, rate=6e-4)
     parser.add_argument("--crop", type=int, default=0, help="side of crops in the first 70 %% of the run; 0: whole")
     parser.add_argument("--noisy", type=float, default=0.5, help="share of latents that have noise")
     parser.add_argument("--noise", type=float, default=0.15, help="its largest standard deviation")
+    parser.add_argument("--redrawn", type=float, default=0.0, help="share of latents that the denoiser draws again")
+    parser.add_argument("--deepest", type=int, default=6, help=f"steps of {STRIDE} noise levels that it draws at most")
     parser.add_argument("--squared", type=float, default=SQUARED, help="weight of the squared error: PSNR")
     parser.add_argument("--edge", type=float, default=EDGES, help="weight of the error of edges")
     parser.add_argument("--optimizer", choices=("muon", "adamw"), default="adamw")
@@ -108,6 +118,7 @@ def main() -> None:
     held_out = HeldOut(encoder, held_out_drawings(), device)
     part = decoding_part(vae).requires_grad_(True)
     optimizer = make_optimizer(part, chosen.optimizer, chosen.rate, weight_decay=0.0)
+    redrawing = read_redrawing(device) if chosen.redrawn else None
     rng = torch.Generator().manual_seed(0)
     modules = {"decoder": part, "ema": decoding_part(shadow)}
     stage = Stage(STAGE, modules, optimizer, Schedule.chosen(chosen), {"rng": rng})
@@ -124,8 +135,11 @@ def main() -> None:
         x = augmented(x, rng)
         with torch.no_grad(), half_where_quick(device):
             x_0 = encoder.encode(x).latent_dist.mean.float()
+        shown = noised(x_0, chosen.noisy, chosen.noise, rng)
+        if redrawing:
+            shown = partly_redrawn(shown, redrawing, chosen.redrawn, chosen.deepest, rng)
         with half_where_quick(device):
-            drawn = vae.decode(noised(x_0, chosen.noisy, chosen.noise, rng)).sample.float()
+            drawn = vae.decode(shown).sample.float()
         stage.learn(reconstruction_loss(x, drawn, squared=chosen.squared, edge=chosen.edge), chosen.batch)
         average(modules["ema"], part, stage.step, DECAY)
         if stage.save_if_due(chosen.save_every):

@@ -10,6 +10,7 @@ from pretraining.autoencoder import make_autoencoder, width_of
 from pretraining.decoder import decoding_part, load_autoencoder, noised
 from pretraining.held_out import HeldOut, psnr
 from pretraining.latents import load_latents
+from pretraining.soup import between
 from pretraining.widen import widened
 from safetensors.torch import load_file
 from tests.pocket_stages import random, write_built, write_first_stages
@@ -108,3 +109,12 @@ def test_decoder_learns_alone_and_can_be_widened(workplace: Path, monkeypatch: p
     assert json.loads((folder / "counters.json").read_text())["step"] == 3
     lines = Path("pretraining/stages/decoder-log.jsonl").read_text().splitlines()
     assert set(json.loads(lines[-1])["psnr_db"]) == {"pack"}
+
+
+def test_weights_between_two_decoders_are_the_ends_at_0_and_1_and_lie_on_a_line() -> None:
+    start, end = {"weight": random(3, 4)}, {"weight": random(3, 4, seed=1)}
+    assert torch.equal(between(start, end, 0.0)["weight"], start["weight"])
+    assert torch.equal(between(start, end, 1.0)["weight"], end["weight"])
+    there, back = between(start, end, 0.25)["weight"], between(end, start, 0.75)["weight"]
+    torch.testing.assert_close(there, back)
+    torch.testing.assert_close(there, 0.75 * start["weight"] + 0.25 * end["weight"])
