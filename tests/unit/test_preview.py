@@ -18,7 +18,7 @@ from impasto.generation.draw import draw, draw_with_previews
 from impasto.generation.previews import Preview, Previews
 from impasto.generation.requests import Guides, ImageRequest, SamplingParams
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.preview import LatentColours, latent_colours, smooth_latents
+from impasto.models.preview import LatentColours, fitted_colours, latent_colours, smooth_latents
 from impasto.models.samplers import new_scheduler
 
 PARAMS = SamplingParams(5, 3.0, 32, 32, batch=2)
@@ -43,13 +43,14 @@ def test_a_decoder_that_is_linear_is_found_exactly(sdxl: LatentDiffusion, monkey
         return F.interpolate(unclamped(known, latents), scale_factor=sdxl.factor)
 
     monkeypatch.setattr(sdxl, "decode", decode)
-    found = latent_colours(sdxl)
+    found = fitted_colours(sdxl)
     torch.testing.assert_close(found.matrix, known.matrix, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found.offset, known.offset, rtol=1e-4, atol=1e-5)
 
 
 def test_the_map_is_the_same_each_time_and_gives_pictures(base: LatentDiffusion) -> None:
-    first, second = latent_colours(base), latent_colours(base)
+    first, second = fitted_colours(base), fitted_colours(base)
+    assert latent_colours(base) is latent_colours(base), "fitted once: drawings do not wait for it"
     torch.testing.assert_close((first.matrix, first.offset), (second.matrix, second.offset), rtol=1e-4, atol=1e-5)
     shown = first(100 * torch.randn((2, 4, 8, 6), generator=generator(0)))
     assert shown.shape == (2, 3, 8, 6)

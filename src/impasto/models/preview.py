@@ -10,6 +10,7 @@ neighbours of a place bleed into its pixels: where they are alike, what bleeds i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
@@ -41,9 +42,21 @@ class LatentColours:
         return (torch.einsum("dc,nchw->ndhw", self.matrix, z) + self.offset.view(1, 3, 1, 1)).clamp(-1, 1)
 
 
-@torch.no_grad()
+_FITTED: WeakKeyDictionary[LatentDiffusion, LatentColours] = WeakKeyDictionary()
+"""Maps by base, for as long as it is open: an autoencoder never changes, and fitting takes longer than a drawing step."""
+
+
 def latent_colours(base: LatentDiffusion) -> LatentColours:
-    """Fit the map of `base`: decodes a handful of small latents once."""
+    """Return the map of `base`, fitted the first time that it is asked for: decodes a handful of small latents once."""
+    found = _FITTED.get(base)
+    if found is None:
+        _FITTED[base] = found = fitted_colours(base)
+    return found
+
+
+@torch.no_grad()
+def fitted_colours(base: LatentDiffusion) -> LatentColours:
+    """Fit the map of `base`."""
     z = smooth_latents(int(base.vae.config.latent_channels))
     y = F.avg_pool2d(base.decode(z.to(base.device)), base.factor)
     places = z.movedim(1, -1).flatten(0, 2)

@@ -47,9 +47,12 @@ class Painter:
         """Return a base of the Python face, opened now unless it is the one that is open."""
         if name != self._name or self._base is None:
             from impasto.api.base import load
+            from impasto.models.preview import latent_colours
 
             self._base, self._name = None, ""
-            self._base, self._name = load(name), name
+            opened = load(name)
+            latent_colours(opened.model)  # once, now: no drawing waits for it
+            self._base, self._name = opened, name
         return self._base
 
     def paint(self, folder: Path) -> None:
