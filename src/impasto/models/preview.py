@@ -43,7 +43,7 @@ class LatentColours:
 
 
 _FITTED: WeakKeyDictionary[LatentDiffusion, LatentColours] = WeakKeyDictionary()
-"""Maps by base, for as long as it is open: an autoencoder never changes, and fitting takes longer than a drawing step."""
+"""Maps by base, while it is open: an autoencoder never changes, and fitting takes longer than a drawing step."""
 
 
 def latent_colours(base: LatentDiffusion) -> LatentColours:
