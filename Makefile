@@ -47,6 +47,7 @@ wheel: $(READY)  ## build the wheel, install it into an empty environment and dr
 benchmark: $(READY)  ## measure again what README and report state; hours
 	$(BIN)/python -m benchmarks.styleforge_pocket
 	$(BIN)/python -m benchmarks.speed_pocket
+	$(BIN)/python -m benchmarks.studio_speed
 	$(BIN)/python -m benchmarks.b_lora_speed
 	$(BIN)/python -m benchmarks.subdivision
 	$(BIN)/python -m benchmarks.step_speed --compile

@@ -75,6 +75,7 @@ export class Drawing {
       h("div", {}, h("h3", {}, job.title), styles.length > 0 && h("p", { class: "quiet" }, styles.join(" · ")), note(job)),
       h("div", { class: "drawing-tools" },
         !isOver && button("Cancel", () => post(`/jobs/${job.id}/cancel`).catch(complain), { kind: "plain" }),
+        job.state === "failed" && button("Try again", () => post(`/jobs/${job.id}/go-on`).catch(complain), { kind: "plain" }),
         isOver && this.again && button("Again", () => this.again(job), { kind: "plain", icon: "again" }),
         iconButton("Copy as command line", "copy", () => copied(job.command, "Command line")),
         isOver && iconButton("Delete this drawing", "trash", () => remove(`/jobs/${job.id}`).then((told) => undoable("Drawing deleted", told.undo)).catch(complain))));

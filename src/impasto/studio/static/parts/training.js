@@ -19,8 +19,11 @@ function filmstrip() {
   const words = h("output", { class: "step-name" });
   const ticks = h("div", { class: "ticks" });
   const captions = h("div", { class: "strip-captions" });
-  const node = h("div", { class: "film" }, h("div", { class: "film-label" }, "Untrained"), before, h("div", { class: "film-label" }, words), now, captions, h("div", { class: "film-slider" }, slider, ticks));
+  const above = h("span", {});
+  const pin = h("button", { type: "button", class: "link small" });
+  const node = h("div", { class: "film" }, h("div", { class: "film-label" }, above), before, h("div", { class: "film-label film-chosen" }, words, pin), now, captions, h("div", { class: "film-slider" }, slider, ticks));
   let chosen = null;
+  let pinned = 0;
   const show = (job) => {
     const steps = job.samples;
     node.hidden = steps.length === 0;
@@ -31,7 +34,12 @@ function filmstrip() {
     slider.disabled = steps.length < 2;
     slider.setAttribute("aria-valuetext", `step ${steps[at]}`);
     words.textContent = steps[at] ? `Step ${steps[at]}` : "Not trained yet";
-    if (before.dataset.step !== "0") { before.src = sample(job, 0); before.dataset.step = "0"; }
+    if (before.dataset.step !== String(pinned)) { before.src = sample(job, pinned); before.dataset.step = pinned; }
+    above.textContent = pinned ? `Step ${pinned}, pinned` : "Untrained";
+    before.alt = pinned ? `Samples of step ${pinned}` : "Samples of the untrained model";
+    pin.hidden = !steps[at] && !pinned;
+    pin.textContent = pinned && pinned === steps[at] ? "Take the pin out" : "Pin it above";
+    pin.onclick = () => { pinned = pinned === steps[at] ? 0 : steps[at]; show(job); };
     if (now.dataset.step !== String(steps[at])) { now.src = sample(job, steps[at]); now.dataset.step = steps[at]; }
     now.alt = `Samples of step ${steps[at]}`;
     before.hidden = before.previousSibling.hidden = steps.length < 2;
@@ -56,9 +64,12 @@ function ask(job, action, body) {
   }).catch(complain);
 }
 
-function drawNow(job) {
+async function drawNow(job) {
+  const name = job.state === "running" ? await keptStep(job, job.kept.at(-1)) : job.saved;
+  if (!name) return;
   const wanted = draft("draw", { prompt: "", chips: [], seed: 0, count: 4, isLocked: false, more: {} });
-  keepDraft("draw", { ...wanted, chips: [newChip({ name: job.saved, roles: [] })] });
+  const style = facts.styles.find((each) => each.name === name) || { name, roles: [] };
+  keepDraft("draw", { ...wanted, chips: [newChip(style)] });
   location.hash = "#/draw";
 }
 
@@ -74,7 +85,7 @@ function moreSteps(job) {
   return h("form", { class: "row", onsubmit: (e) => { e.preventDefault(); ask(job, "more", { steps: Number(steps.value) }); } }, h("span", {}, "More steps:"), steps, button("Go on to that", null, { type: "submit" }));
 }
 
-const keepStep = (job, step) => post(`/styles/${encodeURIComponent(job.out)}/steps/${step}`).then((told) => { refreshStyles(); toast(`Step ${step} is a style of its own: ${told.name}`); }).catch(complain);
+const keptStep = (job, step) => post(`/styles/${encodeURIComponent(job.out)}/steps/${step}`).then(async (told) => { await refreshStyles(); toast(`Step ${step} is a style of its own: ${told.name}`); return told.name; }).catch(complain);
 
 // Whether the training worked, in a sentence or two.
 function verdict({ verdict: found, measured }) {
@@ -93,6 +104,7 @@ function verdict({ verdict: found, measured }) {
 function tools(job) {
   const is = (...states) => states.includes(job.state);
   return [
+    is("running") && job.kept.length > 0 && button("Draw now", () => drawNow(job), { kind: "accent", icon: "draw", title: `With step ${job.kept.at(-1)}, which becomes a style of its own; learning goes on` }),
     is("running") && button("Pause", () => ask(job, "pause"), { icon: "pause" }),
     is("running", "paused") && button("Stop and keep", () => ask(job, "keep"), { icon: "stop" }),
     is("waiting") && button("Take off the queue", () => ask(job, "cancel"), {}),
@@ -115,7 +127,7 @@ export function openTraining(screen, id) {
   const showKeeper = () => {
     const job = jobs.get(id);
     const step = film.chosen();
-    fill(keeper, job && step !== null && job.kept.includes(step) && button(`Keep step ${step}`, () => keepStep(job, step), { icon: "check" }));
+    fill(keeper, job && step !== null && job.kept.includes(step) && button(`Keep step ${step}`, () => keptStep(job, step), { icon: "check" }));
   };
   film.onChoose(showKeeper);
   const graph = h("details", { class: "more loss" }, h("summary", {}, "Loss"), h("p", { class: "help" }, "It says little about how the pictures look; look at the samples instead."));
@@ -134,8 +146,9 @@ export function openTraining(screen, id) {
     film.update(job);
     showKeeper();
     fill(said, verdict(job));
-    if (state !== `${job.state}${job.saved}`) {
-      state = `${job.state}${job.saved}`;
+    const told = `${job.state}${job.saved}${job.kept.at(-1)}`;
+    if (state !== told) {
+      state = told;
       fill(actions, tools(job));
       fill(more, ["done", "kept"].includes(job.state) && moreSteps(job));
     }

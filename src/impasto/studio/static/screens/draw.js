@@ -16,16 +16,19 @@ export async function open(screen) {
   wanted.chips = wanted.chips.filter((chip) => facts.styles.some((style) => style.name === chip.name));
   const keep = debounced(() => keepDraft("draw", wanted), 200);
   const hint = h("p", { class: "word-hint", role: "status" });
+  const offer = h("div", { class: "words" });
+  const known = h("details", { class: "more", hidden: true }, h("summary", {}, "What the base knows"), offer);
   let taught = { subjects: [], backgrounds: [] };
   const check = debounced(async () => {
     const also = wanted.chips.map((chip) => facts.styles.find((style) => style.name === chip.name)?.words || "").join(" ");
     taught = await get(`/words?prompt=${encodeURIComponent(wanted.prompt)}&also=${encodeURIComponent(also)}`).catch(() => taught);
-    fill(hint, taught.unknown?.length > 0 && [h("span", {}, "The base does not know "), taught.unknown.map((word, index) => [index > 0 && ", ", h("mark", {}, word)]), taught.subjects.length > 0 && h("span", {}, ".")]);
+    fill(hint, taught.unknown?.length > 0 && [h("span", {}, "The base does not know "), taught.unknown.map((word, index) => [index > 0 && ", ", h("mark", {}, word)]), taught.subjects.length > 0 && h("span", {}, ". It was taught the words below.")]);
+    known.hidden = !taught.subjects.length;
+    if (!known.hidden && !offer.children.length) fill(offer, taught.subjects.map((word) => h("button", { type: "button", class: "word", onclick: () => say(word) }, word)));
   }, 350);
-  const surprise = () => {
-    const one = (list) => list[Math.floor(Math.random() * list.length)];
-    if (!taught.subjects.length) return;
-    const subject = one(taught.subjects);
+  const one = (list) => list[Math.floor(Math.random() * list.length)];
+  const surprise = () => taught.subjects.length && say(one(taught.subjects));
+  const say = (subject) => {
     prompt.value = wanted.prompt = `${/^[aeiou]/.test(subject) ? "an" : "a"} ${subject} on a ${one(taught.backgrounds)} background`;
     grow(); keep(); check();
   };
@@ -96,7 +99,7 @@ export async function open(screen) {
         h("span", { class: "spring" }),
         iconButton("Copy as command line", "copy", () => copied(commandOf(settings()), "Command line")),
         button("Draw", null, { kind: "accent large", type: "submit" })),
-      more),
+      h("div", { class: "composer-folds" }, known, more)),
     gallery, empty);
   grow();
   check();

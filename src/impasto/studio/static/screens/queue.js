@@ -17,6 +17,7 @@ function row(job) {
     h("div", { class: "job-tools" },
       job.state === "waiting" && button("Take off", () => post(`/jobs/${job.id}/cancel`).catch(complain), { kind: "plain" }),
       job.state === "paused" && button("Go on", () => post(`/jobs/${job.id}/go-on`).catch(complain), { kind: "plain", icon: "play" }),
+      job.state === "failed" && button("Try again", () => post(`/jobs/${job.id}/go-on`).catch(complain), { kind: "plain", icon: "again" }),
       isOver && iconButton(`Delete ${job.title}`, "trash", () => remove(`/jobs/${job.id}`).then((told) => undoable("Job deleted; its style stays", told.undo)).catch(complain))));
 }
 

@@ -34,8 +34,8 @@ function settingsOf(wanted, otherwise) {
 }
 
 function gallery(again) {
-  const strips = h("div", { class: "gallery", "aria-label": "Strips" });
-  const single = h("div", { class: "gallery", "aria-label": "Drawings" });
+  const strips = h("div", { class: "gallery", role: "group", "aria-label": "Strips" });
+  const single = h("div", { class: "gallery", role: "group", "aria-label": "Drawings" });
   const isMine = (job) => job.kind === "transfer";
   let inStrips = new Set();
   const update = drawings(single, (job) => isMine(job) && !inStrips.has(job.id), again);
