@@ -25,6 +25,7 @@ from impasto.core.grammar import with_article
 from impasto.data.captions import caption_of
 from impasto.data.images import check_picture, read_picture
 from impasto.data.packs import find_pack
+from impasto.metrics.named_colour import BACKGROUND_COLOURS
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,22 @@ def test_names_come_before_a_captioner_and_files_before_names(tmp_path: Path) ->
     assert "least sure: " in written.notes[0]
     (tmp_path / "01.txt").write_text("an owl")
     assert fill("style", pictures, "auto", "pocket", "cpu").words == {tmp_path / "01.png": "an owl"}
+
+
+def test_a_background_of_all_pictures_belongs_to_the_style(tmp_path: Path) -> None:
+    """Captions that all name it would have it learnt as part of these words, and the style would lose it."""
+    paths = [tmp_path / f"{name}.png" for name in ("cat", "dog", "fox", "owl")]
+    for path in paths:
+        Image.new("RGB", (64, 64), BACKGROUND_COLOURS["black"]).save(path)
+    found = fill("style", [check_picture(path) for path in paths], "auto", "pocket", "cpu")
+    assert list(found.words.values()) == ["a cat", "a dog", "a fox", "an owl"]
+    assert "all of these pictures are on a black background, so it belongs to the style" in found.notes[1]
+    few = fill("style", [check_picture(path) for path in paths[:3]], "auto", "pocket", "cpu")
+    assert few.words[paths[0]] == "a cat on a black background"  # three may agree by chance
+    Image.new("RGB", (64, 64), BACKGROUND_COLOURS["green"]).save(paths[0])
+    found = fill("style", [check_picture(path) for path in paths], "auto", "pocket", "cpu")
+    assert found.words[paths[0]] == "a cat on a green background"
+    assert found.words[paths[1]] == "a dog on a black background"
 
 
 def test_without_words_the_plan_warns_and_names_two_ways_out(tmp_path: Path, tiny_folders: dict[str, Path]) -> None:

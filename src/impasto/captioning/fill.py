@@ -10,6 +10,7 @@ from impasto.captioning.captioner import Caption
 from impasto.captioning.file_names import words_of
 from impasto.captioning.find_captioner import find_captioner
 from impasto.captioning.known_words import knows_words
+from impasto.captioning.shared_background import without_shared_background
 from impasto.captioning.source import CaptionSource
 from impasto.core.shell import command
 from impasto.data.captions import caption_of
@@ -61,14 +62,25 @@ def fill(stream: str, pictures: Sequence[PictureFile], asked: CaptionSource, bas
     if asked in ("auto", "names"):
         named = from_names(left, base)
         if 2 * len(named) >= len(left):
-            return Filled(named, "from file names", (_told(stream, "taken from file names", named, len(left)),))
+            return _suggested(stream, named, "from file names", "taken from file names", len(left))
     if asked in ("auto", "base"):
         written = _written(left, base, device)
         if written is not None:
             captions, who, doubtful = written
             how = f"written by {who}"
-            return Filled(captions, how, (_told(stream, how, captions, len(left)) + doubtful,))
+            return _suggested(stream, captions, how, how, len(left), doubtful)
     return Filled(warning=_warning(stream, left[0].path.parent))
+
+
+def _suggested(stream: str, captions: dict[Path, str], source: str, how: str, count: int, doubtful: str = "") -> Filled:
+    words, shared = without_shared_background(captions)
+    notes = [_told(stream, how, words, count) + doubtful]
+    if shared:
+        notes.append(
+            f"{stream}: all of these pictures are {shared}, so it belongs to the style and captions leave it out: "
+            "prompts that name no background get it"
+        )
+    return Filled(words, source, tuple(notes))
 
 
 def from_names(pictures: Sequence[PictureFile], base: str) -> dict[Path, str]:
