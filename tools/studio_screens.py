@@ -27,13 +27,13 @@ SETTLED = 3500
 
 def remembered(style: str) -> dict[str, object]:
     """Return what a person had filled in on each screen."""
-    chip = {"name": style, "scale": 0.85}
+    chip = {"name": style, "scale": 0.7}
     draw = {"prompt": "a fox on a green background", "chips": [chip], "seed": 11, "count": 4, "isLocked": True}
     return {
         "impasto.draw": draw | {"more": {}},
         "impasto.teach": {"set": "pack:openmoji"},
         "impasto.reference": {"reference": "pack:openmoji/style/butterfly.png"},
-        "impasto.mix": {"picture": "pack:openmoji/style/castle.png"},
+        "impasto.mix": {"picture": "pack:openmoji/style/castle.png", "chips": [chip]},
     }
 
 
@@ -71,6 +71,7 @@ def main() -> None:
             size = {"width": DESKTOP[0], "height": DESKTOP[1]}
             page = browser.new_context(viewport=size, color_scheme=theme).new_page()
             page.goto(f"{address}/")
+            page.wait_for_timeout(SETTLED)  # until the screen has kept what it was opened with
             for key, value in remembered(training["saved"]).items():
                 page.evaluate("([key, value]) => localStorage.setItem(key, value)", [key, json.dumps(value)])
             for name, screen in screens.items():

@@ -39,6 +39,7 @@ async function show() {
 
 function rail() {
   const links = SCREENS.map(([name, label]) => h("a", { href: `#/${name}`, class: "rail-link" }, icon(name), h("span", {}, label)));
+  const jobs = h("a", { href: "#/queue", class: "rail-link phone-only" }, icon("play"), h("span", {}, "Jobs"));
   const state = h("p", { class: "rail-state" });
   const told = () => {
     state.textContent = facts.isConnected ? (facts.ready ? "" : "Opening the base…") : "Not connected";
@@ -48,7 +49,7 @@ function rail() {
   fill(
     document.querySelector(".rail"),
     h("a", { href: "#/draw", class: "wordmark" }, "impasto"),
-    h("div", { class: "rail-links" }, links),
+    h("div", { class: "rail-links" }, links, jobs),
     h("div", { class: "rail-foot" }, queueBadge(), state),
   );
   told();

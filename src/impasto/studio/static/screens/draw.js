@@ -102,6 +102,7 @@ export async function open(screen) {
       h("div", { class: "composer-folds" }, known, more)),
     gallery, empty);
   grow();
+  document.fonts.ready.then(grow);
   check();
   if (matchMedia("(min-width: 1024px)").matches) prompt.focus();
   const stop = onChange(show);
