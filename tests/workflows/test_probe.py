@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from impasto.cli.main import main
-from impasto.core.errors import ConfigError
+from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.events import Event, Planned, Probed, Progress
 from impasto.core.rng import generator
 from impasto.features._pocket_words import Pair
@@ -20,6 +20,7 @@ from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
 from impasto.models.conditioning import Conditioning, joined
 from impasto.models.fingerprint import Fingerprint
+from impasto.models.hub import refuse_unreachable
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.models.roles import blocks_of, read_roles
@@ -252,7 +253,7 @@ def test_command_line(tiny_folders: dict[str, Path], tmp_path: Path, capsys: pyt
         (["--families", "mood"], "families = 'mood': must name some of subject, style, colour, each once"),
         (["--families", "style,style"], "must name some of subject, style, colour, each once"),
         (["--pairs", "1"], "pairs = 1: input should be greater than or equal to 2"),
-        (["--scorer", "nobody/nothing"], "scorer nobody/nothing could not be loaded"),
+        (["--scorer", "nobody/nothing"], "scorer nobody/nothing is not on this machine"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -265,3 +266,21 @@ def test_errors_are_one_line(
     assert told in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_scorer_that_cannot_be_had_is_told_at_once(
+    options: ProbeOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before the base is opened and anything is drawn, and without asking for minutes."""
+    monkeypatch.setattr("impasto.models.hub.getproxies", dict)
+    monkeypatch.setattr("impasto.models.hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(
+        "impasto.models.hub.socket.create_connection", lambda *_, **__: (_ for _ in ()).throw(OSError())
+    )
+    monkeypatch.setattr("impasto.probing.probe.open_base", lambda *_, **__: pytest.fail("the base was opened"))
+    with pytest.raises(ResourceError, match=r"clip-vit-base-patch32 is not on this machine, and the hub cannot be"):
+        list(probe(options))
+    monkeypatch.setattr("impasto.models.hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ResourceError, match="HF_HUB_OFFLINE is set: name the folder of a CLIP checkpoint with --scor"):
+        list(probe(options))
+    refuse_unreachable("scorer", str(tmp_path), "")

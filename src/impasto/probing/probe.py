@@ -30,6 +30,7 @@ from impasto.features._protocol import Scorer
 from impasto.features._scorers import open_scorer
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
+from impasto.models.hub import refuse_unreachable
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import notes_on_precision, open_base
 from impasto.models.source import POCKET
@@ -69,7 +70,10 @@ def probe(options: ProbeOptions, scorer: Scorer | None = None) -> Generator[Even
 
     Raises:
         ConfigError: `options.out` holds scores that were made with other settings.
+        ResourceError: The scorer is neither on this machine nor can the hub be reached.
     """
+    if scorer is None and not options.dry_run and options.scorer_name() != POCKET:
+        refuse_unreachable("scorer", options.scorer_name(), "name the folder of a CLIP checkpoint with --scorer")
     base = open_base(
         options.base,
         device=options.device,
