@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DiffusionPipeline, UNet2DConditionModel
+from diffusers.loaders.lora_conversion_utils import _convert_non_diffusers_lora_to_diffusers
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -22,6 +23,7 @@ from impasto.adapters.names import file_name
 from impasto.adapters.patch import weight_changes
 from impasto.cli.main import main
 from impasto.conversion.convert import ConvertOptions, convert
+from impasto.core.errors import StyleFileError
 from impasto.core.rng import generator
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
@@ -31,6 +33,8 @@ from impasto.style.attach import attached
 from impasto.style.card import Card
 from impasto.style.file import Style, load_style, read_card, save_style
 from impasto.style.formats.pairs import FORMATS as KNOWN
+from impasto.style.formats.pairs import read_pairs
+from impasto.style.formats.vocabulary import file_names
 from impasto.style.references import fit_styles, load_styles
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
@@ -459,8 +463,27 @@ def test_what_a1111_drops_of_a_full_extract_is_said(
     for form in ("kohya", "kohya-ldm", "diffusers", "comfyui"):
         out = folder / f"{form}.safetensors"
         told[form] = convert(ConvertOptions(source=source, out=out, format=form)).notes
-    (note,) = told.pop("kohya")
+    note, *by_diffusers = told.pop("kohya")
+    lost = f"diffusers leaves out {module} in this format: use --format diffusers for it"
+    assert by_diffusers == ([lost] if "add_embedding" in module else [])
     assert note == f"A1111 leaves out {module} in this format: use --format kohya-ldm for it"
     assert set(told.values()) == {()}
     assert main(["convert", str(source), str(folder / "again.safetensors"), "--format", "kohya"]) == 0
     assert f"note  {note}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_what_diffusers_drops_of_the_kohya_spelling_is_known(family: str) -> None:
+    """Every module of the family is spelled for kohya and mapped back by diffusers' own code."""
+    form = KNOWN["kohya"]
+    lost = set()
+    for path in file_names()[family].original:
+        stem = form.stem_of(f"unet.{path}", family)
+        pair = {f"{stem}.lora_down.weight": torch.ones(2, 3), f"{stem}.lora_up.weight": torch.ones(3, 2)}
+        mapped, _ = _convert_non_diffusers_lora_to_diffusers(pair | {f"{stem}.alpha": torch.tensor(2.0)})
+        try:
+            read_pairs(mapped, {}, "it")
+        except StyleFileError:
+            lost.add(f"unet.{path}")
+    (told,) = (each.modules for each in form.dropped if each.reader == "diffusers")
+    assert lost == (told if family == "sdxl" else set())

@@ -118,13 +118,13 @@ def _low_rank(options: ConvertOptions) -> Converted:
 
 def _notes(names: Collection[str], family: str | None, form: str) -> tuple[str, ...]:
     """Return what is to be known of the reader of a format, given the names of the pairs that were written."""
-    dropped = FORMATS[form].dropped
-    if dropped is None or family != dropped.family:
-        return ()
-    present = sorted({name.rpartition(".lora_")[0] for name in names} & dropped.modules)
-    if not present:
-        return ()
-    return (f"{dropped.reader} leaves out {', '.join(present)} in this format: use --format {dropped.instead} for it",)
+    written, notes = {name.rpartition(".lora_")[0] for name in names}, []
+    for each in FORMATS[form].dropped:
+        present = sorted(written & each.modules) if family == each.family else []
+        if present:
+            told = f"{each.reader} leaves out {', '.join(present)} in this format"
+            notes.append(f"{told}: use --format {each.instead} for it")
+    return tuple(notes)
 
 
 def _custom_diffusion(options: ConvertOptions) -> Converted:

@@ -36,7 +36,7 @@ class Format:
         implementation: Whose code names the blocks, for `modelspec.implementation`.
         counts_blocks: Whether it counts a family's blocks: for those alone that say so in their `FileNames.counted_by`.
         has_alpha: Whether each pair has a scalar α beside it, ΔW = α / r · B A.
-        dropped: What one of its readers maps wrongly and leaves out, or None.
+        dropped: What each of its readers maps wrongly and leaves out.
         has_training_fields: Whether its readers look for kohya's `ss_…` in the header.
     """
 
@@ -48,7 +48,7 @@ class Format:
     counts_blocks: bool = False
     has_alpha: bool = True
     has_training_fields: bool = False
-    dropped: Dropped | None = None
+    dropped: tuple[Dropped, ...] = ()
 
 
 DIFFUSERS_CODE = "diffusers"

@@ -23,6 +23,10 @@ _DROPPED = frozenset(
 """What A1111's own mapping of this spelling leaves out: extracts of full styles have it, for it is no attention."""
 
 
+_DROPPED_BY_DIFFUSERS = frozenset({"unet.add_embedding.linear_1", "unet.add_embedding.linear_2"})
+"""What diffusers' own mapping calls by names that no model has."""
+
+
 @cache
 def _paths() -> dict[str, str]:
     return {path.replace(".", "_"): path for path in denoiser_paths()}
@@ -63,5 +67,8 @@ FORMAT = Format(
     up=".lora_up.weight",
     implementation=DIFFUSERS_CODE,
     has_training_fields=True,
-    dropped=Dropped("A1111", "sdxl", _DROPPED, "kohya-ldm"),
+    dropped=(
+        Dropped("A1111", "sdxl", _DROPPED, "kohya-ldm"),
+        Dropped("diffusers", "sdxl", _DROPPED_BY_DIFFUSERS, "diffusers"),
+    ),
 )
