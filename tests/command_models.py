@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 from unittest.mock import patch
@@ -33,6 +34,7 @@ def heads() -> Iterator[tuple[str, ...]]:
             yield (command,)
 
 
+@cache
 def model_of(head: tuple[str, ...]) -> type[Config]:
     """Return the model that a command parses its options into."""
 

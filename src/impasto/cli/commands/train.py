@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from pydantic import create_model
@@ -39,10 +40,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _options(method_class: type[Method], arguments: list[str]) -> tuple[TrainOptions, Config]:
-    combined = cast("type[Config]", create_model("Options", __base__=(method_class.Config, TrainOptions)))
-    combined.tables = tables_with(method_class.Config, method_class.name)
     parsed = parse(
-        combined,
+        _model(method_class),
         arguments,
         command=f"train {method_class.name.replace('_', '-')}",
         description=f"{method_class.paper.title} (arXiv:{method_class.paper.arxiv}).",
@@ -52,6 +51,14 @@ def _options(method_class: type[Method], arguments: list[str]) -> tuple[TrainOpt
     shared = {name: value for name, value in values.items() if name in TrainOptions.model_fields}
     own = {name: value for name, value in values.items() if name in method_class.Config.model_fields}
     return TrainOptions(**shared), method_class.Config(**own)
+
+
+@cache
+def _model(method_class: type[Method]) -> type[Config]:
+    """Return the settings of a method together with the options of training; making it takes longer than reading it."""
+    combined = cast("type[Config]", create_model("Options", __base__=(method_class.Config, TrainOptions)))
+    combined.tables = tables_with(method_class.Config, method_class.name)
+    return combined
 
 
 def _train(options: TrainOptions, method: Method) -> int:

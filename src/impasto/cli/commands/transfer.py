@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -106,6 +107,7 @@ def _defaults(arguments: list[str], control: str, chosen: str | None) -> dict[st
     return without_guidance(recipe) if is_unguided else recipe
 
 
+@cache
 def _model(found: type[ControlClass] | None) -> type[_Options]:
     """Return the options together with the settings of a control, by the names of their flags."""
     if found is None:
