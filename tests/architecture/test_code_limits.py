@@ -1,9 +1,9 @@
 """The limits that the project sets itself: sizes, names, printing, laziness."""
 
 import ast
+import resource
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -137,14 +137,20 @@ def test_every_plug_in_folder_has_plug_ins(package: str) -> None:
     assert plugin_names(f"impasto.{package}")
 
 
-def test_help_is_quick_and_does_not_import_torch() -> None:
-    code = "import sys; from impasto.cli.main import main; main(['--help']); assert 'torch' not in sys.modules"
+HEAVY = ("torch", "diffusers", "transformers", "peft", "matplotlib")
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    code = (
+        f"import sys; from impasto.cli.main import main; main(['--help']); assert not set({HEAVY}) & set(sys.modules)"
+    )
     times = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.5
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(times) < 0.5  # of a processor: on the clock, a machine that has other work would fail
 
 
 def test_importing_the_package_imports_no_torch() -> None:
