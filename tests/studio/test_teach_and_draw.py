@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load, load_file
 from tests.studio.conftest import Page
+from torch import Tensor
 
 from impasto.conversion.convert import ConvertOptions, convert
 from impasto.conversion.extract import ExtractOptions, extract
@@ -263,6 +265,17 @@ def test_deleted_is_brought_back(page: Page, wanted: dict[str, Any], work: Any) 
         assert page.get(place) == before
 
 
+def size_of(style: Mapping[str, Tensor], down: str) -> Tensor:
+    """Return the norm of what a layer's pair of matrices adds.
+
+    One step changes all directions about alike, so which of them a low rank keeps is left to rounding, which differs
+    between threads; how much it keeps is not.
+    """
+    up, alpha = down.replace("lora_down", "lora_up"), down.replace("lora_down.weight", "alpha")
+    product = style[up].double().flatten(1) @ style[down].double().flatten(1)
+    return torch.linalg.matrix_norm(product * style[alpha].double())
+
+
 @pytest.mark.parametrize("learn", ["lora", "full"])
 def test_a_style_is_taken_home_for_other_tools(
     page: Page, wanted: dict[str, Any], work: Any, tmp_path: Path, learn: str
@@ -281,6 +294,9 @@ def test_a_style_is_taken_home_for_other_tools(
     written = load_file(tmp_path / "blocks-kohya.safetensors")
     taken = load(sent.content)
     assert taken.keys() == written.keys()
-    assert all(torch.equal(taken[name], written[name]) for name in written)
+    if learn == "lora":
+        assert all(torch.equal(taken[name], written[name]) for name in written)
+    for down in (name for name in written if name.endswith("lora_down.weight")):
+        torch.testing.assert_close(size_of(taken, down), size_of(written, down), rtol=1e-2, atol=1e-6)
     assert 'filename="blocks-kohya.safetensors"' in sent.headers["content-disposition"]
     assert [path.name for path in page.studio.workspace.styles.iterdir()] == ["blocks.safetensors"]
