@@ -4,7 +4,8 @@ The latents stay what they are, so this can be done before or after the denoiser
 latents are clean; the others have a little noise, as the denoiser leaves it: a decoder that saw only clean ones turns
 the rest of the noise into blotches on plain backgrounds, one that saw only noised ones draws softly.
 Minimises |d| + squared d² + edge |S d|, means, where d = x - D(E(x) + σε) and S is Sobel's filter, with σ = 0 or drawn
-evenly from [0, noise], on pictures with other palettes and outlines among them, as in stage 1.
+evenly from [0, noise], on pictures with other palettes and outlines among them, as in stage 1. With `--redrawn` a share
+of these latents is then noised more and drawn again by the denoiser (`redrawn.py`).
 
 `--widen` doubles the channels at full size without changing the function (`widen.py`), once; later runs go on with it.
 

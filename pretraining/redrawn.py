@@ -1,7 +1,8 @@
 """Latents as the denoiser leaves them: noised a little and denoised again, in steps as wide as those of drawing.
 
 Where there is little noise left, the denoiser decides on edges, and puts them a pixel aside or lets them wobble. A
-decoder that is shown such latents beside the true picture learns what was meant.
+decoder that is shown such latents beside the true picture learns what was meant. Steps are those of DDIM (arXiv
+2010.02502, Eq. 12 with σ = 0) for a network that predicts v = αε - σx₀ (arXiv 2202.00512, App. D).
 """
 
 from __future__ import annotations
