@@ -94,9 +94,12 @@ def scores_of(key: Mapping[str, Any], answers: Mapping[str, Any], synonyms: Syno
 
 
 def read_scores(folder: Path = READER) -> dict[str, Any]:
-    """Return the scores of all that was read, by name of its folder; empty if nothing was."""
-    files = sorted(folder.glob("*/scores.json"))
-    return {file.parent.name: json.loads(file.read_text("utf-8")) for file in files}
+    """Return the scores of all sheets that were read, by name of their folder; empty if nothing was.
+
+    Folders of pairs (`reader_pairs.py`) have no `answers.json`, and are left out.
+    """
+    folders = [file.parent for file in sorted(folder.glob("*/answers.json"))]
+    return {each.name: json.loads((each / "scores.json").read_text("utf-8")) for each in folders}
 
 
 def main() -> None:

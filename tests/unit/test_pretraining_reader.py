@@ -82,6 +82,9 @@ def test_scores_are_read_by_folder(tmp_path: Path) -> None:
     assert read_scores(tmp_path) == {}
     (tmp_path / "openmoji").mkdir()
     (tmp_path / "openmoji" / "scores.json").write_text(json.dumps({"named": 22}), "utf-8")
+    (tmp_path / "openmoji" / "answers.json").write_text("{}", "utf-8")
+    (tmp_path / "pairs").mkdir()  # read by other rules
+    (tmp_path / "pairs" / "scores.json").write_text(json.dumps({"new": 9}), "utf-8")
     assert read_scores(tmp_path) == {"openmoji": {"named": 22}}
 
 
