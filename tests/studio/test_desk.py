@@ -4,11 +4,14 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.studio.conftest import Page
 
 from impasto.core.lock import FolderLock
+from impasto.data.captions import styled_prompt
+from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.studio.kinds import KINDS
 from impasto.studio.queue.jobs import Wish, wish
 from impasto.studio.queue.process import write_outcome
@@ -168,3 +171,24 @@ def test_words_that_pocket_was_not_taught_are_told(page: Page) -> None:
     told = page.get("/words?base=pocket&prompt=a%20fox%20riding%20a%20zebrafish%2C%20zwx%20style&also=zwx%20style")
     assert told["unknown"] == ["riding", "zebrafish"]
     assert "fox" in told["subjects"]
+
+
+@pytest.mark.parametrize("also", ["", "in zwx style"])
+def test_a_prompt_is_told_to_be_read_as_the_base_reads_it(page: Page, sdxl: LatentDiffusion, also: str) -> None:
+    """On the page by tokenizers alone, with the words of the styles."""
+    long = ", ".join(["a fox", "an owl on a hill"] * 30)
+    told = page.get(f"/words?prompt={quote('a cat' + chr(10) + long)}&also={quote(also)}")
+    windows = sdxl.windows(styled_prompt(long, also))
+    assert len(windows) > 1
+    assert (told["windows"], told["limit"]) == (len(windows), sdxl.token_limit())
+    assert told["begins"] == [" ".join(window.split()[:4]) for window in windows[1:]]
+    assert page.get("/words?prompt=a")["begins"] == []
+
+
+def test_a_prompt_that_is_refused_says_so_while_it_is_typed(page: Page) -> None:
+    told = page.get(f"/words?base=pocket&prompt={quote('owl ' * 4000)}")
+    assert "shorten it" in told["problem"]
+
+
+def test_of_a_base_that_is_not_here_nothing_is_said(page: Page) -> None:
+    assert page.get(f"/words?base=nobody/nothing&prompt={quote('owl ' * 4000)}")["windows"] == 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from impasto.core.errors import ImpastoError
-from impasto.core.files import is_folder
+from impasto.models.loading import tokenizers_in
 from impasto.models.source import find_base
 
 _LETTERS_A_TOKEN = 4
@@ -19,22 +19,13 @@ def knows_words(base: str) -> Callable[[str], bool]:
     letters. Of a base whose tokenizer is in no folder here, any word is taken for known.
     """
     try:
-        folder = Path(find_base(base).location) / "tokenizer"
+        found = tokenizers_in(Path(find_base(base).location))
     except ImpastoError:  # told where the base is opened
         return lambda _: True
-    if not is_folder(folder):
+    if not found:
         return lambda _: True
-    from transformers import CLIPTokenizer
-
-    from impasto.models.loading import quiet_loading
-
-    with quiet_loading():
-        try:
-            tokenizer = CLIPTokenizer.from_pretrained(folder)
-        except (OSError, ValueError, TypeError):  # told where the base is checked
-            return lambda _: True
 
     def knows(word: str) -> bool:
-        return len(tokenizer.tokenize(word)) <= max(1, len(word) // _LETTERS_A_TOKEN)
+        return len(found[0].tokenize(word)) <= max(1, len(word) // _LETTERS_A_TOKEN)
 
     return knows

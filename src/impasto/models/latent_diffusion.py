@@ -25,6 +25,7 @@ from impasto.models.fingerprint import Fingerprint, fingerprint_of
 from impasto.models.forward_context import ForwardContext
 from impasto.models.prompt_windows import windows_of
 from impasto.models.roles import Roles
+from impasto.models.tokenizers import fits, limit_of
 
 _SHOWN = 40
 
@@ -261,7 +262,7 @@ class LatentDiffusion(ABC):
 
     def token_limit(self) -> int:
         """Return how many tokens of a prompt the text encoders read at once, those of start and end left out."""
-        return min(_limit_of(tokenizer) for tokenizer in self.tokenizers().values())
+        return min(limit_of(tokenizer) for tokenizer in self.tokenizers().values())
 
     def reads_whole(self, prompt: str) -> bool:
         """Return whether every text encoder reads all of a prompt at once; learnt words count with all their rows.
@@ -272,8 +273,7 @@ class LatentDiffusion(ABC):
         if not _is_text(prompt):
             raise ConfigError(f"the prompt {prompt[:_SHOWN]!r} holds bytes that are no UTF-8: leave them out")
         return all(
-            len(tokenizer.encode(self.pipe.maybe_convert_prompt(prompt, tokenizer), add_special_tokens=False))
-            <= _limit_of(tokenizer)
+            fits(tokenizer, self.pipe.maybe_convert_prompt(prompt, tokenizer))
             for tokenizer in self.tokenizers().values()
         )
 
@@ -332,7 +332,3 @@ def _is_text(prompt: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _limit_of(tokenizer: CLIPTokenizer) -> int:
-    return int(tokenizer.model_max_length) - int(tokenizer.num_special_tokens_to_add())

@@ -10,6 +10,7 @@ from typing import cast
 
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline
+from transformers import CLIPTokenizer
 
 from impasto.core.errors import ConfigError, ImpastoError, ResourceError
 from impasto.core.files import is_file, is_folder
@@ -157,6 +158,20 @@ def _spelled_for_diffusers(path: Path) -> Iterator[Path]:
         link = Path(folder) / path.with_suffix(SAFETENSORS).name
         link.symlink_to(path.absolute())
         yield link
+
+
+def tokenizers_in(folder: Path) -> tuple[CLIPTokenizer, ...]:
+    """Return the tokenizers of a base in a diffusers folder; those that cannot be read are told where it is opened."""
+    found: list[CLIPTokenizer] = []
+    for place in (folder / "tokenizer", folder / "tokenizer_2"):
+        if not is_folder(place):
+            continue
+        with quiet_loading():
+            try:
+                found.append(CLIPTokenizer.from_pretrained(place))
+            except (OSError, ValueError, TypeError):
+                continue
+    return tuple(found)
 
 
 @contextmanager

@@ -56,6 +56,13 @@ def bases_here(workspace: Workspace, own: str) -> list[BaseFacts]:
     return [base_facts(workspace, name) for name in names]
 
 
+def parts_of_base(location: str) -> Path | None:
+    """Return the folder with the parts of a base, without asking the network; None where it is in no folder here."""
+    if location == POCKET:
+        return Path(find_base(POCKET).location)
+    return Path(location) if Path(location).is_dir() else _cached_folder(location)
+
+
 def base_facts(workspace: Workspace, name: str) -> BaseFacts:
     """Return what is known of a base on this machine, or of one on the hub by its name."""
     placed = workspace.root / "bases" / name

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from impasto.captioning.pocket_vocabulary import unknown_words, vocabulary
@@ -14,11 +15,12 @@ from impasto.core.option_groups import Group
 from impasto.data.packs import find_pack, pack_names
 from impasto.models.source import POCKET
 from impasto.registry.methods import find_method
-from impasto.studio.bases import base_facts, bases_here
+from impasto.studio.bases import base_facts, bases_here, parts_of_base
 from impasto.studio.forms import form_of
 from impasto.studio.gone import Gone
 from impasto.studio.kinds import KINDS, model_of
 from impasto.studio.kinds import defaults_of as drawing_defaults
+from impasto.studio.prompts import reading_of
 from impasto.studio.purposes import PURPOSES
 from impasto.studio.references import References
 from impasto.studio.routes._asked import Asked
@@ -28,6 +30,8 @@ router = APIRouter()
 
 _PLACED = {"out", "run_dir", "resume", "dry_run", "checkpoint_every", "preview_every"}
 """Options that the studio chooses itself."""
+_LONGEST = 20_000
+"""Letters of a prompt that are looked at while it is typed: more than any base reads."""
 
 
 @router.get("/start")
@@ -84,16 +88,22 @@ def _base_of(asked: Asked, name: str | None) -> str:
 
 
 @router.get("/words")
-def words(asked: Asked, prompt: str = "", also: str = "", base: str | None = None) -> dict[str, object]:
-    """Return the words of a prompt that the base was not taught, and what it was; nothing for bases that know it all.
+def words(
+    asked: Asked,
+    prompt: Annotated[str, Query(max_length=_LONGEST)] = "",
+    also: Annotated[str, Query(max_length=_LONGEST)] = "",
+    base: str | None = None,
+) -> dict[str, object]:
+    """Return how a base reads a prompt; of pocket also the words that it was not taught, and what it was.
 
     `also`: words of the styles that are attached.
     """
+    reading = reading_of(parts_of_base(_base_of(asked, base)), prompt, also).as_json()
     if (base or asked.options.base) != POCKET:
-        return {"unknown": [], "subjects": [], "backgrounds": []}
+        return {**reading, "unknown": [], "subjects": [], "backgrounds": []}
     taught = vocabulary()
-    unknown = unknown_words(prompt[:2000], taught, also[:2000])
-    return {"unknown": unknown, "subjects": taught["subjects"], "backgrounds": taught["backgrounds"]}
+    unknown = unknown_words(prompt, taught, also)
+    return {**reading, "unknown": unknown, "subjects": taught["subjects"], "backgrounds": taught["backgrounds"]}
 
 
 @router.get("/bases")

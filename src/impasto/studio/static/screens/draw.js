@@ -2,7 +2,7 @@
 import { button, debounced, fill, h, icon, iconButton } from "../dom.js";
 import { get, post } from "../api.js";
 import { draft, facts, keepDraft, onChange, sorted } from "../store.js";
-import { complain, copied } from "../toast.js";
+import { capital, complain, copied } from "../toast.js";
 import { styleChips, token } from "../parts/chips.js";
 import { drawings } from "../parts/drawing.js";
 import { asDraft } from "../parts/picture.js";
@@ -21,8 +21,9 @@ export async function open(screen) {
   let taught = { subjects: [], backgrounds: [] };
   const check = debounced(async () => {
     const also = wanted.chips.map((chip) => facts.styles.find((style) => style.name === chip.name)?.words || "").join(" ");
-    taught = await get(`/words?prompt=${encodeURIComponent(wanted.prompt)}&also=${encodeURIComponent(also)}`).catch(() => taught);
-    fill(hint, taught.unknown?.length > 0 && [h("span", {}, "The base does not know "), taught.unknown.map((word, index) => [index > 0 && ", ", h("mark", {}, word)]), taught.subjects.length > 0 && h("span", {}, ". It was taught the words below.")]);
+    const on = wanted.more.base ? `&base=${encodeURIComponent(wanted.more.base)}` : "";
+    taught = await get(`/words?prompt=${encodeURIComponent(wanted.prompt)}&also=${encodeURIComponent(also)}${on}`).catch(() => taught);
+    fill(hint, unknownWords(taught), howItIsRead(taught));
     known.hidden = !taught.subjects.length;
     if (!known.hidden && !offer.children.length) fill(offer, taught.subjects.map((word) => h("button", { type: "button", class: "word", onclick: () => say(word) }, word)));
   }, 350);
@@ -109,6 +110,21 @@ export async function open(screen) {
   show();
   if (wanted.wantsDraw) { delete wanted.wantsDraw; draw(); }
   return () => { stop(); chips.stop(); };
+}
+
+const marked = (list) => list.map((words, index) => [index > 0 && ", ", h("mark", {}, words)]);
+
+function unknownWords({ unknown = [], subjects }) {
+  if (!unknown.length) return null;
+  return h("span", {}, "The base does not know ", marked(unknown), subjects.length > 0 && ". It was taught the words below.");
+}
+
+// No word is cut off: what is longer than the encoder reads at once is read in parts.
+function howItIsRead({ limit, windows, begins, problem }) {
+  if (problem) return h("span", { class: "bad" }, `${capital(problem)}.`);
+  if (!(windows > 1)) return null;
+  const where = windows > 2 ? "the later ones begin at " : "the second begins at ";
+  return h("span", {}, `Too long to be read at once (${limit} tokens): read in ${windows} parts, ${where}`, marked(begins.map((words) => words.replace(/[,;.:]$/, ""))), ". Put first what matters most.");
 }
 
 const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\"'\"'")}'`);
