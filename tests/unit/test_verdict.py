@@ -13,7 +13,15 @@ from impasto.data.packs import find_pack
 from impasto.reporting.grids import labelled_table
 from impasto.training.samples.sheet import SampleSheet
 from impasto.training.samples.subjects import SubjectsShown
-from impasto.training.samples.verdict import Rated, distance_to_style, distance_within, moved, worse_since
+from impasto.training.samples.verdict import (
+    Rated,
+    best_step,
+    distance_to_style,
+    distance_within,
+    moved,
+    words_lost_since,
+    worse_since,
+)
 
 
 def test_distances_are_means_over_pairs() -> None:
@@ -49,6 +57,31 @@ def test_worse_since(trained: list[tuple[int, float, int | None]], step: int | N
     assert worse_since(rated, 5.0) == step
 
 
+@pytest.mark.parametrize(
+    ("kept", "since", "best"),
+    [
+        ([4, 4, 4], None, 165),
+        ([4, 3, 3], 110, 55),  # nearer to the style, but of four subjects one is gone
+        ([4, 2, 4], None, 165),  # they came back
+        ([3, 4, 3], 165, 110),
+        ([2, 2, 2], 55, None),  # from the first samples on: no step is worth keeping
+        ([None, None, None], None, 165),
+    ],
+)
+def test_words_lost_since(kept: list[int | None], since: int | None, best: int | None) -> None:
+    steps, distances = (55, 110, 165), (8.0, 7.0, 6.0)
+    rated = [
+        Rated(0, 9.0, kept[0] and 4, 4),
+        *(Rated(*each, 4) for each in zip(steps, distances, kept, strict=True)),
+    ]
+    assert words_lost_since(rated) == since
+    assert best_step(rated, 5.0) == best
+
+
+def test_no_step_is_best_where_none_came_nearer() -> None:
+    assert best_step([Rated(0, 9.0, 4, 4), Rated(55, 9.5, 4, 4)], 5.0) is None
+
+
 def test_subjects_of_prompts_and_pictures() -> None:
     judge = SubjectsShown()
     prompts = [
@@ -66,7 +99,8 @@ def test_subjects_of_prompts_and_pictures() -> None:
 
 
 def verdict(**changes: object) -> Verdict:
-    facts = {"step": 8, "moved": 0.38, "kept": 3, "kept_before": 4, "asked": 4, "worse_since": None}
+    facts = {"step": 8, "moved": 0.38, "kept": 3, "kept_before": 4, "asked": 4, "worse_since": None, "best": None}
+    facts |= {"words_lost_since": None, "is_final": True}
     return Verdict(**(facts | {"sheet": Path("run/samples.png")} | changes))
 
 
@@ -78,6 +112,14 @@ def test_the_line_says_words_style_and_files() -> None:
     )
     assert "nothing here can tell whether the words were kept" in format_verdict(verdict(kept=None))[0]
     assert format_verdict(verdict(worse_since=110))[1].startswith("worse since step 110: train shorter")
+    assert format_verdict(verdict(words_lost_since=110, best=55))[1] == (
+        "words are lost from step 110 on: 3 of 4 subjects are recognised, 4 before; step 55 was the best"
+    )
+
+
+def test_on_the_way_a_line_is_printed_where_it_goes_wrong_alone() -> None:
+    assert format_verdict(verdict(is_final=False)) == []
+    assert len(format_verdict(verdict(is_final=False, words_lost_since=4))) == 1
 
 
 def test_the_sheet_has_a_row_for_each_step(tmp_path: Path) -> None:

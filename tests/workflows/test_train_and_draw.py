@@ -137,7 +137,8 @@ def test_run_folder_tells_the_whole_run(trained: Path, kind: str, sampled: list[
     assert [row["step"] for row in events_of(folder, "Sampled")] == sampled
     assert sorted(path.name for path in folder.glob("samples/*")) == [f"step-{step:06d}.png" for step in sampled]
     assert (folder / "samples.png").exists() is bool(sampled)
-    assert [(row["step"], row["kept"]) for row in events_of(folder, "Verdict")] == ([(3, None)] if sampled else [])
+    verdicts = [(row["step"], row["kept"], row["is_final"]) for row in events_of(folder, "Verdict")]
+    assert verdicts == ([(2, None, False), (3, None, True)] if sampled else [])
 
 
 def test_samples_change_while_the_style_is_learnt(trained: Path) -> None:

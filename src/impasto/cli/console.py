@@ -57,7 +57,9 @@ def format_held_out(measured: events.HeldOutMeasured) -> str:
 
 
 def format_verdict(verdict: events.Verdict) -> list[str]:
-    """Return in one or two lines whether a training worked, and where to look."""
+    """Return in one or two lines whether a training worked, and where to look; on the way, a line if it goes wrong."""
+    if not verdict.is_final:
+        return _going_wrong(verdict)
     way = f"the samples went {max(verdict.moved, 0):.0%} of the way to the style pictures"
     words = (
         f"the subject is recognised in {verdict.kept} of {verdict.asked} (untrained: {verdict.kept_before})"
@@ -65,9 +67,17 @@ def format_verdict(verdict: events.Verdict) -> list[str]:
         else "nothing here can tell whether the words were kept: look"
     )
     lines = [f"step {verdict.step}: {way}; {words}; {verdict.sheet}, {verdict.sheet.with_name('loss.png')}"]
+    return lines + _going_wrong(verdict)
+
+
+def _going_wrong(verdict: events.Verdict) -> list[str]:
+    best = "" if verdict.best is None else f"; step {verdict.best} was the best"
+    if verdict.words_lost_since is not None:
+        share = f"{verdict.kept} of {verdict.asked} subjects are recognised, {verdict.kept_before} before"
+        return [f"words are lost from step {verdict.words_lost_since} on: {share}{best}"]
     if verdict.worse_since is not None:
-        lines.append(f"worse since step {verdict.worse_since}: train shorter, or with a lower --learning-rate")
-    return lines
+        return [f"worse since step {verdict.worse_since}: train shorter, or with a lower --learning-rate{best}"]
+    return []
 
 
 class Bars:

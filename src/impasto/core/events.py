@@ -114,7 +114,7 @@ class Checkpointed:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a training worked, told from its samples.
+    """Whether a training works, told from its samples: after those of each step, and at its end.
 
     Attributes:
         step: Of the samples, the last ones.
@@ -123,6 +123,10 @@ class Verdict:
         kept_before: The same of the untrained base.
         asked: Samples that ask for a subject that can be recognised.
         worse_since: The step since which samples are clearly worse than before; None if they are not.
+        words_lost_since: The step since which clearly fewer subjects are recognised than of the untrained base; None if
+            they are, or where nothing can tell.
+        best: The trained step with the best samples, of those before words were lost; None if there is none.
+        is_final: Whether the training has ended.
         sheet: The sheet of all samples.
     """
 
@@ -132,6 +136,9 @@ class Verdict:
     kept_before: int | None
     asked: int
     worse_since: int | None
+    words_lost_since: int | None
+    best: int | None
+    is_final: bool
     sheet: Path
 
 

@@ -28,7 +28,15 @@ from impasto.training.encoding import sample_look
 from impasto.training.options import TrainOptions
 from impasto.training.samples.sheet import SampleSheet
 from impasto.training.samples.subjects import SubjectsShown
-from impasto.training.samples.verdict import Rated, distance_to_style, distance_within, moved, worse_since
+from impasto.training.samples.verdict import (
+    Rated,
+    best_step,
+    distance_to_style,
+    distance_within,
+    moved,
+    words_lost_since,
+    worse_since,
+)
 
 _SEED = 1234
 _FEATURES = "strokes"
@@ -68,24 +76,35 @@ class Samples:
         drawn = [image for _, image in draw(self.base, requests, look)]
         yield Sampled(step, self._sheet.add(step, drawn))
         self._rate(step, drawn)
+        if step < self.options.steps:
+            yield from self._verdicts(step, is_final=False)
 
     def verdict(self, step: int) -> Iterator[Event]:
         """Say whether the training worked, if it can be told: samples of the untrained base and of another step."""
+        found = self._verdicts(step, is_final=True)
+        if not found and self.options.sample_prompts and self.options.sample_every:
+            yield Noted("no verdict: there are no samples of the untrained base and of a later step")
+        yield from found
+
+    def _verdicts(self, step: int, *, is_final: bool) -> list[Verdict]:
+        """Return what can be told after a step: one verdict or none."""
         rated = [each for each in self._rated() if each.step <= step]
         if len(rated) < 2 or rated[0].step != 0:
-            if self.options.sample_prompts and self.options.sample_every:
-                yield Noted("no verdict: there are no samples of the untrained base and of a later step")
-            return
+            return []
         last, within = rated[-1], distance_within(self._style_features)
-        yield Verdict(
+        found = Verdict(
             step=last.step,
             moved=moved(last, rated[0], within),
             kept=last.kept,
             kept_before=rated[0].kept,
             asked=last.asked,
             worse_since=worse_since(rated, within),
+            words_lost_since=words_lost_since(rated),
+            best=best_step(rated, within),
+            is_final=is_final,
             sheet=self._sheet.path,
         )
+        return [found]
 
     @cached_property
     def _pictures(self) -> list[Image.Image]:

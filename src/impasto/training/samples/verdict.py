@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 from jaxtyping import Float
@@ -51,17 +52,48 @@ def moved(rated: Rated, untrained: Rated, within: float) -> float:
 def worse_since(rated: Sequence[Rated], within: float) -> int | None:
     """Return the step after the best one, if the last one is clearly worse; None otherwise.
 
-    A step is as good as its share of the way to the style times the share of its samples whose words were kept.
+    Args:
+        rated: By step; the first is the untrained base.
+        within: See `distance_within`.
+    """
+    scores = _scores(rated, within)
+    if not scores or scores[-1] >= _CLEARLY * max(scores):
+        return None
+    return rated[scores.index(max(scores)) + 2].step
+
+
+def words_lost_since(rated: Sequence[Rated]) -> int | None:
+    """Return the step since which clearly fewer subjects are recognised than of the untrained base; None if they are.
+
+    Args:
+        rated: By step; the first is the untrained base.
+    """
+    untrained, *trained = rated
+    lost = takewhile(lambda each: _kept_share(each, untrained) < _CLEARLY, reversed(trained))
+    return min((each.step for each in lost), default=None)
+
+
+def best_step(rated: Sequence[Rated], within: float) -> int | None:
+    """Return the trained step with the best samples, of those before words were lost; None where none came nearer.
 
     Args:
         rated: By step; the first is the untrained base.
         within: See `distance_within`.
     """
+    until = words_lost_since(rated)
+    steps = [each.step for each in rated[1:]]
+    scores = {
+        step: score
+        for step, score in zip(steps, _scores(rated, within), strict=True)
+        if score > 0 and (until is None or step < until)
+    }
+    return max(scores, key=lambda step: scores[step], default=None)
+
+
+def _scores(rated: Sequence[Rated], within: float) -> list[float]:
+    """Return how good each trained step is: its share of the way to the style times the share of its words kept."""
     untrained, *trained = rated
-    scores = [max(moved(each, untrained, within), 0.0) * _kept_share(each, untrained) for each in trained]
-    if not scores or scores[-1] >= _CLEARLY * max(scores):
-        return None
-    return trained[scores.index(max(scores)) + 1].step
+    return [max(moved(each, untrained, within), 0.0) * _kept_share(each, untrained) for each in trained]
 
 
 def _kept_share(each: Rated, untrained: Rated) -> float:

@@ -1,7 +1,7 @@
 // A training: large samples over steps beside the untrained model's, what goes on, and what can be asked of it.
 import { button, fill, h } from "../dom.js";
 import { get, post, remove, url } from "../api.js";
-import { draft, facts, jobs, keepDraft, onChange, refreshStyles } from "../store.js";
+import { draft, facts, isActive, jobs, keepDraft, onChange, refreshStyles } from "../store.js";
 import { complain, copied, toast, undoable } from "../toast.js";
 import { newChip } from "./chips.js";
 import { curve } from "./curve.js";
@@ -87,18 +87,29 @@ function moreSteps(job) {
 
 const keptStep = (job, step) => post(`/styles/${encodeURIComponent(job.out)}/steps/${step}`).then(async (told) => { await refreshStyles(); toast(`Step ${step} is a style of its own: ${told.name}`); return told.name; }).catch(complain);
 
-// Whether the training worked, in a sentence or two.
-function verdict({ verdict: found, measured }) {
+// Whether the training works, in a sentence or two.
+function verdict(job) {
+  const { verdict: found, measured } = job;
   const said = [];
   if (found.moved !== undefined) said.push(found.moved > 0 ? `${Math.round(100 * found.moved)} % of the way from the base to your pictures.` : "It has not come nearer to your pictures than the base is.");
   if (found.kept !== null && found.kept !== undefined) said.push(`${found.kept} of ${found.asked} samples still show what they were asked for; ${found.kept_before} before.`);
-  if (found.worse_since) said.push(`Words are being lost since step ${found.worse_since}: keep an earlier one.`);
   if (measured.length) {
     const trained = measured.filter(([step]) => step > 0);
     const nearest = trained.reduce((best, each) => (each[1] < best[1] ? each : best), trained[0] || measured[0]);
     said.push(`Nearest to the held-out pictures: step ${nearest[0]}.`);
   }
-  return said.length > 0 && h("p", { class: found.worse_since ? "verdict is-warning" : "verdict" }, said.join(" "), measured.length > 2 && curve(measured, { height: 90 }));
+  return [said.length > 0 && h("p", { class: "verdict" }, said.join(" ")), measured.length > 2 && curve(measured, { height: 90 })];
+}
+
+// Where words are being lost: since when, and which step to keep.
+function warning(job) {
+  const { words_lost_since: lost, worse_since: worse, best } = job.verdict;
+  if (!lost && !worse) return null;
+  const isOn = isActive(job) || job.state === "paused";
+  const what = lost ? `Words ${isOn ? "are being" : "were"} lost from step ${lost} on.` : `The samples ${isOn ? "are getting" : "got"} worse from step ${worse} on.`;
+  const isKept = best && job.kept.includes(best);
+  const then = best ? (isKept ? "" : ` Step ${best} was the best.`) : " Teach it more gently: fewer steps, a lower learning rate, or captions for the pictures.";
+  return h("div", { class: "warning" }, h("p", {}, what, then), isKept && button(`Keep step ${best}`, () => keptStep(job, best), { icon: "check" }));
 }
 
 function tools(job) {
@@ -123,6 +134,7 @@ export function openTraining(screen, id) {
   const actions = h("div", { class: "row actions" });
   const more = h("div", {});
   const said = h("div", {});
+  const warned = h("div", { role: "status" });
   const keeper = h("div", { class: "row" });
   const showKeeper = () => {
     const job = jobs.get(id);
@@ -140,12 +152,13 @@ export function openTraining(screen, id) {
   const show = () => {
     const job = jobs.get(id);
     if (!job) { fill(screen, h("p", { class: "empty" }, "This training is no longer there.")); return; }
-    if (!head.isConnected) fill(screen, head, film.node, keeper, said, actions, more, notes, h("details", { class: "more" }, h("summary", {}, "Plan"), plan), graph);
+    if (!head.isConnected) fill(screen, head, warned, film.node, keeper, said, actions, more, notes, h("details", { class: "more" }, h("summary", {}, "Plan"), plan), graph);
     fill(head, h("p", { class: "eyebrow" }, STATES[job.state]), h("h1", {}, job.title),
       h("p", { class: job.state === "failed" ? "lead bad" : "lead" }, job.message || (job.state === "running" ? progressText(job) : job.steps ? `${job.step} of ${job.steps} steps` : job.state === "waiting" ? "Begins when it is its turn" : "")), job.steps > 0 && meter(job));
     film.update(job);
     showKeeper();
-    fill(said, verdict(job));
+    const judged = JSON.stringify([job.verdict, job.measured, job.state, job.kept]);
+    if (said.dataset.of !== judged) { said.dataset.of = judged; fill(warned, warning(job)); fill(said, verdict(job)); }
     const told = `${job.state}${job.saved}${job.kept.at(-1)}`;
     if (state !== told) {
       state = told;
