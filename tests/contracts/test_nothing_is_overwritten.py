@@ -56,6 +56,7 @@ COMMANDS = {
     "stylize": "stylize {picture} --base {base} --prompt a --steps 2 --out {folder}/x.png",
     "extract": "extract {full} --out {folder}/x.safetensors",
     "convert": "convert {lora} {folder}/x.safetensors --format kohya",
+    "styles": "styles {lora} --base {base} --preview {folder}/x.png",
     "subdivide": "subdivide {pictures} --out {folder}/x.csv",
 }
 

@@ -78,6 +78,8 @@ def test_toml_is_read(tmp_path: Path) -> None:
         ({"learning_rate": math.nan}, "learning_rate = nan: input should be a finite number"),
         ({"learning_rate": math.inf}, "learning_rate = inf: input should be a finite number"),
         ({"seed": 2**63}, "seed = 9223372036854775808: input should be less than or equal to 9223372036854775807"),
+        ({"sample_prompts": 3}, "sample_prompts = 3: write a list in brackets, such as [3]"),
+        ({"sample_prompts": "a fox"}, "sample_prompts = 'a fox': write a list in brackets, such as [\"a fox\"]"),
         ({"sample_prompts": [1]}, "sample_prompts.0 = 1: input should be a valid string"),
         ({"steps": 0, "batch_size": 0}, "steps = 0: input should be greater than or equal to 1 (and 1 more)"),
     ],
@@ -88,6 +90,21 @@ def test_wrong_value_is_one_line(values: dict[str, object], told: str) -> None:
     assert str(refused.value).startswith("my.toml: ")
     assert told in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+class Pair(Config):
+    """Options with a pair of numbers."""
+
+    window: tuple[float, float] = (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [([0.5], "at least 2 values, not 1"), ([0, 1, 1], "at most 2 values, not 3")]
+)
+def test_pairs_of_another_length_are_one_line(given: list[float], told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as refused:
+        validated(Pair, {"window": given}, source="my.toml")
+    assert "tuple" not in str(refused.value)
 
 
 def test_missing_option() -> None:

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+import tomllib
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from impasto.cli.commands.doctor import EXTRAS
 from impasto.cli.main import main
 from impasto.style.file import load_style, read_card
 
@@ -392,6 +395,23 @@ def test_doctor(run: Run, tmp_path: Path) -> None:
         assert any(line.startswith(what) for line in told.splitlines()), what
     assert "hub            offline (HF_HUB_OFFLINE)" in told
     assert files_below(tmp_path) == {}
+
+
+def test_a_hub_name_without_network_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """What libraries print of it, they print past Python's streams too: hence the file descriptors."""
+    assert main(["generate", "--base", "someone/nothing", "--prompt", "a fox"]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("impasto: base someone/nothing could not be fetched from the hub")
+
+
+def test_doctor_advertises_extras_that_exist_with_what_they_install() -> None:
+    stated = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    extras = stated["project"]["optional-dependencies"]
+    for extra, packages in EXTRAS.items():
+        installed = {re.split("[<>=\\[]", each)[0] for each in extras[extra]}
+        assert set(packages) <= installed, extra
+    for_developers = {"dev", "docs", "parity", "pretraining"}
+    assert set(EXTRAS) == set(extras) - for_developers
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h", "help"])

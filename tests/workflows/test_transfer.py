@@ -46,6 +46,7 @@ def folder(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
     Image.fromarray(half).save(root / "left.png")
     Image.fromarray(255 - half).save(root / "right.png")
     Image.new("L", (16, 32), 255).save(root / "small.png")
+    Image.new("RGBA", (32, 32), (200, 40, 40, 90)).save(root / "glass.png")
     (root / "broken.png").write_bytes(b"\x89PNG nothing")
     return root
 
@@ -132,6 +133,13 @@ def test_a_folder_makes_a_sheet_of_one_seed(drawn) -> None:
     facts = [json.loads(path.with_suffix(".json").read_text()) for path in paths if "sheet" not in path.name]
     assert [each["references"][0]["file"] for each in facts] == ["0.png", "1.png", "2.png"] * 2
     assert {each["seed"] for each in facts} == {5}
+
+
+def test_notes_say_which_of_several_references_is_meant(drawn) -> None:
+    _, out = drawn("glass.png", *PLUS)
+    assert "reference: transparency composited on white" in out
+    _, out = drawn("a.png", "glass.png", *PLUS)
+    assert "reference 2 (glass.png): transparency composited on white" in out
 
 
 def test_stylecrafter_and_a_start_picture(drawn) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from impasto.core.errors import ConfigError
 from impasto.core.paths import as_path_text, with_home
@@ -70,13 +72,29 @@ def describe(error: ValidationError, model: type[BaseModel], source: str) -> str
     if first["type"] == "extra_forbidden":
         return f"{source}: unknown option {field!r}; known: {', '.join(sorted(model.model_fields))}"
     if first["type"] == "missing":
+        *names, last = first["loc"]
+        if isinstance(last, int):
+            return f"{source}: {'.'.join(map(str, names))}: give at least {last + 1} values, not {last}"
         return f"{source}: option {field!r} is missing"
     if not first["loc"]:
         return f"{source}: {first['msg'].removeprefix('Value error, ')}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     given = _as_typed(first["input"])
-    problem = "give it at least once" if first["type"] == "too_short" else first["msg"].removeprefix("Value error, ")
+    problem = _problem(first)
     return f"{source}: {field} = {given!r}: {problem[:1].lower()}{problem[1:]}{more}"
+
+
+def _problem(error: ErrorDetails) -> str:
+    """Return what is wrong in words that need no Python: options of several values are tuples to pydantic."""
+    told = error.get("ctx", {})
+    match error["type"]:
+        case "too_short":
+            return "give it at least once"
+        case "tuple_type":
+            return f"write a list in brackets, such as [{json.dumps(error['input'], default=str)}]"
+        case "too_long":
+            return f"give at most {told['max_length']} values, not {told['actual_length']}"
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _as_typed(given: object) -> object:

@@ -218,7 +218,7 @@ def _prompted(
                     facts.append(more)
     rows = (*_reference_rows(options, groups), *_adapter_rows(options, adapter, path))
     rows = (*rows, *_start_rows(options), *_control_rows(control), *_empty_rows(params, base, is_styled=True))
-    notes = [note for group in groups for each in group for note in each.picture.notes]
+    notes = _reference_notes([each for group in groups for each in group])
     notes += dict.fromkeys(note for group in groups for note in adapter.plan([each.picture.image for each in group]))
     if adapter.contents.gates is not None and isinstance(control, StyleStudio) and control.settings.mix != "sum":
         notes.append("StyleCrafter was published with the teacher alone: --mix sum is closer to it")
@@ -282,6 +282,13 @@ def _adapter_rows(options: TransferOptions, adapter: ImagePromptAdapter, path: P
         "negative": options.negative_style,
     }
     return tuple((what, value) for what, value in rows.items() if value)
+
+
+def _reference_notes(references: Sequence[ReadReference]) -> list[str]:
+    """Return the notes on all references, each under its number and file name where there are several."""
+    names = [f"reference {place} ({each.picture.path.name})" for place, each in enumerate(references, 1)]
+    called = ["reference"] if len(references) == 1 else names
+    return [f"{name}: {note}" for name, each in zip(called, references, strict=True) for note in each.picture.notes]
 
 
 def _write_sheet(groups: Sequence[Sequence[ReadReference]], prompts: Sequence[str], written: Sequence[Path]) -> Path:

@@ -13,13 +13,14 @@ from impasto.core.config import Config
 from impasto.models.source import POCKET, find_base
 
 _NEEDED = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors")
-_EXTRAS = {
+EXTRAS = {
     "metrics": ("torch-fidelity", "open-clip-torch"),
     "studio": ("fastapi", "uvicorn"),
     "scale": ("ray",),
     "track": ("tensorboard",),
     "optim": ("bitsandbytes", "prodigyopt"),
 }
+"""What the package installs beyond what it needs, by extra."""
 
 
 class Options(Config):
@@ -33,7 +34,7 @@ def run(arguments: list[str]) -> int:
     print(f"python         {platform.python_version()} on {platform.system()} {platform.machine()}")
     for name in _NEEDED:
         print(f"{name:<14} {_version_of(name)}")
-    for extra, packages in _EXTRAS.items():
+    for extra, packages in EXTRAS.items():
         missing = [name for name in packages if _version_of(name) == "missing"]
         state = f"not installed: pip install 'impasto[{extra}]'" if missing else "installed"
         print(f"[{extra}]{'':<{13 - len(extra)}}{state}")

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from impasto.cli.arguments import parse
-from impasto.core.config import Config
+from impasto.core.config import Config, validated
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.former_names import with_present_names
 from impasto.core.option_groups import grouped
-from impasto.core.paths import FileOrName
+from impasto.core.paths import FileOrName, OutputFile
 from impasto.models.source import POCKET
 
 _FIRST, _LAST = ("style_words", "content_words", "method", "base", "steps"), ("config", "versions", "fingerprint")
 """What people look for in a card, and what hardly anybody does."""
 
 
-@grouped(drawing="words base", run="where as_json")
+_STRIP = "scale=0,0.5,0.75,1"
+_ON_POCKET, _ELSEWHERE = "a fox on a green background", "a fox"
+
+
+@grouped(drawing="words base", run="where as_json preview overwrite")
 class Options(Config):
     """List the style files of a folder, or show the card of one file."""
 
@@ -29,9 +34,13 @@ class Options(Config):
     words: bool = False
     """List what the base was taught instead: subjects, artists, backgrounds and words for styles."""
     base: FileOrName = POCKET
-    """Whose words: pocket's; other bases read captions of the web and have no list."""
+    """Whose words: pocket's; other bases read captions of the web and have no list. Of --preview: what draws."""
     as_json: bool = False
     """Print the card as JSON."""
+    preview: OutputFile | None = None
+    """Draw a fox without the style and at three strengths into this .png file."""
+    overwrite: bool = False
+    """Replace the file that --preview names where it exists."""
 
 
 def run(arguments: list[str]) -> int:
@@ -44,10 +53,39 @@ def run(arguments: list[str]) -> int:
         return 0
     if not options.where.exists():
         raise ConfigError(f"{options.where} does not exist: give a folder or a style file")
+    if options.preview is not None:
+        return _draw_strip(options, options.preview)
     if options.where.is_file():
         _show(options.where, as_json=options.as_json)
     else:
         _list(options.where)
+    return 0
+
+
+def _draw_strip(options: Options, target: Path) -> int:
+    """Draw what the style does at several strengths, as one labelled row."""
+    from rich.console import Console
+
+    from impasto.cli.console import show
+    from impasto.generation.generate import generate
+    from impasto.generation.options import GenerateOptions
+    from impasto.models.source import find_base
+    from impasto.registry.recipes import recipe_for
+
+    if not options.where.is_file() or target.suffix.lower() != ".png":
+        raise ConfigError(f"--preview {target}: draws one style file into one .png: name both")
+    kind = find_base(options.base).recipe
+    asked: dict[str, object] = {
+        "base": options.base,
+        "style": (str(options.where),),
+        "prompt": (_ON_POCKET if kind == POCKET else _ELSEWHERE,),
+        "xy": (_STRIP,),
+        "out": target,
+        "overwrite": options.overwrite,
+    }
+    drawn = validated(GenerateOptions, recipe_for("draw", kind) | asked, source="styles --preview")
+    with closing(generate(drawn)) as stream:
+        show(Console(), stream, num_pictures=1)
     return 0
 
 
