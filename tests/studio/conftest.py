@@ -1,5 +1,6 @@
 """A studio on a tiny base, asked without a server: no process is started unless a test starts it."""
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from starlette.testclient import TestClient
 
 from impasto.studio.app import create_app
 from impasto.studio.options import StudioOptions
+from impasto.studio.queue.jobs import Spec
+from impasto.studio.queue.painter import Painter
 from impasto.studio.security import HEADER, UPLOAD
 from impasto.studio.studio import Studio, open_studio
 
@@ -73,6 +76,19 @@ def png(path: Path, size: tuple[int, int] = (48, 40), colour: str = "teal") -> b
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(path)
     return path.read_bytes()
+
+
+@pytest.fixture
+def errands_done(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a request waits for is done at once, as the painter does it."""
+    painter, new_job = Painter(page.studio.workspace.jobs, io.StringIO()), page.studio.desk.new_job
+
+    def done_at_once(folder: Path, spec: Spec) -> str:
+        name = new_job(folder, spec)
+        painter.paint(folder)
+        return name
+
+    monkeypatch.setattr(page.studio.desk, "new_job", done_at_once)
 
 
 @pytest.fixture

@@ -90,6 +90,9 @@ def test_from_pictures_to_a_picture_in_their_style(tab: Any, browser: Any, serve
     pictures = [str(path) for path in pictures_of("pack:openmoji/6", "style", "pack")]
     tab.locator(".dropzone input").first.set_input_files(pictures)
     count(tab, ".thumb", 6)
+    first = tab.locator(".thumb textarea").first
+    first.click()
+    sync_api.expect(first).not_to_have_value("")  # what is suggested, to be changed or taken
     tab.get_by_role("button", name="Take 6 suggested captions").click()
     count(tab, ".thumb.no-caption", 0)
     tab.get_by_label("What to call it").fill("six")

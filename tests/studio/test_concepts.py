@@ -12,7 +12,6 @@ from impasto.data.packs import find_pack
 from impasto.data.subdivision import Divided
 from impasto.studio import concepts
 from impasto.studio.queue.jobs import read_spec
-from impasto.studio.queue.painter import Painter
 
 
 @pytest.fixture
@@ -69,18 +68,10 @@ def test_a_picture_of_which_nothing_is_said_is_named_before_the_start(
 
 
 def test_the_encoder_leaves_alone_what_was_said_by_hand(
-    page: Page, pictures: str, divided_by: list[str], monkeypatch: pytest.MonkeyPatch
+    page: Page, pictures: str, divided_by: list[str], errands_done: None
 ) -> None:
     first, *others = sorted(shown(page, pictures))
     say(page, pictures, first, "people")
-    painter, new_job = Painter(page.studio.workspace.jobs, io.StringIO()), page.studio.desk.new_job
-
-    def done_at_once(folder: Path, spec: Any) -> str:
-        name = new_job(folder, spec)
-        painter.paint(folder)
-        return name
-
-    monkeypatch.setattr(page.studio.desk, "new_job", done_at_once)
     page.post(f"/sets/{pictures.removeprefix('set:')}/divide", {"base": "pocket"})
     assert shown(page, pictures) == {first: "people", **dict.fromkeys(others, "backgrounds")}
     assert divided_by == ["pocket"]

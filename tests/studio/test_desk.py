@@ -163,7 +163,6 @@ def test_captions_are_edited_in_place_and_doubts_are_told(page: Page, pictures: 
     again = (page.studio.workspace.sets / name / first).read_bytes()
     assert page.upload(f"/sets/{name}/pictures?file=old-woman.png", again).status_code == 200
     added = page.get(f"/sets/{name}/pictures")[-1]
-    assert added["suggested"] == "old woman"
     assert any("looks the same" in doubt for doubt in added["doubts"])
 
 

@@ -93,16 +93,7 @@ def test_teach_then_draw(page: Page, wanted: dict[str, Any], work: Any, paint: A
     assert kinds.index("Previewed") < kinds.index("Generated"), "pictures are seen while they are drawn"
 
 
-def test_the_plan_comes_before_the_start(page: Page, wanted: dict[str, Any], paint: Any, monkeypatch: Any) -> None:
-    desk = page.studio.desk
-    new_job = desk.new_job
-
-    def done_at_once(folder: Path, spec: Any) -> str:
-        name = new_job(folder, spec)
-        paint(name)
-        return name
-
-    monkeypatch.setattr(desk, "new_job", done_at_once)
+def test_the_plan_comes_before_the_start(page: Page, wanted: dict[str, Any], errands_done: None) -> None:
     rows = dict(page.post("/plan", wanted)["plan"])
     assert {"learns", "memory", "time", "steps"} <= set(rows)
     assert page.get("/jobs") == []

@@ -20,7 +20,7 @@ _SHOWN = 300
 """Jobs that a page is told of when it opens, the newest; those that are not over on top."""
 LONG = ("train", "compare")
 """Kinds of jobs that have a process of their own."""
-HIDDEN = ("plan", "divide")
+HIDDEN = ("plan", "divide", "suggest")
 """Kinds that a page waits for, and that leave nothing behind."""
 
 

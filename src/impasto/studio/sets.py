@@ -102,14 +102,6 @@ def set_caption(picture: Path, words: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def suggested_caption(picture: Path) -> str:
-    """Return words that the file's name says, or nothing where it is a camera's or a number."""
-    words = [word for word in picture.stem.replace("_", "-").split("-") if word.isalpha() and len(word) > 1]
-    said = " ".join(words).lower()
-    is_cameras = words[:1] and words[0].lower() in {"img", "dsc", "dscn", "image", "picture", "photo", "screenshot"}
-    return "" if is_cameras else said
-
-
 def described(pictures: Sequence[Path], resolution: int) -> list[dict[str, object]]:
     """Return what the page shows of each picture: size, caption, and what is doubtful about it."""
     rows: list[dict[str, object]] = []
@@ -124,14 +116,12 @@ def described(pictures: Sequence[Path], resolution: int) -> list[dict[str, objec
             twin = next((name for name, other in seen if _differ(facts.copy, other) < THRESHOLD), None)
             doubts += [f"looks the same as {twin}"] if twin else []
             seen.append((path.name, facts.copy))
-        caption = caption_of(path)
         rows.append(
             {
                 "name": path.name,
                 "width": facts.width,
                 "height": facts.height,
-                "caption": caption or "",
-                "suggested": "" if caption else suggested_caption(path),
+                "caption": caption_of(path) or "",
                 "doubts": doubts,
                 "notes": list(facts.notes),
             }

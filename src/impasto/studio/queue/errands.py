@@ -10,6 +10,7 @@ from impasto.api.base import Base
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Progress
 from impasto.generation.text_to_image import Opened
+from impasto.studio.captions import suggest
 from impasto.studio.concepts import divide_set
 from impasto.studio.kinds import KINDS, drawing_of
 from impasto.studio.queue.jobs import Spec
@@ -31,6 +32,8 @@ def events_of(spec: Spec, out: Path, open_base: Open) -> Generator[Event]:
         return _plan(spec, open_base)
     if spec.kind == "divide":
         return _divide(spec)
+    if spec.kind == "suggest":
+        return _suggest(spec)
     if spec.kind in KINDS:
         return _draw(spec, out, open_base)
     raise ConfigError(f"nothing is known of jobs of kind {spec.kind!r}")
@@ -43,10 +46,22 @@ def _draw(spec: Spec, out: Path, open_base: Open) -> Generator[Event]:
 
 
 def _divide(spec: Spec) -> Generator[Event]:
-    pictures = [Path(str(each)) for each in cast("list[object]", spec.settings["pictures"])]
+    folder, pictures = _set_of(spec)
     yield Progress("looking at pictures", 0, len(pictures))
-    divide_set(Path(str(spec.settings["folder"])), pictures, str(spec.settings["base"]))
+    divide_set(folder, pictures, str(spec.settings["base"]))
     yield Progress("looking at pictures", len(pictures), len(pictures))
+
+
+def _suggest(spec: Spec) -> Generator[Event]:
+    folder, pictures = _set_of(spec)
+    yield Progress("looking at pictures", 0, len(pictures))
+    suggest(folder, pictures, str(spec.settings["base"]), str(spec.settings["called"]))
+    yield Progress("looking at pictures", len(pictures), len(pictures))
+
+
+def _set_of(spec: Spec) -> tuple[Path, list[Path]]:
+    pictures = [Path(str(each)) for each in cast("list[object]", spec.settings["pictures"])]
+    return Path(str(spec.settings["folder"])), pictures
 
 
 def _plan(spec: Spec, open_base: Open) -> Generator[Event]:

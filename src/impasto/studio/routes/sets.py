@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from impasto.core.errors import ConfigError, DataError
 from impasto.data.packs import PREFIX
 from impasto.models.source import POCKET
+from impasto.studio.captions import suggested_in
 from impasto.studio.concepts import Concept, concepts_in, set_concept
 from impasto.studio.queue.jobs import Spec
 from impasto.studio.references import References
@@ -52,8 +53,8 @@ class Shown(BaseModel):
     concept: Concept
 
 
-class Divide(BaseModel):
-    """Who divides pictures into people and backgrounds: what belongs to this base."""
+class Looking(BaseModel):
+    """Who looks at pictures: what belongs to this base."""
 
     model_config = ConfigDict(extra="forbid")
     base: str = Field(default=POCKET, max_length=200)
@@ -84,7 +85,12 @@ def pictures(asked: Asked, name: str, base: str = POCKET) -> list[dict[str, obje
     found = pictures_in(asked.workspace, name)
     concepts = concepts_in(asked.workspace, name, found)
     rows = described(found, _RESOLUTIONS.get(base, _USUAL))
-    return [row | {"concept": concepts.get(str(row["name"]), "")} for row in rows]
+    said = {} if name.startswith(PREFIX) else suggested_in(folder_of(asked.workspace, name), base)
+    return [
+        row | {"concept": concepts.get(each, ""), "suggested": said.get(each, ""), "looked_at": each in said}
+        for row in rows
+        if (each := str(row["name"]))
+    ]
 
 
 @router.post("/sets/{name}/pictures")
@@ -113,13 +119,24 @@ def concept(asked: Asked, name: str, picture: str, given: Shown) -> dict[str, st
 
 
 @router.post("/sets/{name}/divide")
-async def divide(asked: Asked, name: str, given: Divide) -> dict[str, str]:
+async def divide(asked: Asked, name: str, given: Looking) -> dict[str, str]:
     """Let an encoder say it of all pictures of which nobody did."""
+    return await _looked_at(asked, name, "divide", given.base)
+
+
+@router.post("/sets/{name}/suggest")
+async def suggest(asked: Asked, name: str, given: Looking) -> dict[str, str]:
+    """Suggest captions for the pictures that have none."""
+    return await _looked_at(asked, name, "suggest", given.base)
+
+
+async def _looked_at(asked: Asked, name: str, kind: str, called: str) -> dict[str, str]:
+    """Let the process that draws look at the pictures of a set."""
     _refuse_pack(name)
     folder, pictures = folder_of(asked.workspace, name), pictures_in(asked.workspace, name)
-    base = References(asked.workspace, asked.options.base).base(given.base)
-    settings = {"folder": str(folder), "pictures": [str(path) for path in pictures], "base": base}
-    await errand(asked, lambda _: Spec("divide", "divide", (), settings))
+    base = References(asked.workspace, asked.options.base).base(called)
+    settings = {"folder": str(folder), "pictures": [str(path) for path in pictures], "base": base, "called": called}
+    await errand(asked, lambda _: Spec(kind, kind, (), settings))
     return {"name": name}
 
 

@@ -7,18 +7,27 @@ const path = (name) => `/sets/${name.split("/").map(encodeURIComponent).join("/"
 export const thumbnail = (set, picture, side = 256) => `/api/thumbnails/${set.split("/").map(encodeURIComponent).join("/")}/${encodeURIComponent(picture)}?side=${side}`;
 const isShipped = (set) => set.startsWith("pack:");
 
+const written = (set, picture, words) => put(`${path(set)}/pictures/${encodeURIComponent(picture.name)}/caption`, { caption: words }).then(() => { picture.caption = words; });
+
+// A suggestion stands in the field as soon as that is entered: Enter takes it, typing changes it, leaving it leaves it.
 function caption(set, picture, after) {
-  const box = h("input", { class: "caption", value: picture.caption, placeholder: picture.suggested ? `${picture.suggested}?` : "What does it show?", "aria-label": `What ${picture.name} shows`, readOnly: isShipped(set) });
-  const save = async () => {
+  const box = h("textarea", { class: "caption", rows: 2, maxLength: 2000, value: picture.caption, "aria-label": `What ${picture.name} shows`, readOnly: isShipped(set) });
+  let isOffered = false;
+  box.suggest = () => { box.placeholder = picture.suggested ? `${picture.suggested}?` : "What does it show?"; };
+  const save = () => {
     const words = box.value.trim();
-    if (words === picture.caption) return;
-    await put(`${path(set)}/pictures/${encodeURIComponent(picture.name)}/caption`, { caption: words }).then(() => { picture.caption = words; after(); }).catch(complain);
+    if (words !== picture.caption) written(set, picture, words).then(after).catch(complain);
   };
-  box.addEventListener("change", save);
-  box.addEventListener("keydown", (event) => {
-    if (event.key === "Tab" && !event.shiftKey && !box.value && picture.suggested) box.value = picture.suggested;
-    if (event.key === "Enter") { event.preventDefault(); box.blur(); }
+  box.addEventListener("focus", () => {
+    isOffered = !box.value && Boolean(picture.suggested);
+    if (isOffered) { box.value = picture.suggested; box.select(); }
   });
+  box.addEventListener("input", () => { isOffered = false; });
+  box.addEventListener("blur", () => (isOffered ? (box.value = "") : save()));
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") { event.preventDefault(); isOffered = false; box.blur(); }
+  });
+  box.suggest();
   return box;
 }
 
@@ -35,6 +44,8 @@ function concept(set, picture, after) {
 
 function card(set, picture, after, asksConcept) {
   const figure = h("figure", { class: "thumb" });
+  const box = caption(set, picture, () => { show(); after(); });
+  figure.suggest = box.suggest;
   const show = () => {
     figure.classList.toggle("no-caption", !picture.caption);
     figure.classList.toggle("is-doubtful", picture.doubts.length > 0);
@@ -42,7 +53,7 @@ function card(set, picture, after, asksConcept) {
   figure.append(
     h("img", { src: thumbnail(set, picture.name), alt: picture.caption || picture.name, loading: "lazy", decoding: "async", width: 256, height: 256, onerror: (e) => e.target.classList.add("blank") }),
     picture.doubts.length > 0 && h("p", { class: "doubt", title: picture.doubts.join("; ") }, icon("warn"), h("span", {}, picture.doubts[0])) || "",
-    h("figcaption", {}, caption(set, picture, () => { show(); after(); }), asksConcept && concept(set, picture, () => after()) || ""),
+    h("figcaption", {}, box, asksConcept && concept(set, picture, () => after()) || ""),
   );
   if (!isShipped(set))
     figure.append(iconButton(`Take out ${picture.name}`, "close", async () => {
@@ -72,42 +83,69 @@ function balance(list) {
   return [`${people} of people`, `${backgrounds} of backgrounds`, of("none") && `${of("none")} left out`, bare && `${bare} not said yet`, isUneven && "uneven: each is shown equally often, the few will be learnt by heart"];
 }
 
-// Returns {node, load}; `changed(pictures)` is called with what there is now. `dividing()` returns the base that
-// divides people from backgrounds where the method wants that, else nothing.
-export function pictureSet(changed, dividing = () => "") {
+const FEW = 60;
+// Who looks at pictures for this base is quick; others are asked only on a click.
+const QUICK = "pocket";
+
+// Returns {node, load}; `changed(pictures)` is called with what there is now. `base()` returns the base that is taught,
+// whose words captions are to be; `divides()` whether the method wants people and backgrounds apart.
+export function pictureSet(changed, base, divides = () => false) {
   const grid = h("div", { class: "thumbs" });
   const words = h("p", { class: "summary" });
   const tools = h("div", { class: "row" });
+  const advice = h("p", { class: "quiet" });
+  const listOf = (name) => `${path(name)}/pictures?base=${encodeURIComponent(base())}`;
   let set = "";
   let list = [];
+  let isLooking = false;
+  const bareOnes = () => (isShipped(set) ? [] : list.filter((picture) => !picture.caption));
+  const unseen = () => bareOnes().filter((picture) => !picture.looked_at);
+  async function look() {
+    const of = set;
+    isLooking = true;
+    tell();
+    await post(`${path(of)}/suggest`, { base: base() }).catch(complain);
+    const fresh = await get(listOf(of)).catch(() => []);
+    isLooking = false;
+    if (of !== set) return;
+    for (const picture of list) {
+      const found = fresh.find((each) => each.name === picture.name);
+      if (found) Object.assign(picture, { suggested: found.suggested, looked_at: found.looked_at });
+    }
+    for (const figure of grid.children) figure.suggest();
+    tell();
+  }
   const tell = () => {
     const bare = list.filter((picture) => !picture.caption);
     const doubtful = list.filter((picture) => picture.doubts.length);
     words.textContent = [
       `${list.length} pictures`,
-      bare.length ? `${bare.length} without a caption` : list.length ? "all with captions" : "",
+      isLooking ? "looking at them…" : bare.length ? `${bare.length} without a caption` : list.length ? "all with captions" : "",
       doubtful.length ? `${doubtful.length} to look at` : "",
-      ...(dividing() && list.length ? balance(list) : []),
+      ...(divides() && list.length ? balance(list) : []),
     ].filter(Boolean).join(" · ");
-    const suggested = isShipped(set) ? [] : bare.filter((picture) => picture.suggested);
-    const undivided = dividing() && !isShipped(set) && list.some((picture) => !picture.concept);
+    const suggested = bareOnes().filter((picture) => picture.suggested);
+    const silent = bareOnes().filter((picture) => picture.looked_at && !picture.suggested);
+    advice.textContent = silent.length && !isLooking ? `Nothing here can say what ${silent.length === list.length ? "these pictures show" : `${silent.length} of them show`}: write a few words below each, or the style swallows what it shows.` : "";
+    const undivided = divides() && !isShipped(set) && list.some((picture) => !picture.concept);
     fill(tools, undivided && button("Divide them for me", async () => {
       words.textContent = "Looking at the pictures…";
-      await post(`${path(set)}/divide`, { base: dividing() }).catch(complain);
+      await post(`${path(set)}/divide`, { base: base() }).catch(complain);
       load(set);
-    }, { icon: "spark" }), suggested.length > 0 && button(`Take ${suggested.length} suggested captions`, async () => {
-      for (const picture of suggested) await put(`${path(set)}/pictures/${encodeURIComponent(picture.name)}/caption`, { caption: picture.suggested }).catch(complain);
+    }, { icon: "spark" }), unseen().length > 0 && !isLooking && button("Suggest captions", look, { icon: "spark" }), suggested.length > 0 && button(`Take ${suggested.length} suggested captions`, async () => {
+      for (const picture of suggested) await written(set, picture, picture.suggested).catch(complain);
       load(set);
     }, { icon: "check" }));
     changed(list);
   };
   async function load(name) {
     set = name;
-    list = name ? await get(`${path(name)}/pictures`).catch((error) => { complain(error); return []; }) : [];
-    fill(grid, list.map((picture) => card(set, picture, (gone) => (gone ? load(set) : tell()), Boolean(dividing()))));
-    node.classList.toggle("divides", Boolean(dividing()));
+    list = name ? await get(listOf(name)).catch((error) => { complain(error); return []; }) : [];
+    fill(grid, list.map((picture) => card(set, picture, (gone) => (gone ? load(set) : tell()), divides())));
+    node.classList.toggle("divides", divides());
     tell();
+    if (base() === QUICK && !isLooking && unseen().length > 0 && unseen().length <= FEW) look();
   }
-  const node = h("div", { class: "picture-set" }, h("div", { class: "row" }, words, h("span", { class: "spring" }), tools), grid);
+  const node = h("div", { class: "picture-set" }, h("div", { class: "row" }, words, h("span", { class: "spring" }), tools), advice, grid);
   return { node, load, again: () => load(set) };
 }

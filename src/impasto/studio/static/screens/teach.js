@@ -39,7 +39,7 @@ export async function open(screen, [job]) {
   const plan = planner(sections.plan, asked, () => count > 0);
 
   // 1: pictures
-  const style = pictureSet((list) => { count = list.length; advice.textContent = adviceOn(method(), count); plan.forget(); }, () => (divides() ? wanted.base : ""));
+  const style = pictureSet((list) => { count = list.length; advice.textContent = adviceOn(method(), count); plan.forget(); }, () => wanted.base, divides);
   const advice = h("p", { class: "quiet" });
   const choose = (set) => { wanted.set = set; changed(); style.load(set); showSources(); };
   const zone = dropzone("Drop pictures here, or choose them", async (files) => {
@@ -84,7 +84,7 @@ export async function open(screen, [job]) {
     h("header", { class: "screen-head" }, h("h1", {}, "Teach a style"), h("p", { class: "lead" }, "From pictures that share one. Nothing leaves this machine.")),
     step("Pictures", zone, sources, style.node, advice),
     step("What to learn", purposes, sections.aux),
-    step("Base", h("p", { class: "quiet" }, "What the style is learnt on: a model that can draw already."), baseChooser(wanted.base, (name) => { wanted.base = name; changed(); showForm(); })),
+    step("Base", h("p", { class: "quiet" }, "What the style is learnt on: a model that can draw already."), baseChooser(wanted.base, (name) => { wanted.base = name; changed(); showForm(); style.again(); })),
     step("Details", h("div", { class: "fields" },
       h("div", { class: "field" }, h("label", { htmlFor: "style-title" }, "What to call it"), title, h("p", { class: "help" }, "The name of the style file."))), sections.form),
     step("Plan", sections.plan, h("div", { class: "row actions" }, button("What will it take?", () => plan.make(), { kind: "" }), button("Begin", begin, { kind: "accent large" }))));
@@ -106,7 +106,7 @@ function adviceOn(method, count) {
 }
 
 function auxiliary(wanted, changed) {
-  const own = pictureSet(() => {});
+  const own = pictureSet(() => {}, () => wanted.base);
   const zone = dropzone("Drop pictures in another style", async (files) => {
     if (!wanted.auxSet) wanted.auxSet = (await newSet("Auxiliary pictures")).name;
     await uploaded(wanted.auxSet, files, zone.tell);
