@@ -1,12 +1,13 @@
-"""From what a page asks to the file and the command line of a comparison."""
+"""From what a page asks to the file and the command line of a comparison, and from its trials to a sheet."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from impasto.comparison.config import ComparisonConfig
+from impasto.comparison.judgements import Drawn
 from impasto.core.config import validated
 from impasto.core.files import write_text
 from impasto.data.packs import PREFIX, find_pack
@@ -28,6 +29,20 @@ def comparison(folder: Path, form: Mapping[str, object], base: str) -> Spec:
     command = ("compare", str(folder / "comparison.toml"), "--out", str(folder / "comparison"))
     title = f"{', '.join(methods)} on {', '.join(packs)}"
     return Spec("compare", title[:200], command, {}, dict(form))
+
+
+def sheets_of(pictures: Sequence[Drawn]) -> list[dict[str, object]]:
+    """Return a sheet of method × prompt for each style: the pictures of its lowest seed, as TRIAL/NAME or None."""
+    sheets: list[dict[str, object]] = []
+    for style in dict.fromkeys(each.style for each in pictures):
+        seed = min(each.seed for each in pictures if each.style == style)
+        drawn = [each for each in pictures if (each.style, each.seed) == (style, seed)]
+        methods = sorted({each.row for each in drawn}, key=lambda row: (row != "base", row))
+        prompts = list(dict.fromkeys(each.prompt for each in drawn))
+        places = {(each.row, each.prompt): f"{each.trial}/{each.name}" for each in drawn}
+        rows = [[places.get((method, prompt)) for method in methods] for prompt in prompts]
+        sheets.append({"style": style, "seed": seed, "methods": methods, "prompts": prompts, "pictures": rows})
+    return sheets
 
 
 def _style(name: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from impasto.comparison.judgements import Drawn, Pair, judge, next_pair, pairs_of, pictures_of_trials, take_back
 from impasto.comparison.refresh import refresh_report
-from impasto.studio.comparing import comparison
+from impasto.studio.comparing import comparison, sheets_of
 from impasto.studio.gone import Gone
 from impasto.studio.routes._asked import Asked, shown_file
 from impasto.studio.studio import Studio
@@ -94,6 +94,12 @@ def finish(asked: Asked, name: str) -> dict[str, object]:
 def table(asked: Asked, name: str) -> dict[str, object]:
     """Return the table of a comparison."""
     return _table(_folder(asked, name))
+
+
+@router.get("/comparisons/{name}/sheet")
+def sheet(asked: Asked, name: str) -> list[dict[str, object]]:
+    """Return method × prompt of each style, as far as there are pictures; says who drew what."""
+    return sheets_of(pictures_of_trials(_folder(asked, name)))
 
 
 @router.get("/comparisons/{name}/report", response_class=HTMLResponse)

@@ -5,6 +5,7 @@ import { draft, facts, jobs, keepDraft, onChange, sorted } from "../store.js";
 import { complain } from "../toast.js";
 import { meter, progressText, STATES } from "../parts/queue.js";
 import { drawAll, found, request, small, STRENGTHS } from "../parts/strengths.js";
+import { methodSheets } from "../parts/sheets.js";
 import { resultTable } from "../parts/table.js";
 
 function strengthSheet() {
@@ -37,16 +38,25 @@ function chooser() {
 
 function openComparison(screen, id) {
   const table = h("div", {});
+  const sheets = h("div", {});
   const head = h("header", { class: "screen-head" });
   const actions = h("div", { class: "row actions" });
   let last = "";
+  let drawn = "";
+  const showSheets = () => get(`/comparisons/${id}/sheet`).then((found) => {
+    if (drawn === JSON.stringify(found)) return;
+    drawn = JSON.stringify(found);
+    const isOpen = Boolean(sheets.querySelector("details")?.open);
+    fill(sheets, methodSheets(id, found));
+    sheets.querySelector("details").open = isOpen;
+  }).catch(() => fill(sheets));
   const show = () => {
     const job = jobs.get(id);
     if (!job) return fill(screen, h("p", { class: "empty" }, "This comparison is no longer there."));
     fill(head, h("p", { class: "eyebrow" }, STATES[job.state]), h("h1", {}, job.title), h("p", { class: job.state === "failed" ? "lead bad" : "lead" }, job.message || (job.state === "running" ? progressText(job) : "")), job.steps > 0 && meter(job));
     fill(actions, job.state === "done" && h("a", { class: "button accent", href: `#/judge/${id}` }, "Judge blind"), h("a", { class: "button", href: url("comparisons", id, "report"), target: "_blank", rel: "noopener" }, "Open the report"), job.state === "waiting" && button("Take off the queue", () => post(`/jobs/${id}/cancel`).catch(complain)));
-    if (last !== `${job.state}${job.step}`) { last = `${job.state}${job.step}`; get(`/comparisons/${id}/table`).then((found) => fill(table, resultTable(found))).catch(() => fill(table)); }
-    if (!head.isConnected) fill(screen, head, actions, table);
+    if (last !== `${job.state}${job.step}`) { last = `${job.state}${job.step}`; get(`/comparisons/${id}/table`).then((found) => fill(table, resultTable(found))).catch(() => fill(table)); showSheets(); }
+    if (!head.isConnected) fill(screen, head, actions, table, sheets);
   };
   show();
   return onChange((changed) => changed.some((job) => job.id === id) && show());
