@@ -35,7 +35,7 @@ BLOCKS = (*SDXL_ROLES["content"], *SDXL_ROLES["style"])
 
 def middle_sized_unet() -> UNet2DConditionModel:
     """Return a random UNet with SDXL's blocks and layers per block, narrower and shallower than SDXL's."""
-    unet = UNet2DConditionModel(
+    unet: UNet2DConditionModel = UNet2DConditionModel(
         sample_size=32,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -48,7 +48,8 @@ def middle_sized_unet() -> UNet2DConditionModel:
         addition_embed_type="text_time",
         addition_time_embed_dim=64,
         projection_class_embeddings_input_dim=512 + 6 * 64,
-    ).requires_grad_(False)
+    )
+    unet.requires_grad_(False)
     rng = generator(0)
     for parameter in unet.parameters():
         parameter.normal_(std=0.02, generator=rng)

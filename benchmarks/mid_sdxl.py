@@ -35,7 +35,7 @@ def _text_config(width: int, layers: int, end: int, tokens: int) -> CLIPTextConf
 
 
 def _autoencoder() -> AutoencoderKL:
-    return AutoencoderKL(
+    made: AutoencoderKL = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(64, 128, 256, 256),
@@ -44,6 +44,7 @@ def _autoencoder() -> AutoencoderKL:
         sample_size=SIDE,
         scaling_factor=0.13025,
     )
+    return made
 
 
 def _randomise(network: nn.Module) -> None:

@@ -99,7 +99,7 @@ def step_of(rung: Rung) -> Callable[[], None]:
         base, [shown("style", "zwx style")], rows=ROWS, side=base.resolution, rank=RANK, habits=rung.habits
     )
     if "channels last" in rung.arrange:
-        base.denoiser.to(memory_format=torch.channels_last)
+        base.denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-arg]  # diffusers wraps to() without its self
     if "written out" in rung.arrange:
         base.denoiser.set_attn_processor(AttnProcessor())
     if "compiled" in rung.arrange:

@@ -15,9 +15,11 @@ import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import Attention
 from torch import nn
 
 from benchmarks.live_memory import LiveMemory
@@ -89,7 +91,8 @@ def adapter(base: LatentDiffusion) -> dict[str, tuple[nn.Linear, nn.Linear]]:
     made = {}
     for name, layer in attention_layers_of(base.denoiser, {}).items():
         if layer.kind == "cross":
-            pair = [nn.Linear(WIDTH, base.denoiser.get_submodule(name).to_k.out_features, bias=False) for _ in range(2)]
+            words = cast(Attention, base.denoiser.get_submodule(name))
+            pair = [nn.Linear(WIDTH, words.to_k.out_features, bias=False) for _ in range(2)]
             for linear in pair:
                 linear.weight.requires_grad_(False).normal_(std=WIDTH**-0.5, generator=rng)
             made[name] = (pair[0], pair[1])

@@ -43,7 +43,7 @@ def make_autoencoder(full_size_width: int = WIDTHS[0]) -> AutoencoderKL:
     Args:
         full_size_width: Channels at full size; more of them after `widen.py`.
     """
-    return AutoencoderKL(
+    made: AutoencoderKL = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(full_size_width, *WIDTHS[1:]),
@@ -53,6 +53,7 @@ def make_autoencoder(full_size_width: int = WIDTHS[0]) -> AutoencoderKL:
         mid_block_add_attention=False,
         sample_size=128,
     )
+    return made
 
 
 def width_of(weights: Mapping[str, Tensor]) -> int:

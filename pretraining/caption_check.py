@@ -84,9 +84,10 @@ class CaptionCheck:
             with half_where_quick(x_0.device):
                 states, pooled = encode_captions(towers, ids[part])
                 added = {"text_embeds": pooled, "time_ids": size_conditions(len(x_0), x_0.device)}
-                x_t = self._schedule.add_noise(x_0, noise, timesteps)
+                x_t = self._schedule.add_noise(x_0, noise, timesteps)  # type: ignore[arg-type]  # any whole numbers do
                 predicted = unet(x_t, timesteps, states, added_cond_kwargs=added).sample
-            error = predicted.float() - self._schedule.get_velocity(x_0, noise, timesteps)
+            v = self._schedule.get_velocity(x_0, noise, timesteps)  # type: ignore[arg-type]  # any whole numbers do
+            error = predicted.float() - v
             total += float(error.square().mean(dim=(1, 2, 3)).sum())
         return round(total / len(ids), 4)
 

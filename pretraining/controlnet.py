@@ -40,16 +40,16 @@ WATCHED = ("", "a fox on a green background", "twemoji style")
 
 def make_controlnet(unet: UNet2DConditionModel) -> ControlNetModel:
     """Return the untrained ControlNet for `unet`, which changes nothing yet."""
-    widths = tuple(unet.config.block_out_channels)
-    model = ControlNetModel(
-        in_channels=unet.config.in_channels,
+    widths = tuple(unet.config["block_out_channels"])
+    model: ControlNetModel = ControlNetModel(
+        in_channels=unet.config["in_channels"],
         down_block_types=("DownBlock2D",) * len(widths),
         mid_block_type="UNetMidBlock2D",
         block_out_channels=widths,
-        layers_per_block=unet.config.layers_per_block,
-        norm_num_groups=unet.config.norm_num_groups,
-        cross_attention_dim=unet.config.cross_attention_dim,
-        resnet_time_scale_shift=unet.config.resnet_time_scale_shift,
+        layers_per_block=unet.config["layers_per_block"],
+        norm_num_groups=unet.config["norm_num_groups"],
+        cross_attention_dim=unet.config["cross_attention_dim"],
+        resnet_time_scale_shift=unet.config["resnet_time_scale_shift"],
         conditioning_embedding_out_channels=(16, 16, 32, 64),
     )
     state, known = model.state_dict(), unet.state_dict()
@@ -115,7 +115,8 @@ def main() -> None:
     """Train for a number of minutes, saving and drawing every few."""
     chosen = read_options(__doc__ or "", minutes=30, batch=32, rate=1e-3)
     base, pictures = read_base(chosen.device), read_pictures()
-    control = make_controlnet(base.unet).to(base.device)
+    control = make_controlnet(base.unet)
+    control.to(base.device)  # type: ignore[arg-type]  # diffusers wraps to() without its self
     optimizer = torch.optim.AdamW(control.parameters(), lr=chosen.rate, betas=(0.9, 0.99), weight_decay=0.01)
     rng = torch.Generator().manual_seed(0)
     stage = Stage(STAGE, {"controlnet": control}, optimizer, Schedule.chosen(chosen), {"rng": rng})

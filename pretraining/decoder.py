@@ -44,6 +44,7 @@ DECAY = 0.998
 
 def decoding_part(vae: AutoencoderKL) -> nn.ModuleDict:
     """Return what decodes latents to pictures."""
+    assert vae.post_quant_conv is not None
     return nn.ModuleDict({"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv})
 
 

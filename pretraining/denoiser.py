@@ -62,7 +62,7 @@ WATCHED = (
 
 def make_denoiser() -> UNet2DConditionModel:
     """Return the untrained UNet: two levels, attention on the lower one, text and size conditioning as in SDXL."""
-    return UNet2DConditionModel(
+    made: UNet2DConditionModel = UNet2DConditionModel(
         sample_size=16,
         in_channels=CHANNELS,
         out_channels=CHANNELS,
@@ -79,11 +79,13 @@ def make_denoiser() -> UNet2DConditionModel:
         projection_class_embeddings_input_dim=SHARED + 6 * 32,
         resnet_time_scale_shift="scale_shift",
     )
+    return made
 
 
 def noise_levels() -> DDPMScheduler:
     """Return SDXL's schedule, rescaled to zero terminal signal-to-noise ratio, predicting v."""
-    return DDPMScheduler(**NOISE_LEVELS, clip_sample=False)
+    levels: DDPMScheduler = DDPMScheduler(**NOISE_LEVELS, clip_sample=False)
+    return levels
 
 
 def weighted_loss(predicted: Tensor, v: Tensor, alpha_bar: Tensor, cap: float = WEIGHT_CAP) -> Tensor:
@@ -149,7 +151,9 @@ class Lesson:
         self.towers = Towers(tokenizer).eval().requires_grad_(False)
         load_stage("towers", {"towers": self.towers}, None)
         self.towers.to(device)
-        self.model, self.shadow = make_denoiser().to(device), make_denoiser().to(device).requires_grad_(False)
+        self.model, self.shadow = make_denoiser(), make_denoiser().requires_grad_(False)
+        self.model.to(device)  # type: ignore[arg-type]  # diffusers wraps to() without its self
+        self.shadow.to(device)  # type: ignore[arg-type]  # diffusers wraps to() without its self
         self.shadow.load_state_dict(self.model.state_dict())
         self.shadow.set_attn_processor(attention_for(device)())
         read_slices(self.model, device)
@@ -158,12 +162,12 @@ class Lesson:
     def loss(self, predict: Callable[..., UNet2DConditionOutput], shown: Shown, cap: float) -> Tensor:
         """Return the weighted loss of what `predict`, the model or its compiled form, makes of a batch."""
         count = len(shown.x_0)
-        x_t = self.schedule.add_noise(shown.x_0, shown.noise, shown.timesteps)
+        x_t = self.schedule.add_noise(shown.x_0, shown.noise, shown.timesteps)  # type: ignore[arg-type]  # any whole numbers do
         with half_where_quick(self.device):
             states, pooled = encode_slices(self.towers, shown.ids)
             added = {"text_embeds": pooled, "time_ids": size_conditions(count, self.device)}
             predicted = predict(x_t, shown.timesteps, states, added_cond_kwargs=added).sample
-        v = self.schedule.get_velocity(shown.x_0, shown.noise, shown.timesteps)
+        v = self.schedule.get_velocity(shown.x_0, shown.noise, shown.timesteps)  # type: ignore[arg-type]  # any whole numbers do
         return weighted_loss(predicted.float(), v, self._alpha_bar[shown.timesteps], cap)
 
     def operations(self) -> int:

@@ -94,9 +94,9 @@ class FrozenBase:
             states, pooled = encode_captions(self.towers, shown.to(self.device))
         return Batch(
             index,
-            self.schedule.add_noise(x_0, noise, timesteps),
+            self.schedule.add_noise(x_0, noise, timesteps),  # type: ignore[arg-type]  # any whole numbers do
             timesteps,
-            self.schedule.get_velocity(x_0, noise, timesteps),
+            self.schedule.get_velocity(x_0, noise, timesteps),  # type: ignore[arg-type]  # any whole numbers do
             self.schedule.alphas_cumprod.to(self.device)[timesteps],
             states,
             {"text_embeds": pooled, "time_ids": size_conditions(count, self.device)},
@@ -122,6 +122,6 @@ def read_base(device: torch.device) -> FrozenBase:
     if not (load_stage("towers", {"towers": towers}, None) and load_stage(STAGE, {"ema": unet}, None)):
         raise SystemExit("there is no trained base: run pretraining.towers and pretraining.denoiser first")
     unet.set_attn_processor(attention_for(device)())
-    return FrozenBase(
-        vae.to(device), towers.to(device), tokenizer, unet.to(device), noise_levels(), latents, ids, device
-    )
+    vae.to(device)  # type: ignore[arg-type]  # diffusers wraps to() without its self
+    unet.to(device)  # type: ignore[arg-type]  # diffusers wraps to() without its self
+    return FrozenBase(vae, towers.to(device), tokenizer, unet, noise_levels(), latents, ids, device)

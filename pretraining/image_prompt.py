@@ -11,10 +11,12 @@ Run: `python -m pretraining.image_prompt --minutes 40`; run it again to go on wh
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import (
+    Attention,
     AttnProcessor,
     IPAdapterAttnProcessor,
     IPAdapterAttnProcessor2_0,
@@ -48,7 +50,7 @@ trust the picture more than the words; pocket's are always right, and with them 
 
 def _own_processor(unet: UNet2DConditionModel, name: str, *, eager: bool) -> nn.Module:
     """Return the processor for cross-attention `name`; it begins as a copy of the words' keys and values."""
-    words = unet.get_submodule(name.removesuffix(".processor"))
+    words = cast(Attention, unet.get_submodule(name.removesuffix(".processor")))
     kind = IPAdapterAttnProcessor if eager else IPAdapterAttnProcessor2_0
     made: nn.Module = kind(words.to_k.out_features, words.to_k.in_features, num_tokens=(TOKENS,))
     made.load_state_dict({"to_k_ip.0.weight": words.to_k.weight, "to_v_ip.0.weight": words.to_v.weight})
@@ -67,19 +69,19 @@ def attach_image_prompt(unet: UNet2DConditionModel, image_width: int, *, device:
         What is to be learnt: `image_proj`, and `ip_adapter` with one processor for each cross-attention.
     """
     eager = attention_for(device) is AttnProcessor
-    width = unet.config.cross_attention_dim
+    width = unet.config["cross_attention_dim"]
     projection = IPAdapterPlusImageProjection(
         image_width, width, WIDTH, heads=WIDTH // HEAD, dim_head=HEAD, num_queries=TOKENS
     )
     for layer in projection.layers:
-        layer.attn.set_processor(attention_for(device)())
+        cast(Attention, layer.attn).set_processor(attention_for(device)())  # type: ignore[arg-type]  # takes any
     processors = {
         name: _own_processor(unet, name, eager=eager) if name.endswith("attn2.processor") else attention_for(device)()
         for name in unet.attn_processors
     }
-    unet.set_attn_processor(dict(processors))
+    unet.set_attn_processor(dict(processors))  # type: ignore[arg-type]  # takes any
     unet.encoder_hid_proj = MultiIPAdapterImageProjection([projection])
-    unet.config.encoder_hid_dim_type = "ip_image_proj"
+    unet.config.encoder_hid_dim_type = "ip_image_proj"  # type: ignore[attr-defined]  # an attribute, too
     learnt = [each for each in processors.values() if isinstance(each, nn.Module)]
     return nn.ModuleDict({"image_proj": projection, "ip_adapter": nn.ModuleList(learnt)}).to(device)
 

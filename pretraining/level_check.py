@@ -34,7 +34,11 @@ def main() -> None:
     x_0 = pipe.vae.encode(renders[shown].float() / 127.5 - 1).latent_dist.mode()
     clean = pipe.vae.decode(x_0).sample.clamp(-1, 1)
     captions = [rows[place]["caption_0"] for place in shown]
-    states, _, pooled, _ = pipe.encode_prompt(captions, device="cpu", do_classifier_free_guidance=False)
+    states, _, pooled, _ = pipe.encode_prompt(
+        captions,  # type: ignore[arg-type]  # of several prompts, too
+        device=torch.device("cpu"),
+        do_classifier_free_guidance=False,
+    )
     added = {"text_embeds": pooled, "time_ids": torch.tensor([[128.0, 128, 0, 0, 128, 128]]).expand(len(shown), 6)}
     rng = torch.Generator().manual_seed(0)
     for level in LEVELS:

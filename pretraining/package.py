@@ -33,7 +33,8 @@ NOISE_LEVELS = {
 
 def sampling_levels() -> DPMSolverMultistepScheduler:
     """Return the sampler that pocket ships with: DPM-Solver++ (2M) on its training schedule."""
-    return DPMSolverMultistepScheduler(**NOISE_LEVELS)
+    levels: DPMSolverMultistepScheduler = DPMSolverMultistepScheduler(**NOISE_LEVELS)
+    return levels
 
 
 def assemble(
@@ -50,7 +51,7 @@ def assemble(
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
         unet=unet,
-        scheduler=sampling_levels(),
+        scheduler=sampling_levels(),  # type: ignore[arg-type]  # an enumeration of names, says diffusers
         image_encoder=towers.image_encoder,
         feature_extractor=features,
         force_zeros_for_empty_prompt=False,
@@ -100,9 +101,11 @@ def write_parts(pipe: StableDiffusionXLPipeline, folder: Path) -> list[str]:
     missing = []
     control = controlnet.make_controlnet(pipe.unet)
     if load_stage(controlnet.STAGE, {"controlnet": control}, None):
-        control.to(torch.float16).save_pretrained(folder / controlnet.FOLDER, safe_serialization=True)
+        control.to(torch.float16)  # type: ignore[arg-type]  # diffusers wraps to() without its self
+        control.save_pretrained(folder / controlnet.FOLDER, safe_serialization=True)
     else:
         missing.append(controlnet.STAGE)
+    assert pipe.image_encoder is not None
     width = pipe.image_encoder.config.hidden_size
     adapter = image_prompt.attach_image_prompt(pipe.unet, width, device=torch.device("cpu"))
     if load_stage(image_prompt.STAGE, {"adapter": adapter}, None):

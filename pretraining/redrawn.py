@@ -88,4 +88,5 @@ def read_redrawing(device: torch.device) -> Redrawing:
         raise SystemExit("--redrawn needs a trained base: run pretraining.towers and pretraining.denoiser first")
     unet.set_attn_processor(attention_for(device)())
     states, pooled = encode_captions(towers, tokenize(tokenizer, [""]))
-    return Redrawing(unet.to(device), states.to(device), pooled.to(device), noise_levels().alphas_cumprod)
+    unet.to(device)  # type: ignore[arg-type]  # diffusers wraps to() without its self
+    return Redrawing(unet, states.to(device), pooled.to(device), noise_levels().alphas_cumprod)

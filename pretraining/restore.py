@@ -16,7 +16,13 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer, CLIPVisionModelWithProjection
+from transformers import (
+    CLIPPreTrainedModel,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    CLIPVisionModelWithProjection,
+)
 
 from pretraining import controlnet, image_prompt
 from pretraining.autoencoder import make_autoencoder, width_of
@@ -30,7 +36,7 @@ from pretraining.towers import Towers
 def read_towers(folder: Path) -> Towers:
     """Return the published encoders; temperature and first projection start anew, they are not published."""
     towers = Towers(CLIPTokenizer.from_pretrained(folder / "tokenizer"))
-    classes = {
+    classes: dict[str, type[CLIPPreTrainedModel]] = {
         "text_encoder": CLIPTextModel,
         "text_encoder_2": CLIPTextModelWithProjection,
         "image_encoder": CLIPVisionModelWithProjection,

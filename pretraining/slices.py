@@ -60,4 +60,5 @@ def place_of(layer: str) -> int:
 def read_slices(unet: UNet2DConditionModel, device: torch.device, tokens: int = LENGTH) -> None:
     """Let every layer of `unet` read its slice from now on."""
     attend = attention_for(device)()
-    unet.set_attn_processor({name: SlicedAttention(attend, place_of(name), tokens) for name in unet.attn_processors})
+    slices = {name: SlicedAttention(attend, place_of(name), tokens) for name in unet.attn_processors}
+    unet.set_attn_processor(slices)  # type: ignore[arg-type]  # takes any

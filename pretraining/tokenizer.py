@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import cast
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
@@ -35,4 +36,5 @@ def train_tokenizer(texts: Iterable[str], merges: int = 3000) -> CLIPTokenizer:
     pieces = [*alphabet, *(letter + suffix for letter in alphabet), *("".join(pair) for pair in pairs)]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
     vocabulary |= {START: len(vocabulary), END: len(vocabulary) + 1}
-    return CLIPTokenizer(vocab=vocabulary, merges=[tuple(pair) for pair in pairs], model_max_length=LENGTH)
+    as_stated = cast("list[str]", pairs)  # which transformers states, and then takes pairs
+    return CLIPTokenizer(vocab=vocabulary, merges=as_stated, model_max_length=LENGTH)

@@ -94,7 +94,8 @@ def load_tokenizer() -> CLIPTokenizer:
     folder = STAGES / "tokenizer"
     if not folder.exists():
         train_tokenizer(caption_corpus()).save_pretrained(folder)
-    return CLIPTokenizer.from_pretrained(folder)
+    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
+    return tokenizer
 
 
 def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:

@@ -31,8 +31,9 @@ def widened(model: AutoencoderKL, rng: torch.Generator) -> AutoencoderKL:
     wide = make_autoencoder(2 * width_of(narrow))
     made = {name: _grown(narrow, name, value, rng) for name, value in wide.state_dict().items()}
     wide.load_state_dict(made)
-    wide.register_to_config(scaling_factor=model.config.scaling_factor)
-    return wide.to(next(model.parameters()).device).train(model.training)
+    wide.register_to_config(scaling_factor=model.config["scaling_factor"])
+    wide.to(next(model.parameters()).device)  # type: ignore[arg-type]  # diffusers wraps to() without its self
+    return wide.train(model.training)
 
 
 def _grown(narrow: dict[str, Tensor], name: str, wanted: Tensor, rng: torch.Generator) -> Tensor:

@@ -75,13 +75,18 @@ class LowRank:
     def attach(self) -> None:
         """Wrap the attention layers; A is drawn from N(0, 1/r²) as diffusers does, B is zero."""
         for network, module in self._modules.items():
-            config = LoraConfig(r=self._rank, lora_alpha=self._alpha, target_modules=self._targets(network))
+            config = LoraConfig(
+                r=self._rank,
+                lora_alpha=self._alpha,  # type: ignore[arg-type]  # a whole number to PEFT, which only divides it by r
+                target_modules=self._targets(network),
+            )
             inject_adapter_in_model(config, module, adapter_name=_NAME)
             for _, layer in _adapted_layers(module):
-                down = layer.lora_A[_NAME].float().weight  # small steps would round away in a base's half precision
-                layer.lora_B[_NAME].float()
+                down, up = _pair(layer)
+                for matrix in (down, up):
+                    matrix.float()  # small steps would round away in a base's half precision
                 with torch.no_grad():
-                    down.copy_(torch.randn(down.shape, generator=self._rng) / self._rank)
+                    down.weight.copy_(torch.randn(down.weight.shape, generator=self._rng) / self._rank)
 
     def detach(self) -> None:
         """Unwrap the attention layers; the wrapped weights were never touched."""
@@ -106,7 +111,7 @@ class LowRank:
         found = {}
         for network, module in self._modules.items():
             for path, layer in _adapted_layers(module):
-                for suffix, matrix in ((DOWN, layer.lora_A[_NAME]), (UP, layer.lora_B[_NAME])):
+                for suffix, matrix in zip((DOWN, UP), _pair(layer), strict=True):
                     scale = self._alpha / self._rank if suffix == UP else 1.0
                     found[file_name(network, path) + suffix] = matrix.weight.detach().float().cpu() * scale
         return found
@@ -117,9 +122,12 @@ class LowRank:
 
 
 def _matrices(module: nn.Module) -> list[nn.Parameter]:
-    return [
-        matrix.weight for _, layer in _adapted_layers(module) for matrix in (layer.lora_A[_NAME], layer.lora_B[_NAME])
-    ]
+    return [cast(nn.Parameter, matrix.weight) for _, layer in _adapted_layers(module) for matrix in _pair(layer)]
+
+
+def _pair(layer: LoraLayer) -> tuple[nn.Linear, nn.Linear]:
+    """Return A and B."""
+    return cast(nn.Linear, layer.lora_A[_NAME]), cast(nn.Linear, layer.lora_B[_NAME])
 
 
 def _adapted_layers(module: nn.Module) -> list[tuple[str, LoraLayer]]:

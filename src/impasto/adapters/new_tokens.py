@@ -53,7 +53,7 @@ class TextBase(Protocol):
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks, text encoders among them."""
 
-    def tokenizers(self) -> dict[str, Tokenizer]:
+    def tokenizers(self) -> Mapping[str, Tokenizer]:
         """Return the tokenizer of each text encoder."""
 
     def set_tokenizer(self, text_encoder: str, tokenizer: Tokenizer) -> None:

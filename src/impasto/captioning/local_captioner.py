@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from huggingface_hub import try_to_load_from_cache
 from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoTokenizer, BlipForConditionalGeneration
+from transformers import AutoTokenizer, BlipForConditionalGeneration, BlipVisionConfig
 
 from impasto.captioning.captioner import Caption
 from impasto.core.errors import ResourceError
@@ -51,17 +52,17 @@ class LocalCaptioner:
                 f"captioner {checkpoint} could not be loaded ({first_line}): name a folder or hub name of a BLIP "
                 f"checkpoint with safetensors, such as {KNOWN[-1]}"
             ) from error
-        self._model.to(device).eval()
+        self._model.to(device).eval()  # type: ignore[arg-type]  # transformers wraps to() without its self
         self._device = device
 
     @torch.no_grad()
     def describe(self, pictures: Sequence[Image.Image]) -> list[Caption]:
         """Return one caption for each picture."""
-        side = int(self._model.config.vision_config.image_size)
+        side = cast(int, cast(BlipVisionConfig, self._model.config.vision_config).image_size)
         pixels = standardised(pictures, side, CLIP_MEAN, CLIP_STD)
         return [Caption(self._words(row[None].to(self._device))) for row in pixels]
 
     def _words(self, pixels: Tensor) -> str:
         written = self._model.generate(pixel_values=pixels, max_new_tokens=_MOST_TOKENS)
-        said: str = self._tokenizer.decode(written[0], skip_special_tokens=True)
+        said = cast(str, self._tokenizer.decode(written[0], skip_special_tokens=True))
         return " ".join(said.split())

@@ -6,6 +6,7 @@ Paper: Learning Transferable Visual Models From Natural Language Supervision, ar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -13,7 +14,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn.functional import normalize
-from transformers import CLIPModel, CLIPTokenizer
+from transformers import CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
 from impasto.core.errors import ResourceError
 from impasto.features._pixels import CLIP_MEAN, CLIP_STD, standardised
@@ -46,9 +47,9 @@ class CLIPFeatures:
                 f"scorer {checkpoint} could not be loaded ({first_line}): check the name and the network, or name the "
                 "folder of a CLIP checkpoint"
             ) from error
-        self._model.to(device).eval()
+        self._model.to(device).eval()  # type: ignore[arg-type]  # transformers wraps to() without its self
         self._device = device
-        self.token_limit = int(self._model.config.text_config.max_position_embeddings)
+        self.token_limit = cast(CLIPTextConfig, self._model.config.text_config).max_position_embeddings
 
     @classmethod
     def open(cls, checkpoint: str, device: torch.device) -> CLIPFeatures:
@@ -58,7 +59,7 @@ class CLIPFeatures:
     @torch.no_grad()
     def extract(self, pictures: Sequence[Image.Image], batch: int = 32) -> Float[Tensor, "pictures dim"]:
         """Return one unit-length feature for each picture, cut to its middle square; on the CPU."""
-        side = int(self._model.config.vision_config.image_size)
+        side = cast(int, cast(CLIPVisionConfig, self._model.config.vision_config).image_size)
         pixels = standardised(pictures, side, CLIP_MEAN, CLIP_STD)
         parts = [
             self._model.get_image_features(pixel_values=part.to(self._device)).pooler_output

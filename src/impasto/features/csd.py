@@ -61,7 +61,7 @@ class CSDFeatures:
                 f"the weights are not those of CSD: they lack {_HEAD} or backbone.conv1.weight; see docs/evaluate.md"
             )
         self._side, self._model = _vision_model(tower)
-        self._model.to(device).eval()
+        self._model.to(device).eval()  # type: ignore[arg-type]  # transformers wraps to() without its self
         self._head, self._device = plain[_HEAD].to(device), device
 
     @classmethod

@@ -54,12 +54,15 @@ class PocketFeatures:
 
     @cached_property
     def _tokenizer(self) -> CLIPTokenizer:
-        return CLIPTokenizer.from_pretrained(_MODEL / "tokenizer_2")
+        tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(_MODEL / "tokenizer_2")
+        return tokenizer
 
     @cached_property
     def _text_encoder(self) -> CLIPTextModelWithProjection:  # whoever compares pictures alone does not load it
         with quiet_loading():
-            return CLIPTextModelWithProjection.from_pretrained(_MODEL / "text_encoder_2", dtype=torch.float32).eval()
+            encoder = CLIPTextModelWithProjection.from_pretrained(_MODEL / "text_encoder_2", dtype=torch.float32)
+        encoder.eval()
+        return encoder
 
     @torch.no_grad()
     def extract(self, pictures: Sequence[Image.Image], batch: int = 32) -> Float[Tensor, "pictures dim"]:

@@ -7,8 +7,10 @@ before cross-attention in every transformer layer, so cross-attentions have the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from diffusers import ModelMixin
+from diffusers.models.attention_processor import Attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def cross_attentions(denoiser: ModelMixin) -> tuple[CrossAttention, ...]:
     found = []
     for number, processor in enumerate(denoiser.attn_processors):
         path = processor.removesuffix(".processor")
-        layer = denoiser.get_submodule(path)
+        layer = cast(Attention, denoiser.get_submodule(path))
         if layer.is_cross_attention:
             found.append(CrossAttention(number, path, layer.cross_attention_dim, layer.inner_kv_dim))
     return tuple(found)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from jaxtyping import Float
@@ -108,7 +108,7 @@ def widths_of(config: CLIPVisionConfig) -> Widths:
 def encoder_of_base(network: CLIPVisionModelWithProjection, extractor: HasSettings | None) -> ImageEncoder:
     """Return the encoder that a base brings, as a pipeline of diffusers holds it."""
     settings = {} if extractor is None else extractor.to_dict()
-    side = int(network.config.image_size)
+    side = cast(int, network.config.image_size)
     return ImageEncoder("of the base", network, preparation_of(settings, side, "the base's feature_extractor"))
 
 
@@ -134,19 +134,21 @@ def load_encoder(checkpoint: str, *, device: torch.device, dtype: torch.dtype) -
     """
     try:
         with quiet_loading():
-            network, report = CLIPVisionModelWithProjection.from_pretrained(
+            loaded: object = CLIPVisionModelWithProjection.from_pretrained(
                 checkpoint, dtype=dtype, use_safetensors=True, output_loading_info=True
             )
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise _not_loaded(checkpoint, error) from error
+    network, report = cast("tuple[CLIPVisionModelWithProjection, dict[str, set[str]]]", loaded)
     if missing := sorted(report["missing_keys"]):
         raise ResourceError(
             f"image encoder {checkpoint} lacks {len(missing)} weights, {missing[0]} for one: take a whole "
             "CLIPVisionModelWithProjection"
         )
     settings, where = _settings_of(Path(checkpoint))
-    preparation = preparation_of(settings, int(network.config.image_size), where)
-    return ImageEncoder(checkpoint, network.to(device), preparation)
+    preparation = preparation_of(settings, cast(int, network.config.image_size), where)
+    network.to(device)  # type: ignore[arg-type]  # transformers wraps to() without its self
+    return ImageEncoder(checkpoint, network, preparation)
 
 
 def _settings_of(folder: Path) -> tuple[Mapping[str, object], str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import cast
 
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
@@ -39,14 +40,15 @@ def controlled(base: LatentDiffusion, control: Control) -> Iterator[LatentDiffus
         ConfigError: The base lacks what the control needs, or its processors are not the stock ones.
     """
     control.check(base)
-    modules = {layer: base.denoiser.get_submodule(name) for name, layer in base.attention_layers().items()}
+    layers = base.attention_layers()
+    modules = {layer: cast(Attention, base.denoiser.get_submodule(name)) for name, layer in layers.items()}
     for layer, module in modules.items():
         _refuse_foreign(layer, module)
     with ExitStack() as stack:
         for layer, module in modules.items():
             stock = module.processor
             stack.callback(module.set_processor, stock)
-            module.set_processor(_Processor(stock, layer, control))
+            module.set_processor(_Processor(stock, layer, control))  # type: ignore[arg-type]  # takes any processor
         if control.may_join_norms:
             stack.enter_context(joint_norms(base.denoiser, control.joins_norms))
         yield base
@@ -61,7 +63,7 @@ def check_image(image: ImageTokens, base: LatentDiffusion) -> None:
                 f"the image prompt has weights for {name}, which is no cross-attention of this base: "
                 "use an adapter that was made for its family"
             )
-        module = base.denoiser.get_submodule(name)
+        module = cast(Attention, base.denoiser.get_submodule(name))
         if to_k.out_features != module.to_k.out_features or to_k.in_features != image.tokens.shape[-1]:
             raise ConfigError(
                 f"the image prompt does not fit {name}: its keys are {to_k.in_features} -> {to_k.out_features}, the "
@@ -71,10 +73,11 @@ def check_image(image: ImageTokens, base: LatentDiffusion) -> None:
 
 
 def _refuse_foreign(layer: AttentionLayer, module: Attention) -> None:
-    if type(module.processor) is _Processor:
+    processor: object = module.processor  # of more classes than diffusers states
+    if type(processor) is _Processor:
         raise ConfigError("a control is already installed on this base: leave its `with` before the next one")
-    if not isinstance(module.processor, _KNOWN):
-        kind = type(module.processor).__name__
+    if not isinstance(processor, _KNOWN):
+        kind = type(processor).__name__
         raise ConfigError(
             f"attention {layer.name} has the processor {kind}, which a control cannot stand in for: unload it first, "
             "for instance with pipe.unload_ip_adapter(), or by set_default_attn_processor() of the pipeline's denoiser"

@@ -73,7 +73,9 @@ def open_controlnet(checkpoint: str, base: LatentDiffusion) -> ControlNetModel:
         raise ResourceError(f"ControlNet {checkpoint} is no folder: name the folder or hub name of a ControlNetModel")
     try:
         with quiet_loading():
-            network = ControlNetModel.from_pretrained(checkpoint, dtype=base.dtype, use_safetensors=True)
+            network: ControlNetModel = ControlNetModel.from_pretrained(
+                checkpoint, dtype=base.dtype, use_safetensors=True
+            )
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ResourceError(
@@ -88,7 +90,8 @@ def open_controlnet(checkpoint: str, base: LatentDiffusion) -> ControlNetModel:
             raise ConfigError(
                 f"ControlNet {checkpoint} has {name} {own}, this base {wanted}: use one that was made for its family"
             )
-    return network.to(base.device).eval().requires_grad_(False)
+    network.to(base.device)  # type: ignore[arg-type]  # diffusers wraps to() without its self
+    return network.eval().requires_grad_(False)
 
 
 def own_controlnet(base_folder: Path) -> Path | None:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
+from impasto.adapters.new_tokens import Tokenizer
 from impasto.core.errors import ConfigError
 from impasto.core.finite import require_finite
 from impasto.diffusion.noise_process import NoiseProcess
@@ -134,12 +135,13 @@ class LatentDiffusion(ABC):
     @property
     def vae(self) -> AutoencoderKL:
         """The autoencoder."""
-        return self.pipe.vae
+        autoencoder: AutoencoderKL = self.pipe.vae
+        return autoencoder
 
     @property
     def factor(self) -> int:
         """Pixels per latent, along a side."""
-        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+        return int(2 ** (len(self.vae.config["block_out_channels"]) - 1))
 
     @property
     def device(self) -> torch.device:
@@ -176,7 +178,7 @@ class LatentDiffusion(ABC):
         """Return the tokenizer of each text encoder, by the text encoder's name."""
         return {name: getattr(self.pipe, tokenizer) for name, tokenizer in self.parts.tokenizers.items()}
 
-    def set_tokenizer(self, text_encoder: str, tokenizer: CLIPTokenizer) -> None:
+    def set_tokenizer(self, text_encoder: str, tokenizer: Tokenizer) -> None:
         """Replace the tokenizer of one text encoder."""
         setattr(self.pipe, self.parts.tokenizers[text_encoder], tokenizer)
 
@@ -187,10 +189,10 @@ class LatentDiffusion(ABC):
         mean, std = self._posterior(images)
         if not self._can_stay(mean, std):
             mean, std = self._posterior(images)
-        if getattr(config, "latents_mean", None) is not None:
+        if config.get("latents_mean") is not None:
             shift, spread = (torch.tensor(v, device=self.device).view(1, -1, 1, 1) for v in self._latent_statistics())
-            return (mean - shift) * config.scaling_factor / spread, std * config.scaling_factor / spread
-        return mean * config.scaling_factor, std * config.scaling_factor
+            return (mean - shift) * config["scaling_factor"] / spread, std * config["scaling_factor"] / spread
+        return mean * config["scaling_factor"], std * config["scaling_factor"]
 
     @torch.no_grad()
     def decode(self, latents: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch 3 height width"]:
@@ -225,26 +227,26 @@ class LatentDiffusion(ABC):
         config = self.vae.config
         vae_dtype = self._prepare_vae()
         latents = latents.to(vae_dtype)
-        if getattr(config, "latents_mean", None) is not None:
+        if config.get("latents_mean") is not None:
             shift, spread = (
                 torch.tensor(v, device=self.device, dtype=vae_dtype).view(1, -1, 1, 1)
                 for v in self._latent_statistics()
             )
-            latents = latents * spread / config.scaling_factor + shift
+            latents = latents * spread / config["scaling_factor"] + shift
         else:
-            latents = latents / config.scaling_factor
+            latents = latents / config["scaling_factor"]
         pictures: Tensor = self.vae.decode(latents).sample
         return pictures.float()
 
     def _prepare_vae(self) -> torch.dtype:
         """Return the autoencoder's precision, float32 where half precision would overflow (SDXL's own)."""
-        dtype = torch.float32 if self.vae.config.force_upcast or self._overflows else self.dtype
+        dtype = torch.float32 if self.vae.config["force_upcast"] or self._overflows else self.dtype
         if self.vae.dtype != dtype:
-            self.vae.to(dtype=dtype)
+            self.vae.to(dtype=dtype)  # type: ignore[call-arg]  # diffusers wraps to() without its self
         return dtype
 
     def _latent_statistics(self) -> tuple[list[float], list[float]]:
-        return list(self.vae.config.latents_mean), list(self.vae.config.latents_std)
+        return list(self.vae.config["latents_mean"]), list(self.vae.config["latents_std"])
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """Return (channels, height, width) of the latents of a picture.
@@ -258,7 +260,7 @@ class LatentDiffusion(ABC):
                 f"picture size {height}x{width} does not fit this base: both sides must be multiples of {self.factor} "
                 f"and at least {step} pixels"
             )
-        return int(self.vae.config.latent_channels), height // self.factor, width // self.factor
+        return int(self.vae.config["latent_channels"]), height // self.factor, width // self.factor
 
     def token_limit(self) -> int:
         """Return how many tokens of a prompt the text encoders read at once, those of start and end left out."""

@@ -10,6 +10,7 @@ from typing import cast
 
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline
+from diffusers.loaders import FromSingleFileMixin
 from transformers import CLIPTokenizer
 
 from impasto.core.errors import ConfigError, ImpastoError, ResourceError
@@ -39,10 +40,11 @@ def load_pipeline(
         with quiet_loading():
             if source.is_single_file:
                 with _spelled_for_diffusers(Path(source.location)) as path:
-                    pipe = family.pipeline_class.from_single_file(str(path), dtype=dtype)
+                    pipe = _from_file(family.pipeline_class, path, dtype)
             else:
                 pipe = _from_folder(family, source, dtype)
-        return pipe.to(device)
+        pipe.to(device)
+        return pipe
     except ImpastoError:
         raise
     except Exception as error:  # libraries raise whatever they stumble over in damaged files
@@ -62,6 +64,11 @@ def _hint(family: type[LatentDiffusion], source: Source) -> str:
         f" (a single file needs the configuration of {family.single_file.configuration}, which is fetched from the hub "
         "once: connect to it, or give a diffusers folder)"
     )
+
+
+def _from_file(kind: type[DiffusionPipeline], path: Path, dtype: torch.dtype) -> DiffusionPipeline:
+    found = cast("type[FromSingleFileMixin]", kind).from_single_file(str(path), dtype=dtype)
+    return cast(DiffusionPipeline, found)
 
 
 def _from_folder(family: type[LatentDiffusion], source: Source, dtype: torch.dtype) -> DiffusionPipeline:
@@ -114,7 +121,7 @@ def replace_autoencoder(pipe: DiffusionPipeline, name: str, dtype: torch.dtype) 
         ConfigError: Its latents are not those of the base.
         ResourceError: It is missing, damaged or could not be fetched.
     """
-    own = pipe.vae
+    own: AutoencoderKL = pipe.vae
     try:
         with quiet_loading():
             found = _autoencoder(name, own, dtype)
@@ -124,14 +131,15 @@ def replace_autoencoder(pipe: DiffusionPipeline, name: str, dtype: torch.dtype) 
             "file or a hub name of an autoencoder"
         ) from error
     for what, mine, its in (
-        ("channels", own.config.latent_channels, found.config.latent_channels),
-        ("levels", len(own.config.block_out_channels), len(found.config.block_out_channels)),
+        ("channels", own.config["latent_channels"], found.config["latent_channels"]),
+        ("levels", len(own.config["block_out_channels"]), len(found.config["block_out_channels"])),
     ):
         if mine != its:
             raise ConfigError(
                 f"--vae {name} makes latents of {its} {what}, this base reads {mine}: take one that was made for it"
             )
-    pipe.register_modules(vae=found.to(own.device).eval())
+    found.to(own.device)  # type: ignore[arg-type]  # diffusers wraps to() without its self
+    pipe.register_modules(vae=found.eval())
 
 
 def _autoencoder(name: str, own: AutoencoderKL, dtype: torch.dtype) -> AutoencoderKL:
@@ -141,11 +149,11 @@ def _autoencoder(name: str, own: AutoencoderKL, dtype: torch.dtype) -> Autoencod
             raise ValueError("only .safetensors is read")
         with TemporaryDirectory() as folder:  # a file holds no settings: those of the base's own are taken
             own.save_config(folder)
-            return AutoencoderKL.from_single_file(str(path), config=folder, torch_dtype=dtype)
+            return cast(AutoencoderKL, AutoencoderKL.from_single_file(str(path), config=folder, torch_dtype=dtype))
     if is_folder(path) and not is_file(path / "config.json"):
         path = path / "vae"
     given = str(path) if is_folder(path) else name
-    return AutoencoderKL.from_pretrained(given, use_safetensors=True, torch_dtype=dtype)
+    return cast(AutoencoderKL, AutoencoderKL.from_pretrained(given, use_safetensors=True, torch_dtype=dtype))
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def latent_colours(base: LatentDiffusion) -> LatentColours:
 @torch.no_grad()
 def fitted_colours(base: LatentDiffusion) -> LatentColours:
     """Fit the map of `base`."""
-    z = smooth_latents(int(base.vae.config.latent_channels))
+    z = smooth_latents(int(base.vae.config["latent_channels"]))
     y = F.avg_pool2d(base.decode(z.to(base.device)), base.factor)
     places = z.movedim(1, -1).flatten(0, 2)
     with_one = torch.cat([places, torch.ones(len(places), 1)], dim=1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from copy import deepcopy
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, LCMScheduler, SchedulerMixin
+from diffusers import ConfigMixin, DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, LCMScheduler
 
 from impasto.core.errors import ConfigError
 from impasto.diffusion.sampling import Scheduler
@@ -15,7 +15,7 @@ from impasto.diffusion.sampling import Scheduler
 Sampler: TypeAlias = Literal["dpm++", "ddim", "euler", "lcm", "lightning", "hyper", "base"]
 """lcm, lightning and hyper draw in few steps, with a base or an adapter that was distilled for it, and no guidance."""
 
-_CLASSES: dict[str, type[SchedulerMixin]] = {
+_CLASSES: dict[str, type[ConfigMixin]] = {
     "dpm++": DPMSolverMultistepScheduler,
     "ddim": DDIMScheduler,
     "euler": EulerDiscreteScheduler,
@@ -38,26 +38,24 @@ _OF_ONE_SOLVER = frozenset(
 """Settings that one class of schedulers understands otherwise than the next, or not at all, such as DEIS's."""
 
 
-def new_scheduler(of_base: SchedulerMixin, sampler: Sampler) -> Scheduler:
+def new_scheduler(of_base: ConfigMixin, sampler: Sampler) -> Scheduler:
     """Return a fresh scheduler on the base's noise levels; "base" is a copy of the base's own.
 
     DDIM clips x_0 to ±1 in diffusers unless it is told not to, which is for pixels and spoils latents. So it does not
     clip here, unless the base states that it wants that.
     """
     if sampler == "base":
-        copied: Scheduler = deepcopy(of_base)
-        return copied
+        return cast(Scheduler, deepcopy(of_base))
     settings = dict(_SETTINGS.get(sampler, {}))
     config = dict(of_base.config)
     if type(of_base) is not _CLASSES[sampler]:
         config = {name: value for name, value in config.items() if name not in _OF_ONE_SOLVER}
     if sampler == "ddim" and not _states(of_base, "clip_sample"):
         settings["clip_sample"] = False
-    made: Scheduler = _CLASSES[sampler].from_config(config, **settings)
-    return made
+    return cast(Scheduler, _CLASSES[sampler].from_config(config, **settings))
 
 
-def check_steps(of_base: SchedulerMixin, sampler: Sampler, steps: int) -> None:
+def check_steps(of_base: ConfigMixin, sampler: Sampler, steps: int) -> None:
     """Raise `ConfigError` where a sampler does not take so many steps: the one of LCM has 50 at most."""
     if _takes(of_base, sampler, steps):
         return
@@ -66,7 +64,7 @@ def check_steps(of_base: SchedulerMixin, sampler: Sampler, steps: int) -> None:
     raise ConfigError(f"--sampler {sampler} cannot take --steps {steps} on this base: {way_out}")
 
 
-def _takes(of_base: SchedulerMixin, sampler: Sampler, steps: int) -> bool:
+def _takes(of_base: ConfigMixin, sampler: Sampler, steps: int) -> bool:
     try:
         new_scheduler(of_base, sampler).set_timesteps(steps, device=torch.device("cpu"))
     except (ValueError, IndexError, ZeroDivisionError, RuntimeError):  # schedulers raise what they stumble over
@@ -74,6 +72,6 @@ def _takes(of_base: SchedulerMixin, sampler: Sampler, steps: int) -> bool:
     return True
 
 
-def _states(scheduler: SchedulerMixin, name: str) -> bool:
+def _states(scheduler: ConfigMixin, name: str) -> bool:
     """Return whether a scheduler was told a setting, rather than taking its class's default."""
     return name in scheduler.config and name not in scheduler.config.get("_use_default_values", ())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import torch
 
@@ -34,5 +33,5 @@ def rate_factors(
     scheduler = get_scheduler(
         name, unused, num_warmup_steps=warmup, num_training_steps=steps, num_cycles=cycles, power=power
     )
-    factor = cast("Callable[[int], float]", scheduler.lr_lambdas[0])
+    factor = scheduler.lr_lambdas[0]
     return lambda step: factor(step - 1)

@@ -6,7 +6,7 @@ import inspect
 from typing import Literal, TypeAlias, cast
 
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, DiffusionPipeline, SchedulerMixin
+from diffusers import ConfigMixin, DDIMScheduler, DDPMScheduler, DiffusionPipeline
 
 from impasto.core.errors import ConfigError
 from impasto.diffusion.prediction import Prediction
@@ -22,7 +22,7 @@ _LEVELS = ("beta_start", "beta_end", "beta_schedule", "trained_betas", "num_trai
 _PREDICTIONS = {"epsilon": Prediction.EPSILON, "v": Prediction.V}
 
 
-def schedule_of(scheduler: SchedulerMixin, name: str) -> NoiseSchedule:
+def schedule_of(scheduler: ConfigMixin, name: str) -> NoiseSchedule:
     """Return ᾱ_t of training.
 
     Raises:
@@ -48,7 +48,7 @@ def _plain(config: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in config.items() if key != "_class_name"}
 
 
-def prediction_of(scheduler: SchedulerMixin, name: str) -> Prediction:
+def prediction_of(scheduler: ConfigMixin, name: str) -> Prediction:
     """Return what the base predicts.
 
     Raises:
@@ -56,7 +56,7 @@ def prediction_of(scheduler: SchedulerMixin, name: str) -> Prediction:
     """
     stated = scheduler.config.get("prediction_type")
     try:
-        return Prediction(stated)
+        return Prediction(str(stated))
     except ValueError as error:
         raise ConfigError(
             f"base {name}: the base predicts {stated!r}, which is not supported: needs one of {', '.join(Prediction)}; "

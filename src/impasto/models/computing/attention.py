@@ -64,7 +64,8 @@ def written_out(networks: Mapping[str, nn.Module]) -> Iterator[None]:
                 encoder.set_attn_implementation(_EAGER)
             else:
                 for layer in (each for each in network.modules() if isinstance(each, Attention)):
-                    if type(layer.processor) is AttnProcessor2_0:
-                        stack.callback(layer.set_processor, layer.processor)
+                    processor: object = layer.processor  # of more classes than diffusers states
+                    if type(processor) is AttnProcessor2_0:
+                        stack.callback(layer.set_processor, processor)  # type: ignore[arg-type]  # takes any processor
                         layer.set_processor(AttnProcessor())
         yield

@@ -39,17 +39,18 @@ class UNetDiffusion(LatentDiffusion):
     @property
     def denoiser(self) -> UNet2DConditionModel:
         """The UNet."""
-        return self.pipe.unet
+        unet: UNet2DConditionModel = self.pipe.unet
+        return unet
 
     @property
     def native_side(self) -> int:
         """Side of the latents that the UNet was trained on."""
-        return int(self.denoiser.config.sample_size)
+        return int(self.denoiser.config["sample_size"])
 
     @property
     def latent_multiple(self) -> int:
         """What sides of latents are multiples of where nothing is padded: the UNet halves them from level to level."""
-        return int(2 ** (len(self.denoiser.config.block_out_channels) - 1))
+        return int(2 ** (len(self.denoiser.config["block_out_channels"]) - 1))
 
     def blocks(self) -> list[str]:
         """Return the blocks with attention to words, in the order of a forward pass."""
@@ -57,7 +58,7 @@ class UNetDiffusion(LatentDiffusion):
 
     def longest_sequence(self, height: int, width: int) -> int:
         """Return the places that attend to each other in the first block that has attention."""
-        kinds = list(self.denoiser.config.down_block_types)
+        kinds = list(self.denoiser.config["down_block_types"])
         first = next((index for index, kind in enumerate(kinds) if "Attn" in kind), 0)
         return height * width // int(4**first)
 

@@ -83,7 +83,7 @@ class SDXL(UNetDiffusion):
     @property
     def zeros_empty_prompt(self) -> bool:
         """Whether the base was trained with zeros in place of the encoded empty prompt."""
-        return bool(self.pipe.config.force_zeros_for_empty_prompt)
+        return bool(self.pipe.config["force_zeros_for_empty_prompt"])
 
     def predict(
         self,
