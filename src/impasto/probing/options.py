@@ -38,7 +38,8 @@ class ProbeOptions(BaseFacts):
     seed: int = Field(default=0, ge=0, le=2**62)
     """Draws the pairs; pair i is drawn with seed SEED + i."""
     scorer: FileOrName | None = None
-    """pocket, or a CLIP checkpoint (hub name or folder); by default pocket for pocket, else a CLIP from the hub."""
+    """pocket, a CLIP checkpoint (hub name or folder), or the folder of a base with an image encoder; by default the
+    base's own encoders where it has an image encoder that fits its words, else a CLIP from the hub."""
     batch: int = Field(default=9, ge=1)
     """Pictures drawn at once: speed and memory, not the result."""
     out: OutputFolder = Path("probe")
@@ -65,4 +66,8 @@ class ProbeOptions(BaseFacts):
 
     def scorer_name(self) -> str:
         """Return the scorer that is used."""
-        return self.scorer or (POCKET if self.base == POCKET else CLIP)
+        if self.scorer is not None or self.base == POCKET:
+            return self.scorer or POCKET
+        from impasto.features._own_encoders import has_own_encoders
+
+        return self.base if has_own_encoders(self.base) else CLIP
