@@ -30,7 +30,7 @@ def labelled_table(
 
     Args:
         columns: What stands above; wrapped to the width of a picture.
-        rows: (label, pictures); as many pictures as columns.
+        rows: (label, pictures); as many pictures as columns. Without any label there is no margin for them.
         font_size: In pixels.
     """
     wide, high = rows[0][1][0].size
@@ -38,15 +38,16 @@ def labelled_table(
     above = ["\n".join(fill(name, max(wide // letter, 4)) for name in name.splitlines()) for name in columns]
     beside = ["\n".join(fill(line, _CHARACTERS) for line in label.splitlines()) for label, _ in rows]
     head = (1 + max(name.count("\n") for name in above)) * (font_size + 6) + 2 * _GAP
-    sheet = Image.new("RGB", (_LABEL + len(columns) * (wide + _GAP), head + len(rows) * (high + _GAP)), _PAPER)
+    left = _LABEL if any(beside) else _GAP
+    sheet = Image.new("RGB", (left + len(columns) * (wide + _GAP), head + len(rows) * (high + _GAP)), _PAPER)
     pen = ImageDraw.Draw(sheet)
     for column, name in enumerate(above):
-        pen.multiline_text((_LABEL + column * (wide + _GAP), _GAP), name, fill=_INK, font=font, spacing=4)
+        pen.multiline_text((left + column * (wide + _GAP), _GAP), name, fill=_INK, font=font, spacing=4)
     for place, (label, (_, pictures)) in enumerate(zip(beside, rows, strict=True)):
         top = head + place * (high + _GAP)
         pen.multiline_text((10, top + high // 2), label, fill=_INK, font=font, anchor="lm", spacing=4)
         for column, picture in enumerate(pictures):
-            sheet.paste(picture, (_LABEL + column * (wide + _GAP), top))
+            sheet.paste(picture, (left + column * (wide + _GAP), top))
     return sheet
 
 
