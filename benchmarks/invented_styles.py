@@ -1,7 +1,8 @@
-"""Two invented styles, drawn with Pillow: no base has seen them, and their files have no words.
+"""Three invented styles, drawn with Pillow: no base has seen them, and their files have no words.
 
 `rings`: flat pastel shapes, each within two thick rings, on pastel paper; settings may be chosen on it. `neon`: glowing
-strokes without filling on black paper; nothing is chosen on it. Twelve drawings of each, 01.png to 12.png;
+strokes without filling on black paper; prompts were changed after it was seen. `linocut`: black and red ink on cream
+paper, shapes cut apart by cream lines; nothing is chosen on it. Twelve drawings of each, 01.png to 12.png;
 `NAME-subjects.txt` beside the folders says what they show, for whoever judges.
 
     python -m benchmarks.invented_styles FOLDER
@@ -28,8 +29,13 @@ _NEON = (
     *("cat face", "penguin", "butterfly", "castle", "sunflower", "tropical fish", "crescent moon", "house", "rocket"),
     *("umbrella", "ghost", "mushroom"),
 )
+_LINOCUT = (
+    *("frog", "robot", "evergreen tree", "owl", "red apple", "sunflower", "house", "butterfly", "fox", "rocket"),
+    *("mushroom", "penguin"),
+)
 _PASTELS = ("#ffd1dc", "#c9e4ff", "#fff3b8", "#d3f2cf", "#e5d4ff", "#ffe0c2")
 _RING_COLOURS = ("#e8554d", "#2f6fd0", "#1f9e77", "#8a3ffc", "#e07b00", "#c2185b")
+_CREAM, _INKS = "#f3e6cc", ("#1c1a19", "#b8321f", "#1c1a19", "#f3e6cc")
 _NEONS = ("#39ff88", "#ff3df0", "#27d7ff", "#fff04a", "#ff7a2a")
 
 
@@ -62,9 +68,22 @@ def neon(shapes: Sequence[Shape], number: int) -> Image.Image:
     return ImageChops.add(small, small.filter(ImageFilter.GaussianBlur(5)))
 
 
+def linocut(shapes: Sequence[Shape], _: int) -> Image.Image:
+    """Return a print in black and red ink on cream paper; a cream line parts each shape from what is behind it."""
+    picture = Image.new("RGB", (SIDE * _FINE,) * 2, _CREAM)
+    pen = ImageDraw.Draw(picture)
+    for shape in shapes:
+        points = _placed(shape.points)
+        _stroke(pen, points, _CREAM, 4.5, is_closed=not shape.is_line)
+        if not shape.is_line:
+            pen.polygon(points, fill=_INKS[shape.tone])
+    return picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
 STYLES: dict[str, tuple[tuple[str, ...], Callable[[Sequence[Shape], int], Image.Image]]] = {
     "rings": (_RINGS, rings),
     "neon": (_NEON, neon),
+    "linocut": (_LINOCUT, linocut),
 }
 
 
@@ -93,7 +112,7 @@ def _stroke(pen: ImageDraw.ImageDraw, points: Sequence[Point], colour: str, widt
 
 
 def main() -> None:
-    """Write both styles."""
+    """Write all styles."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
