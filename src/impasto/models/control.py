@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from impasto.core import config
+from impasto.core.paper import Paper
 from impasto.diffusion.branches import Counterpart
 from impasto.models.attention_layers import AttentionLayer
 from impasto.models.forward_context import Attended, ForwardContext
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 class Control:
     """A control that changes nothing: image prompts join the words as a weighted sum. Others override what they change.
 
+    A plug-in in `controls/` derives from it, and says besides where it comes from and what can be chosen about it.
+
     Attributes:
+        paper: Where a plug-in comes from.
+        Config: What can be chosen about a plug-in; it is made with an instance of it.
         teacher: For which part of the run a branch without style, from the same noise, runs beside every picture.
         needs_images: Whether it has no effect without style pictures.
         needs_reference: Whether the pictures of a run look at a reference: a given one, or else the first of them.
@@ -29,6 +35,8 @@ class Control:
         flags: What the command line calls those settings whose own names mean something else there.
     """
 
+    paper: ClassVar[Paper]
+    Config: ClassVar[type[config.Config]]
     name: ClassVar[str] = "plain"
     flags: ClassVar[Mapping[str, str]] = {}
     needs_images: ClassVar[bool] = False

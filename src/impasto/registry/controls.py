@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from impasto.controls._protocol import Control
 from impasto.core.config import Config
 from impasto.core.plugins import load_class
-from impasto.models import control
+from impasto.models.control import Control
 
 
 def find_control(name: str) -> type[Control]:
@@ -16,6 +15,6 @@ def find_control(name: str) -> type[Control]:
     return cast(type[Control], load_class("impasto.controls", name, Control))
 
 
-def make_control(control_class: type[Control], settings: Config) -> control.Control:
+def make_control(control_class: type[Control], settings: Config) -> Control:
     """Return the control with `settings`, an instance of its `Config`."""
-    return cast(Callable[[Config], control.Control], control_class)(settings)
+    return cast(Callable[[Config], Control], control_class)(settings)

@@ -30,7 +30,6 @@ from impasto.image_prompts.published import known_format
 from impasto.registry.recipes import recipe_for
 
 if TYPE_CHECKING:
-    from impasto.controls._protocol import Control as ControlClass
     from impasto.models.control import Control
 
 
@@ -79,8 +78,9 @@ def read_options(arguments: list[str]) -> tuple[TransferOptions, Control]:
 
     found = None if name == PLAIN else find_control(name)
     description = TransferOptions.__doc__ or ""
+    options_class = _model(found)  # type: ignore[arg-type]  # classes can be hashed, whatever mypy makes of this one
     parsed = parse(
-        _model(found), arguments, command="transfer", description=description, recipe=recipe, rest=Group.DRAWING
+        options_class, arguments, command="transfer", description=description, recipe=recipe, rest=Group.DRAWING
     )
     values = dict(parsed)
     options = TransferOptions(**{key: value for key, value in values.items() if key in TransferOptions.model_fields})
@@ -108,7 +108,7 @@ def _defaults(arguments: list[str], control: str, chosen: str | None) -> dict[st
 
 
 @cache
-def _model(found: type[ControlClass] | None) -> type[_Options]:
+def _model(found: type[Control] | None) -> type[_Options]:
     """Return the options together with the settings of a control, by the names of their flags."""
     if found is None:
         return _Options
