@@ -1,17 +1,19 @@
 """`impasto compare` from end to end on a tiny base: trials are kept, partial reports say so, workers change nothing."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from statistics import stdev
 
 import pytest
 from pydantic import ValidationError
 
 from impasto.cli.main import main
 from impasto.comparison import compare as workflow
-from impasto.comparison.aggregate import Number, best
+from impasto.comparison.aggregate import Number, best, half_interval
 from impasto.comparison.compare import compare
 from impasto.comparison.config import CompareOptions, ComparisonConfig
 from impasto.comparison.plan import plan_comparison
@@ -172,6 +174,15 @@ def test_thinned_losses_keep_the_mean() -> None:
     assert points[0] == (5, 2.0)
     assert points[-1][0] == 1000
     assert thinned([3.0]) == [(1, 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("count", "quantile"), [(2, 12.706), (11, 2.228), (12, 2.201), (21, 2.086), (31, 2.042), (121, 1.980)]
+)
+def test_the_interval_is_students(count: int, quantile: float) -> None:
+    """Quantiles 0.975 from published tables, by degrees of freedom: `count` - 1."""
+    values = [float(index % 2) for index in range(count)]
+    assert half_interval(values) * math.sqrt(count) / stdev(values) == pytest.approx(quantile, abs=1e-3)
 
 
 def test_best_follows_the_direction() -> None:

@@ -27,7 +27,9 @@ SHOWN = (
 )
 """Columns of the table, in order; everything is in report.json."""
 _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-"""Quantiles 0.975 of Student's t by degrees of freedom, from 1; 1.96 beyond."""
+"""Quantiles 0.975 of Student's t by degrees of freedom, from 1; an expansion beyond."""
+_Z = 1.959964
+"""The same of the normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,38 @@ def _by_name(measured: Sequence[Mapping[str, object]]) -> Measured:
     return {str(each["name"]): each for each in measured}
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of a style.
+
+    Attributes:
+        name: Of the method.
+        cells: A number for each column, or None, and whether it is the best of its column.
+        seeds: How many there are at most.
+    """
+
+    name: str
+    cells: Sequence[tuple[Number | None, bool]]
+    seeds: int
+
+
+def table(rows: Mapping[str, Mapping[str, Number]]) -> tuple[list[str], list[Row]]:
+    """Return the headings, with arrows to the better side, and the lines of the table of a style.
+
+    Args:
+        rows: Numbers by name, by method.
+    """
+    names = [name for name in SHOWN if any(name in each for each in rows.values())]
+    arrows = {"lower": " ↓", "higher": " ↑"}
+    ways = {name: next(each[name].better for each in rows.values() if name in each) for name in names}
+    leaders = {name: best(rows, name) for name in names}
+    lines = [
+        Row(row, [(each.get(name), leaders[name] == row) for name in names], max(n.seeds for n in each.values()))
+        for row, each in rows.items()
+    ]
+    return [name + arrows.get(ways[name], "") for name in names], lines
+
+
 def numbers(results: Sequence[Result]) -> dict[str, Number]:
     """Return every number of one method on one style, over its seeds; what people preferred is one of them."""
     return _over_seeds([result.measured for result in results]) | _preferred(results)
@@ -146,8 +180,17 @@ def half_interval(values: Sequence[float]) -> float:
     freedom = len(values) - 1
     if not freedom:
         return math.inf
-    quantile = _T[freedom - 1] if freedom <= len(_T) else 1.96
-    return quantile * stdev(values) / math.sqrt(len(values))
+    return _quantile(freedom) * stdev(values) / math.sqrt(len(values))
+
+
+def _quantile(freedom: int) -> float:
+    """Return the quantile 0.975 of Student's t (beyond the table Abramowitz and Stegun, 26.7.5), right to 0.001."""
+    if freedom <= len(_T):
+        return _T[freedom - 1]
+    first = (_Z**3 + _Z) / 4
+    second = (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / 96
+    third = (3 * _Z**7 + 19 * _Z**5 + 17 * _Z**3 - 15 * _Z) / 384
+    return _Z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def by_row(results: Sequence[Result], style: str) -> dict[str, list[Result]]:

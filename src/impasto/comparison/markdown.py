@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from impasto.comparison.aggregate import LEGEND, SHOWN, Number, Result, best, by_row, numbers
+from impasto.comparison.aggregate import LEGEND, Number, Result, by_row, numbers, table
 from impasto.comparison.scale_sweep import strength_lines
 
 
@@ -28,20 +28,16 @@ def markdown(results: Sequence[Result], styles: Sequence[str], state: str, steps
 
 
 def _table(rows: Mapping[str, Mapping[str, Number]]) -> list[str]:
-    names = [name for name in SHOWN if any(name in each for each in rows.values())]
-    arrows = {"lower": " ↓", "higher": " ↑"}
-    ways = {name: next(each[name].better for each in rows.values() if name in each) for name in names}
-    lines = [f"| method | {' | '.join(n + arrows.get(ways[n], '') for n in names)} | seeds |"]
-    lines += ["|---" * (len(names) + 2) + "|"]
-    leaders = {name: best(rows, name) for name in names}
-    for row, each in rows.items():
-        texts = [_cell(each, name, is_best=leaders[name] == row) for name in names]
-        lines.append(f"| {row} | {' | '.join(texts)} | {max(number.seeds for number in each.values())} |")
-    return lines
+    headings, lines = table(rows)
+    written = [f"| method | {' | '.join(headings)} | seeds |", "|---" * (len(headings) + 2) + "|"]
+    for line in lines:
+        cells = [_cell(number, is_best=is_best) for number, is_best in line.cells]
+        written.append(f"| {line.name} | {' | '.join(cells)} | {line.seeds} |")
+    return written
 
 
-def _cell(row: Mapping[str, Number], name: str, *, is_best: bool) -> str:
-    if name not in row:
+def _cell(number: Number | None, *, is_best: bool) -> str:
+    if number is None:
         return ""
-    texts = row[name].formatted() + (" !" if row[name].warning else "")
-    return f"**{texts}**" if is_best else texts
+    text = number.formatted() + (" !" if number.warning else "")
+    return f"**{text}**" if is_best else text

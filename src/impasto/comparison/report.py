@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from impasto.comparison.aggregate import LEGEND, SHOWN, Number, Result, best, by_row, numbers, read_results
+from impasto.comparison.aggregate import LEGEND, Number, Result, by_row, numbers, read_results, table
 from impasto.comparison.config import ComparisonConfig
 from impasto.comparison.markdown import markdown
 from impasto.comparison.scale_sweep import strength_curves, strengths_of
@@ -187,15 +187,12 @@ def _section(results: Sequence[Result], config: ComparisonConfig, index: int) ->
 
 
 def _table(rows: Mapping[str, Mapping[str, Number]]) -> str:
-    names = [name for name in SHOWN if any(name in each for each in rows.values())]
-    arrows = {"lower": " ↓", "higher": " ↑"}
-    ways = {name: next(each[name].better for each in rows.values() if name in each) for name in names}
-    head = "".join(f"<th>{html.escape(name)}{arrows.get(ways[name], '')}</th>" for name in names)
-    leaders = {name: best(rows, name) for name in names}
+    headings, lines = table(rows)
+    head = "".join(f"<th>{html.escape(each)}</th>" for each in headings)
     body = []
-    for row, each in rows.items():
-        text = "".join(_table_cell(each.get(name), is_best=leaders[name] == row) for name in names)
-        body.append(f"<tr><td>{html.escape(row)}</td>{text}<td>{max(n.seeds for n in each.values())}</td></tr>")
+    for line in lines:
+        cells = "".join(_table_cell(number, is_best=is_best) for number, is_best in line.cells)
+        body.append(f"<tr><td>{html.escape(line.name)}</td>{cells}<td>{line.seeds}</td></tr>")
     return f"<table><tr><th>method</th>{head}<th>seeds</th></tr>{''.join(body)}</table>"
 
 

@@ -64,8 +64,11 @@ def _axes(last: float, lowest: float, highest: float, across: str, up: str) -> s
 
 def smoothed(points: Points, window: int = 9) -> list[tuple[float, float]]:
     """Return each value replaced by the mean of the last `window`."""
-    values = [value for _, value in points]
-    return [
-        (place, sum(values[max(0, index + 1 - window) : index + 1]) / min(window, index + 1))
-        for index, (place, _) in enumerate(points)
-    ]
+    means = running_means([value for _, value in points], window)
+    return [(place, value) for (place, _), value in zip(points, means, strict=True)]
+
+
+def running_means(values: Sequence[float], window: int) -> list[float]:
+    """Return the mean of the last `window` values at each place; of all there are where there are fewer."""
+    parts = (values[max(0, end - window) : end] for end in range(1, len(values) + 1))
+    return [sum(part) / len(part) for part in parts]

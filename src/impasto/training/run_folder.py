@@ -19,8 +19,11 @@ from impasto.core.former_names import former_or_present
 from impasto.core.lock import FolderLock
 from impasto.core.redaction import Private
 from impasto.core.versions import library_versions
+from impasto.reporting.plots import running_means
 
 _FACTS, _LOG, _PLOT = "run.json", "events.jsonl", "loss.png"
+_WINDOW = 25
+"""Steps whose losses are averaged in the plot."""
 
 
 class RunFolder:
@@ -165,18 +168,10 @@ class RunFolder:
         axes = figure.subplots()
         steps = range(1, len(losses) + 1)
         axes.plot(steps, losses, linewidth=0.6, color="#c9b8a6", label="each step")
-        axes.plot(steps, _smoothed(losses), linewidth=1.8, color="#b5482a", label="mean of 25")
+        axes.plot(steps, running_means(losses, _WINDOW), linewidth=1.8, color="#b5482a", label=f"mean of {_WINDOW}")
         axes.set(xlabel="step", ylabel="loss", xlim=(1, max(steps[-1], 2)))
         axes.set_ylim(bottom=0)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
         with staged(self.folder / _PLOT) as staging:
             figure.savefig(staging, format="png", dpi=120)
-
-
-def _smoothed(values: Sequence[float], window: int = 25) -> list[float]:
-    means = []
-    for index in range(len(values)):
-        part = values[max(0, index + 1 - window) : index + 1]
-        means.append(sum(part) / len(part))
-    return means
