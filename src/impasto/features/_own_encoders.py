@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -49,8 +50,8 @@ class OwnEncoders:
             self._vision = CLIPVisionModelWithProjection.from_pretrained(base / _IMAGE, dtype=torch.float32)
             self._words = CLIPTextModelWithProjection.from_pretrained(base / _TEXT, dtype=torch.float32)
             self._tokenizer = CLIPTokenizer.from_pretrained(base / _TOKENIZER)
-        self._vision.to(device).eval()
-        self._words.to(device).eval()
+        for encoder in (self._vision, self._words):
+            encoder.to(device).eval()  # type: ignore[arg-type]  # transformers wraps to() without its self
         self._device = device
         told = base / "feature_extractor" / "preprocessor_config.json"
         stated = json.loads(told.read_text("utf-8")) if told.is_file() else {}
@@ -60,7 +61,7 @@ class OwnEncoders:
     @torch.no_grad()
     def extract(self, pictures: Sequence[Image.Image], batch: int = 32) -> Float[Tensor, "pictures dim"]:
         """Return one unit-length feature for each picture, cut to its middle square; on the CPU."""
-        pixels = standardised(pictures, int(self._vision.config.image_size), self._mean, self._std)
+        pixels = standardised(pictures, cast(int, self._vision.config.image_size), self._mean, self._std)
         parts = [
             self._vision(pixel_values=part.to(self._device)).image_embeds.cpu() for part in torch.split(pixels, batch)
         ]
