@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from impasto.cli.interrupt import StopOnInterrupt
 from impasto.cli.main import main
 from impasto.core.events import Checkpointed, Event, Planned, Saved, TrainStep
 from impasto.demo import demo as demo_workflow
-from impasto.demo.demo import DemoOptions, demo
+from impasto.demo.demo import DemoOptions, demo, recipe_options
+from impasto.models.open import open_base
 from impasto.style.file import load_style
 from impasto.training import train as train_workflow
 
@@ -67,7 +69,13 @@ def test_two_presses_name_the_last_checkpoint(
     )
 
 
-def test_a_stopped_demonstration_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_stopped_demonstration_goes_on_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, tiny_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """On a tiny base; `test_pocket.py` runs the whole demonstration on pocket."""
+    tiny = str(tiny_folders["sdxl"])
+    monkeypatch.setattr(demo_workflow, "recipe_options", partial(recipe_options, base=tiny))
+    monkeypatch.setattr(demo_workflow, "open_base", lambda _: open_base(tiny))
     options = DemoOptions(out=tmp_path / "demo", steps=2, num_images=1, run_dir=tmp_path / "run")
     learnt: list[TrainStep] = []
     with closing(demo(options, stop=lambda: len(learnt) == 1)) as stream:
