@@ -23,7 +23,7 @@ test-all: test test-slow  ## all tests
 coverage: $(READY)  ## which lines of src the quick tests reach
 	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external and not browser" --cov=impasto --cov-report=term-missing:skip-covered
 
-browser: $(READY)  ## the studio in an installed Chromium; with IMPASTO_AXE=axe.min.js for what screen readers need
+browser: $(READY)  ## the studio in an installed Chromium
 	$(BIN)/python -m pytest -m browser tests/studio/test_browser.py
 
 check: $(READY)  ## lint, types, layers

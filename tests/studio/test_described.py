@@ -44,7 +44,7 @@ def real_names(page: Page, path: str, tmp_path: Path) -> dict[str, str]:
     return {"name": name, "picture": "fox.png"}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_what_is_described_ends_in_no_500(page: Page, operations: list[Any], tmp_path: Path, data: Any) -> None:
     asked = data.draw(st.sampled_from(operations))
