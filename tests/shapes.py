@@ -1,4 +1,4 @@
-"""Executes the shapes that the theory in `diffusion` states, once this is imported before it.
+"""Executes the shapes that functions of tensors state, once this is imported before them.
 
 `checked` is what jaxtyping's import hook gives their functions to.
 """
@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from beartype import beartype
 from jaxtyping import install_import_hook
 
+SOURCES = Path(__file__).parents[1] / "src"
+ROOMS = ("adapters", "diffusion", "models")
 MODULES = [
-    f"impasto.diffusion.{name}"
-    for name in "schedule prediction noise_process rectified_flow timesteps losses objective inversion".split()
+    ".".join(path.relative_to(SOURCES).with_suffix("").parts)
+    for room in ROOMS
+    for path in sorted((SOURCES / "impasto" / room).rglob("*.py"))
+    if "jaxtyping" in path.read_text("utf-8")
 ]
 _SHAPES = ("Float[", "Int[", "Shaped[", "Latents", "Levels", "Times")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from impasto.adapters.full_weights import DELTA
@@ -27,7 +28,9 @@ class Extracted:
     dropped: float
 
 
-def low_rank_pair(change: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+def low_rank_pair(
+    change: Float[Tensor, "out ..."], rank: int
+) -> tuple[Float[Tensor, "r ..."], Float[Tensor, "out r ..."]]:
     """Return (A, B) with BA the best approximation of `change`, singular values shared evenly between both.
 
     Args:

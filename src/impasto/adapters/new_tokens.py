@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
@@ -84,13 +85,13 @@ class NewWord:
 class ExtendedEmbedding(nn.Module):
     """An embedding table with more rows, kept apart so that only these can learn."""
 
-    def __init__(self, table: nn.Embedding | ExtendedEmbedding, rows: Tensor) -> None:
+    def __init__(self, table: nn.Embedding | ExtendedEmbedding, rows: Float[Tensor, "rows dim"]) -> None:
         super().__init__()
         self.table = table
         self.rows = nn.Parameter(rows.detach().to(table.weight.device, torch.float32).clone())
 
     @property
-    def weight(self) -> Tensor:
+    def weight(self) -> Float[Tensor, "known dim"]:
         """The table without the new rows, for code that asks for its dtype or device."""
         return self.table.weight
 
@@ -99,8 +100,8 @@ class ExtendedEmbedding(nn.Module):
         """Rows in all."""
         return self.table.num_embeddings + len(self.rows)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Return embeddings (batch, tokens, dim) of `ids` (batch, tokens); ids after the table's are the new rows."""
+    def forward(self, ids: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch tokens dim"]:
+        """Return embeddings of `ids`; ids after the table's are the new rows."""
         first = self.table.num_embeddings
         is_new = ids >= first
         known: Tensor = self.table(ids.masked_fill(is_new, 0))
@@ -198,7 +199,9 @@ def learnt_words(tensors: Mapping[str, Tensor]) -> list[NewWord]:
     return [NewWord(word, len(next(iter(each.values()))), rows=each) for word, each in rows.items()]
 
 
-def _first_rows(word: NewWord, encoder: str, table: nn.Embedding | ExtendedEmbedding, tokenizer: Tokenizer) -> Tensor:
+def _first_rows(
+    word: NewWord, encoder: str, table: nn.Embedding | ExtendedEmbedding, tokenizer: Tokenizer
+) -> Float[Tensor, "rows dim"]:
     if word.rows is not None:
         return word.rows[encoder].to(table.weight.device)
     like = tokenizer.encode(word.like, add_special_tokens=False)

@@ -82,7 +82,7 @@ class Denoised:
     latents: Latents
     x_t: Latents
     predicted: Latents
-    beside: Mapping[str, Latents] = field(default_factory=dict)
+    beside: Mapping[str, Float[Tensor, "beside c h w"]] = field(default_factory=dict)
 
     def x_0(self, process: NoiseProcess) -> Latents:
         """Return the clean latents that the prediction implies.

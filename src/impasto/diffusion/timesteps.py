@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from impasto.diffusion.noise_process import Levels, NoiseProcess
@@ -43,6 +44,6 @@ class NormalLogSnr:
         drawn = self.mean + self.std * torch.special.ndtri(uniform_in_range.double()).float()
         return process.at_log_snr(drawn)
 
-    def _cdf(self, log_snr: Tensor) -> Tensor:
+    def _cdf(self, log_snr: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         probability: Tensor = torch.special.ndtr((log_snr - self.mean) / self.std)
         return probability

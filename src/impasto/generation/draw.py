@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from itertools import groupby
 
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
@@ -163,7 +164,7 @@ def _but_for_style(request: ImageRequest, params: SamplingParams) -> Hashable:
     return words, params.negative_words(is_styled=request.is_styled), request.seed, id(request.start)
 
 
-def _start_latents(base: LatentDiffusion, requests: Sequence[ImageRequest]) -> Tensor | None:
+def _start_latents(base: LatentDiffusion, requests: Sequence[ImageRequest]) -> Float[Tensor, "given c h w"] | None:
     starts = [request.start for request in requests if request.start is not None]
     if not starts:
         return None

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
@@ -138,7 +138,7 @@ class CachedEncoders:
     def predict(
         self,
         x_t: Float[Tensor, "batch c h w"],
-        timesteps: Int[Tensor, " batch"],
+        timesteps: Num[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
     ) -> Float[Tensor, "batch c h w"]:

@@ -98,7 +98,7 @@ class _Processor:
         attention_mask: Tensor | None = None,
         temb: Tensor | None = None,
         context: ForwardContext | None = None,
-    ) -> Tensor:
+    ) -> Float[Tensor, "rows tokens channels"]:
         """Return what the layer adds; `context` arrives by way of `cross_attention_kwargs`."""
         if context is not None and attention_mask is None:
             shown = self._shown(context)
@@ -122,8 +122,13 @@ class _Processor:
         return found
 
     def _attend(
-        self, attn: Attention, hidden: Tensor, words: Tensor | None, context: ForwardContext, shown: list[ShownImages]
-    ) -> Tensor:
+        self,
+        attn: Attention,
+        hidden: Float[Tensor, "rows tokens channels"],
+        words: Float[Tensor, "rows words width"] | None,
+        context: ForwardContext,
+        shown: list[ShownImages],
+    ) -> Float[Tensor, "rows tokens channels"]:
         control, layer = self._control, self._layer
         source = hidden if words is None else words
         counterpart = control.counterpart(layer, context)
@@ -146,7 +151,7 @@ class _Processor:
         out: Tensor = attn.to_out[1](attn.to_out[0](text))
         return out / float(attn.rescale_output_factor)
 
-    def _to_image(self, attn: Attention, query: Tensor, image: ImageTokens) -> Attended:
+    def _to_image(self, attn: Attention, query: Float[Tensor, "rows heads tokens dim"], image: ImageTokens) -> Attended:
         to_k, to_v = image.projections[self._layer.name]
         key, value = _split(attn, to_k(image.tokens)), _split(attn, to_v(image.tokens))
         output = _merge(scaled_dot_product_attention(query, key, value)).to(query.dtype)
@@ -156,12 +161,14 @@ class _Processor:
         return Attended(output, image.scale, mask)
 
 
-def _rows_of(states: Tensor, shown: ShownImages) -> Tensor:
+def _rows_of(states: Float[Tensor, "rows ..."], shown: ShownImages) -> Float[Tensor, "shown ..."]:
     rows = shown.rows
     return states[rows.start : rows.stop] if isinstance(rows, range) else states[rows]
 
 
-def _with_rows(text: Tensor, shown: ShownImages, combined: Tensor) -> Tensor:
+def _with_rows(
+    text: Float[Tensor, "rows tokens channels"], shown: ShownImages, combined: Float[Tensor, "shown tokens channels"]
+) -> Float[Tensor, "rows tokens channels"]:
     if len(combined) == len(text):
         return combined
     if isinstance(shown.rows, range):

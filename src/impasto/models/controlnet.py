@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from diffusers import ControlNetModel
-from jaxtyping import Float, Int
+from jaxtyping import Float, Num
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -40,7 +40,7 @@ class Structure:
     def __call__(
         self,
         x_t: Float[Tensor, "rows c h w"],
-        timesteps: Int[Tensor, " rows"],
+        timesteps: Num[Tensor, " rows"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
     ) -> Residuals:

@@ -34,7 +34,7 @@ class Residuals:
         mid: To the middle block.
     """
 
-    down: tuple[Float[Tensor, "rows c h w"], ...]
+    down: tuple[Float[Tensor, "rows _ _ _"], ...]
     mid: Float[Tensor, "rows c h w"]
 
 

@@ -41,10 +41,10 @@ class ImageTokens:
         gating: What is done to the attention to it, or None.
     """
 
-    tokens: Float[Tensor, "rows num_tokens width"]
+    tokens: Float[Tensor, "rows num_tokens channels"]
     projections: Mapping[str, tuple[nn.Linear, nn.Linear]]
     scale: float = 1.0
-    mask: Float[Tensor, "rows height width"] | None = None
+    mask: Float[Tensor, "#rows height width"] | None = None
     gating: Gating | None = None
 
     def fits(self, other: ImageTokens) -> bool:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline, ModelMixin
-from jaxtyping import Float, Int
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
@@ -183,7 +183,9 @@ class LatentDiffusion(ABC):
         setattr(self.pipe, self.parts.tokenizers[text_encoder], tokenizer)
 
     @torch.no_grad()
-    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor]:
+    def encode_images(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[Float[Tensor, "batch c h w"], Float[Tensor, "batch c h w"]]:
         """Return mean and standard deviation of the latents, (batch, channels, height / factor, width / factor)."""
         config = self.vae.config
         mean, std = self._posterior(images)
@@ -218,12 +220,14 @@ class LatentDiffusion(ABC):
         self._overflows = True
         return False
 
-    def _posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def _posterior(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[Float[Tensor, "batch c h w"], Float[Tensor, "batch c h w"]]:
         vae_dtype = self._prepare_vae()
         posterior = self.vae.encode(images.to(self.device, vae_dtype)).latent_dist
         return posterior.mean.float(), posterior.std.float()
 
-    def _decoded(self, latents: Tensor) -> Tensor:
+    def _decoded(self, latents: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch 3 height width"]:
         config = self.vae.config
         vae_dtype = self._prepare_vae()
         latents = latents.to(vae_dtype)
@@ -320,7 +324,7 @@ class LatentDiffusion(ABC):
     def predict(
         self,
         x_t: Float[Tensor, "batch c h w"],
-        timesteps: Int[Tensor, " batch"],
+        timesteps: Num[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
         context: ForwardContext | None = None,

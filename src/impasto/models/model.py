@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from jaxtyping import Float, Int
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from impasto.diffusion.noise_process import NoiseProcess
@@ -43,7 +43,7 @@ class BaseModel(Protocol):
     def predict(
         self,
         x_t: Float[Tensor, "batch c h w"],
-        timesteps: Int[Tensor, " batch"],
+        timesteps: Num[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
     ) -> Float[Tensor, "batch c h w"]:

@@ -35,7 +35,9 @@ def grid_of(height: int, width: int, tokens: int) -> tuple[int, int]:
     return rows, columns
 
 
-def at_places(mask: Float[Tensor, "rows height width"], tokens: int, dtype: torch.dtype) -> Tensor:
+def at_places(
+    mask: Float[Tensor, "rows height width"], tokens: int, dtype: torch.dtype
+) -> Float[Tensor, "rows tokens 1"]:
     """Return the share of each place that lies in the mask, (rows, tokens, 1).
 
     The mean over the pixels of a place, so that 1 stays exactly 1 and 0 stays exactly 0.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from diffusers import DiffusionPipeline, StableDiffusionPipeline
-from jaxtyping import Float, Int
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from impasto.models.block_prompts import block_prompts
@@ -61,7 +61,7 @@ class SD15(UNetDiffusion):
     def predict(
         self,
         x_t: Float[Tensor, "batch c h w"],
-        timesteps: Int[Tensor, " batch"],
+        timesteps: Num[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],  # noqa: ARG002 - SD 1.x is not told sizes
         context: ForwardContext | None = None,

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import torch
 from diffusers import DiffusionPipeline, StableDiffusionXLPipeline
-from jaxtyping import Float, Int
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from impasto.core.device import to_device
@@ -88,7 +88,7 @@ class SDXL(UNetDiffusion):
     def predict(
         self,
         x_t: Float[Tensor, "batch c h w"],
-        timesteps: Int[Tensor, " batch"],
+        timesteps: Num[Tensor, " batch"],
         conditioning: Conditioning,
         geometry: Sequence[Geometry],
         context: ForwardContext | None = None,
