@@ -14,12 +14,14 @@ Run: `python -m pretraining.denoiser --minutes 90 --compile`; run it again to go
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
+from safetensors import safe_open
 from torch import Tensor
 from transformers import CLIPTokenizer
 
@@ -44,6 +46,8 @@ from pretraining.towers import SHARED, WIDTH, Towers, load_tokenizer
 
 STAGE = "denoiser"
 WEIGHT_CAP = 5.0
+LAYERS = 2
+_LAYER = re.compile(r"transformer_blocks\.(\d+)\.")
 WATCHED = (
     "a fox on a green background, twemoji style",
     "a red apple on a blue background, noto style",
@@ -60,8 +64,26 @@ WATCHED = (
 )
 
 
-def make_denoiser() -> UNet2DConditionModel:
-    """Return the untrained UNet: two levels, attention on the lower one, text and size conditioning as in SDXL."""
+def layers_of(names: Iterable[str]) -> int:
+    """Return how many layers of attention each block of a denoiser with weights of these names has."""
+    return 1 + max(int(found[1]) for found in map(_LAYER.search, names) if found)
+
+
+def saved_layers() -> int:
+    """Return how many layers of attention each block of the saved denoiser has; 2 if there is none."""
+    saved = STAGES / STAGE / "ema.safetensors"
+    if not saved.exists():
+        return LAYERS
+    with safe_open(saved, framework="pt") as opened:
+        return layers_of(opened.keys())
+
+
+def make_denoiser(layers: int | None = None) -> UNet2DConditionModel:
+    """Return the untrained UNet: two levels, attention on the lower one, text and size conditioning as in SDXL.
+
+    Args:
+        layers: Of attention in each block that has any; those of the saved denoiser by default, see `deepen.py`.
+    """
     made: UNet2DConditionModel = UNet2DConditionModel(
         sample_size=16,
         in_channels=CHANNELS,
@@ -70,7 +92,7 @@ def make_denoiser() -> UNet2DConditionModel:
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         block_out_channels=(128, 192),
         layers_per_block=1,
-        transformer_layers_per_block=[1, 2],
+        transformer_layers_per_block=[1, layers or saved_layers()],
         attention_head_dim=[4, 6],  # diffusers' name for the number of heads: 32 channels each
         cross_attention_dim=2 * WIDTH,
         use_linear_projection=True,
