@@ -6,6 +6,7 @@ trace changes rooms. A stop agrees when the trace comes by it after the stop bef
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -87,6 +88,7 @@ def main() -> int:
     disagreements = 0
     with TemporaryDirectory() as folder:
         style = f"{folder}/style.safetensors"
+        os.environ["IMPASTO_CACHE"] = f"{folder}/cache"  # a picture that was encoded before would not be encoded
         train = f"train styleforge --style-images pack:openmoji/2 --out {style} --run-dir {folder}/run --steps 1"
         draw = f"generate --prompt fox --style {style} --out {folder}/out --steps 2"
         commands = ([*train.split(), "--aux", "none", "--sample-every", "0"], draw.split())
