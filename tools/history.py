@@ -1,7 +1,8 @@
 """Show that history reaches back across the move into rooms: `git log --follow` of every file that moved.
 
 Run in a clone with all of its history: python tools/history.py. `moves.tsv` holds old and new paths below
-`src/impasto`, or below the top where they begin with a top folder.
+`src/impasto`, or below the top where they begin with a top folder; `moved_definitions.tsv` holds what moved alone: the
+old file, the new one, and names. A name reaches back if a commit before the move wrote it (`git log -S`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MOVES = Path(__file__).with_name("moves.tsv")
+DEFINITIONS = Path(__file__).with_name("moved_definitions.tsv")
 TITLE = "Rooms by use case: every file moves to the one it serves"
 """Of the commit that moved the files."""
 _TOPS = ("tests/", "benchmarks/", "pretraining/", "examples/")
@@ -42,6 +44,18 @@ def moved_since(commit: str) -> dict[str, str]:
     return found
 
 
+def missing_definitions(before: set[str]) -> int:
+    """Print a row for each name that moved alone; returns how many no commit of `before` wrote."""
+    missing = 0
+    for row in DEFINITIONS.read_text("utf-8").splitlines():
+        old, new, names = row.split("\t")
+        for name in names.split():
+            reached = sum(commit in before for commit in git("log", f"-S{name}", "--format=%H", "--", "src"))
+            missing += not reached
+            print(f"{'ok' if reached else 'MISSING':<22}  {reached:3}  {old}: {name}  ->  {new}")
+    return missing
+
+
 def main() -> int:
     """Print a row for each move; returns how many do not reach back, at most 1."""
     (move,) = git("log", "--format=%H", f"--grep=^{TITLE}$")
@@ -56,7 +70,7 @@ def main() -> int:
         missing += said == "MISSING"
         print(f"{said:<22}  {reached:3}  {old}  ->  {present}")
     print(f"{len(rows) - missing} of {len(rows)} files reach back across {move[:7]}, or have nothing to reach back to")
-    return min(missing, 1)
+    return min(missing + missing_definitions(before), 1)
 
 
 if __name__ == "__main__":
