@@ -21,7 +21,7 @@ test-slow: $(READY)  ## the others
 test-all: test test-slow  ## all tests
 
 coverage: $(READY)  ## which lines of src the quick tests reach
-	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external and not browser" --cov=impasto --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest -n 2 -m "not slow and not parity_external and not browser" --cov=impasto --cov-report=term-missing:skip-covered --cov-fail-under=92
 
 browser: $(READY)  ## the studio in an installed Chromium
 	$(BIN)/python -m pytest -m browser tests/studio/test_browser.py
