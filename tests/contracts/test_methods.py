@@ -57,10 +57,10 @@ SETTINGS_OF: dict[str, list[dict[str, object]]] = {
     ],
 }
 """Settings to test a method with; a method that is not named here is tested with its defaults."""
-RATE_OF = {"b_lora": 4e-2, "lora": 4e-2, "custom_diffusion": 0.1, "textual_inversion": 6.0}
+RATE_OF = {"b_lora": 2e-2, "lora": 2e-2, "custom_diffusion": 5e-2, "textual_inversion": 3.0}
 """Learning rates for learning by heart; the less learns, the higher."""
-BAR_OF = {"b_lora": 0.95, "lora": 0.95, "custom_diffusion": 0.95, "textual_inversion": 0.99}
-"""What must be left of the loss, half for others: a few weights alone move a random base little, a word still less."""
+BAR_OF = {"textual_inversion": 0.96}
+"""What must be left of the loss, 0.9 for others: a word alone moves a random base little."""
 VARIANTS = [(name, settings) for name in METHODS for settings in SETTINGS_OF.get(name, [{}])]
 
 
@@ -206,7 +206,7 @@ def predict(base: LatentDiffusion, words: str) -> torch.Tensor:
 def test_loss_falls_when_one_picture_is_learnt_by_heart(
     tiny_folders: dict[str, Path], style_images: Path, aux_images: Path, tmp_path: Path, name: str
 ) -> None:
-    """Against the same pictures, noise and timesteps without learning: whatever the loss falls by was learnt."""
+    """Against the same pictures, noise and timesteps without learning: what is left is what was learnt."""
 
     def last_losses(rate: float) -> float:
         folder = tmp_path / f"{rate:g}"
@@ -217,13 +217,13 @@ def test_loss_falls_when_one_picture_is_learnt_by_heart(
             style_images,
             aux_images,
             folder / "style.safetensors",
-            steps=24,
+            steps=80,
             learning_rate=rate,
         )
         with closing(train(options, method)) as events:
-            return sum([event.loss for event in events if isinstance(event, TrainStep)][-8:])
+            return sum([event.loss for event in events if isinstance(event, TrainStep)][-20:])
 
-    assert last_losses(RATE_OF.get(name, 3e-3)) < BAR_OF.get(name, 0.5) * last_losses(1e-12)
+    assert last_losses(RATE_OF.get(name, 3e-3)) < BAR_OF.get(name, 0.9) * last_losses(1e-12)
 
 
 @pytest.mark.parametrize(("name", "settings"), VARIANTS)

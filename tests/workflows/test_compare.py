@@ -149,7 +149,6 @@ def test_a_cell_that_fails_is_told_and_the_others_are_kept(
 # Executors
 
 
-@pytest.mark.slow  # two processes that load torch; those of test_executors.py load nothing
 def test_processes_give_the_results_of_a_serial_run(
     finished: Path, tiny_folders: dict[str, Path], pictures: Path, tmp_path: Path
 ) -> None:

@@ -214,7 +214,6 @@ def test_buckets_train_shapes_and_are_refused_for_squares(learn, tmp_path: Path)
         learn(buckets=True)
 
 
-@pytest.mark.slow  # three processes that load torch
 def test_two_processes_give_the_loss_of_one_with_twice_the_batches(
     learn, tmp_path, tiny_folders, style_images, aux_images
 ):
