@@ -13,7 +13,7 @@ from beartype import beartype
 from jaxtyping import install_import_hook
 
 SOURCES = Path(__file__).parents[1] / "src"
-ROOMS = ("adapters", "diffusion", "models")
+ROOMS = ("adapters", "controls", "diffusion", "features", "generation", "image_prompts", "methods", "metrics", "models")
 MODULES = [
     ".".join(path.relative_to(SOURCES).with_suffix("").parts)
     for room in ROOMS

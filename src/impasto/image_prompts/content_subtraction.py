@@ -29,11 +29,12 @@ class Content:
     scale: float
 
 
-def without_content(image: Float[Tensor, "pictures dim"], content: Content) -> Float[Tensor, "pictures dim"]:
+def without_content(image: Float[Tensor, "..."], content: Content) -> Float[Tensor, "pictures dim"]:
     """Return the embedding of a picture less that of the words for its content.
 
     Args:
-        image: One vector per picture, of an image encoder in the space of the text encoder; not normalised.
+        image: One vector per picture, of shape (pictures, dim), of an image encoder in the space of the text encoder;
+            not normalised. Other shapes are refused.
         content: What the pictures show.
 
     Raises:
