@@ -1,6 +1,7 @@
 """Prompts from files, choices, labelled sheets and grids; the words that pocket knows."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from PIL import Image
 from impasto.cli.main import main
 from impasto.core.errors import ConfigError, DataError
 from impasto.data.prompt_list import AskedFor, read_prompts, with_choices_made
-from impasto.generation.generate import asked_for, count_pictures
+from impasto.generation.generate import asked_for, count_pictures, generate
+from impasto.generation.mix_options import MixOptions, check_parts
 from impasto.generation.options import GenerateOptions
-from impasto.generation.sheets import read_axes
+from impasto.generation.sheets import grid, read_axes
+from impasto.generation.text_to_image import refuse_no_steps
 
 
 def test_a_line_is_a_prompt(tmp_path: Path) -> None:
@@ -44,6 +47,8 @@ def test_json_lines_have_seeds_and_styles(tmp_path: Path) -> None:
         ("x.jsonl", b'{"prompt": ""}', "prompt"),
         ("x.jsonl", b'{"prompt": "a", "sed": 1}', "unknown option 'sed'"),
         ("x.jsonl", b'{"prompt": "a", "seed": "b"}', "seed"),
+        ("x.jsonl", b'{"prompt": "a", "seed": -1}', "seed"),
+        ("x.jsonl", b'{"prompt": "a", "seed": [1, 9223372036854775808]}', "seed"),
     ],
 )
 def test_damaged_lists_are_one_line(tmp_path: Path, name: str, content: bytes, told: str) -> None:
@@ -90,6 +95,72 @@ def test_wrong_axes_are_one_line(given: str, told: str) -> None:
 def test_axes() -> None:
     assert read_axes(("scale=0.4,0.8 seed=1,2",)) == {"scale": (0.4, 0.8), "seed": (1, 2)}
     assert list(read_axes(("seed=1", "steps=2"))) == ["seed", "steps"]
+    assert read_axes(("seed=9007199254740993",)) == {"seed": (2**53 + 1,)}  # which is no float
+
+
+def test_labels_of_a_grid_tell_large_seeds_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.generation.sheets.labelled_table", lambda names, rows: (names, rows))
+    monkeypatch.setattr("impasto.generation.sheets._opened", lambda path: path)
+    axes = read_axes(("seed=1234567,1234568 scale=0.4,1",))
+    names, rows = grid(axes, {each: Path() for each in product(*axes.values())})
+    assert names == ["seed 1234567", "seed 1234568"]
+    assert [label for label, _ in rows] == ["scale 0.4", "scale 1"]
+
+
+class Opening(Exception):
+    """The base would be opened now."""
+
+
+@pytest.fixture
+def unopened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened_for(_: GenerateOptions) -> None:
+        raise Opening
+
+    monkeypatch.setattr("impasto.generation.generate.opened_for", opened_for)
+
+
+@pytest.mark.usefixtures("unopened")
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"xy": ("steps=2,0",)}, "--xy: steps = 0"),
+        ({"xy": ("guidance=5,0.5",)}, "--xy: guidance_scale = 0.5"),
+        ({"xy": ("seed=3,-1",)}, "--xy: seed = -1"),
+        ({"sheet": True}, "--sheet has no effect with --xy"),
+        ({"out": Path("grid.jpg")}, "names no PNG, and PNG is written: grid.png"),
+    ],
+)
+def test_what_a_grid_cannot_be_is_told_before_anything_is_drawn(
+    tmp_path: Path, changes: dict[str, object], told: str
+) -> None:
+    given = {"prompt": ("a fox",), "xy": ("seed=1,2",), "out": tmp_path / "grid.png"} | changes
+    with pytest.raises(ConfigError, match=told):
+        list(generate(GenerateOptions(**given)))
+
+
+@pytest.mark.usefixtures("unopened")
+def test_one_file_holds_one_picture_whatever_its_style(tmp_path: Path) -> None:
+    """Prompts in other styles are drawn one after another: each would have replaced the one before."""
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"prompt": "a fox"}\n{"prompt": "an owl", "style": "ink.safetensors"}\n')
+    with pytest.raises(ConfigError, match=r"x.png is one file, but 2 pictures are asked for: name a folder"):
+        list(generate(GenerateOptions(prompts=path, out=tmp_path / "x.png", overwrite=True)))
+
+
+@pytest.mark.usefixtures("unopened")
+def test_names_of_folders_may_hold_dots(tmp_path: Path) -> None:
+    with pytest.raises(Opening):
+        list(generate(GenerateOptions(prompt=("a fox",), sheet=True, out=tmp_path / "v1.2")))
+    check_parts(MixOptions(style=("a", "b"), subject="a fox", strip=3, out=tmp_path / "v1.2"))
+    with pytest.raises(ConfigError, match="--sheet needs a folder"):
+        list(generate(GenerateOptions(prompt=("a fox",), sheet=True, out=tmp_path / "x.png")))
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4, 7, 29, 30, 50, 99, 300, 1000])
+def test_the_least_strength_that_is_advised_takes_a_step(steps: int) -> None:
+    with pytest.raises(ConfigError, match="is none: use at least") as error:
+        refuse_no_steps(steps, 0.5 / steps)
+    refuse_no_steps(steps, float(str(error.value).split()[-1]))
 
 
 def pixels(path: Path) -> np.ndarray:

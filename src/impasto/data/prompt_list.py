@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import torch
 from pydantic import Field
@@ -18,6 +19,7 @@ from impasto.core.rng import generator
 
 _CHOICE = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 _JSON_LINES = ".jsonl"
+_Seed: TypeAlias = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class _Line(Config):
@@ -25,7 +27,7 @@ class _Line(Config):
 
     prompt: str = Field(min_length=1)
     """What to draw."""
-    seed: int | tuple[int, ...] | None = None
+    seed: _Seed | tuple[_Seed, ...] | None = None
     """One seed or several; by default those of the command."""
     style: FileOrName | tuple[FileOrName, ...] | None = None
     """Styles in place of those of the command; an empty list draws without any."""

@@ -14,10 +14,21 @@ from impasto.core.files import refuse_existing
 from impasto.data.prompt_list import AskedFor, read_prompts, with_choices_made
 from impasto.generation.options import GenerateOptions
 from impasto.generation.requests import ImageRequest
-from impasto.generation.sheets import contact_sheet, grid, read_axes, sheet_path, write_sheet
-from impasto.generation.text_to_image import Job, Opened, draw_job, opened_for, sampling_params_of, seeds_of
-from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on, with_style_words
+from impasto.generation.sheets import contact_sheet, grid, read_axes, sheet_path, spelled, write_sheet
+from impasto.generation.text_to_image import (
+    Job,
+    Opened,
+    check_out,
+    draw_job,
+    opened_for,
+    sampling_params_of,
+    seeds_of,
+    with_words,
+)
+from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on
 
+_OPTIONS = {"seed": "seed", "steps": "steps", "guidance": "guidance_scale"}
+"""Options by the names of the settings of a grid that are options."""
 _MISSING = 'say what to draw with --prompt "a fox", or give a file of prompts with --prompts'
 
 
@@ -32,8 +43,9 @@ def generate(options: GenerateOptions, *, opened: Opened | None = None) -> Gener
     if options.xy:
         yield from _grid(options, asked, opened)
         return
-    if options.sheet and options.out.suffix:
+    if options.sheet and options.is_one_file:
         raise ConfigError(f"--sheet needs a folder, and --out {options.out} is one picture: name a folder")
+    check_out(options, sum(len(each.seeds) for each in asked))  # of all styles together: each draws a job of its own
     loaded = {styles: load_styles(styles) for styles in dict.fromkeys(each.styles for each in asked)}
     opened = opened or opened_for(options)
     drawn: list[Generated] = []
@@ -79,55 +91,58 @@ def _drawn(
 def _prompts(options: GenerateOptions, job: Job, asked: list[AskedFor]) -> Iterator[tuple[str, int]]:
     for each in asked:
         for seed in each.seeds:
-            chosen = with_choices_made(each.prompt, seed)
-            if not options.raw_prompt:
-                chosen = with_style_words(chosen, job.styles, decompose=options.decompose)
-            yield chosen, seed
+            yield with_words(options, with_choices_made(each.prompt, seed), job.styles), seed
 
 
 def _grid(options: GenerateOptions, asked: list[AskedFor], opened: Opened | None) -> Generator[Event]:
     """Draw one prompt with every combination of one or two settings, as one labelled picture."""
     axes = read_axes(options.xy)
-    if len(asked) > 1 or options.num_images > 1:
-        raise ConfigError("--xy draws one prompt, each picture once: give one --prompt, and seeds as an axis")
-    if "scale" in axes and not asked[0].styles:
-        raise ConfigError("--xy scale has no effect without --style: give one")
-    target = options.out if options.out.suffix.lower() == ".png" else sheet_path(options.out)
+    _check_grid(options, asked, axes)
+    target = options.out if options.is_one_file else sheet_path(options.out)
     refuse_existing(target, "--out", overwrite=options.overwrite)
+    settings = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    changed = [_with_settings(options, chosen) for chosen in settings]  # all are checked before one is drawn
     opened = opened or opened_for(options)
     pictures: dict[tuple[float, ...], Path] = {}
-    combinations = list(product(*axes.values()))
     with TemporaryDirectory() as folder:
-        for number, values in enumerate(combinations):
-            chosen = dict(zip(axes, values, strict=True))
-            changed = _with_settings(options, chosen, Path(folder) / f"{number}.png")
-            for event in _drawn(changed, opened, _scaled(asked[0], chosen), [_seeded(asked[0], chosen)]):
+        for number, (chosen, each) in enumerate(zip(settings, changed, strict=True)):
+            one = each.model_copy(update={"out": Path(folder) / f"{number}.png"})
+            for event in _drawn(one, opened, _scaled(asked[0], chosen), [_seeded(asked[0], chosen)]):
                 if isinstance(event, Planned) and number == 0:
                     yield _plan_of_grid(event, axes, target)
                 elif isinstance(event, Generated):
-                    pictures[values] = event.path
-                    yield Progress("drawing the grid", number + 1, len(combinations))
+                    pictures[tuple(chosen.values())] = event.path
+                    yield Progress("drawing the grid", number + 1, len(settings))
         if pictures:
             write_sheet(grid(axes, pictures), target)
             yield Generated(target, asked[0].prompt, options.seed)
 
 
+def _check_grid(options: GenerateOptions, asked: Sequence[AskedFor], axes: Mapping[str, Sequence[float]]) -> None:
+    """Raise `ConfigError` where options do not go with a grid of `axes`."""
+    if len(asked) > 1 or len(asked[0].seeds) > 1:
+        raise ConfigError("--xy draws one prompt, each picture once: give one --prompt, and seeds as an axis")
+    if "scale" in axes and not asked[0].styles:
+        raise ConfigError("--xy scale has no effect without --style: give one")
+    if options.sheet:
+        raise ConfigError("--sheet has no effect with --xy, which draws one labelled picture: leave it out")
+    check_out(options, 1)
+
+
 def _plan_of_grid(plan: Planned, axes: Mapping[str, Sequence[float]], target: Path) -> Planned:
-    told = [f"{name} {', '.join(f'{value:g}' for value in values)}" for name, values in axes.items()]
+    told = [f"{name} {', '.join(map(spelled, values))}" for name, values in axes.items()]
     rows = [row for row in plan.rows if row[0] not in ("writes", "pictures")]
     return Planned((*rows, ("grid", "; ".join(told)), ("writes", str(target))), plan.notes, plan.warnings)
 
 
-def _with_settings(options: GenerateOptions, chosen: dict[str, float], out: Path) -> GenerateOptions:
-    changes: dict[str, object] = {"out": out, "xy": (), "overwrite": True, "preview_every": 0}
-    if "steps" in chosen:
-        changes["steps"] = int(chosen["steps"])
-    if "guidance" in chosen:
-        changes["guidance_scale"] = chosen["guidance"]
+def _with_settings(options: GenerateOptions, chosen: Mapping[str, float]) -> GenerateOptions:
+    """Return the options of one picture of a grid; raises `ConfigError` where a setting is out of range."""
+    changes: dict[str, object] = {"xy": (), "overwrite": True, "preview_every": 0}
+    changes |= {_OPTIONS[name]: value for name, value in chosen.items() if name in _OPTIONS}
     return validated(GenerateOptions, options.model_dump() | changes, source="--xy")
 
 
-def _scaled(asked: AskedFor, chosen: dict[str, float]) -> list[NamedStyle]:
+def _scaled(asked: AskedFor, chosen: Mapping[str, float]) -> list[NamedStyle]:
     """Return the styles, the first at the scale that the grid asks for."""
     styles = load_styles(asked.styles)
     if "scale" not in chosen:
@@ -136,6 +151,6 @@ def _scaled(asked: AskedFor, chosen: dict[str, float]) -> list[NamedStyle]:
     return [NamedStyle(first.path, chosen["scale"], first.style, first.role), *styles[1:]]
 
 
-def _seeded(asked: AskedFor, chosen: dict[str, float]) -> AskedFor:
+def _seeded(asked: AskedFor, chosen: Mapping[str, float]) -> AskedFor:
     seeds = (int(chosen["seed"]),) if "seed" in chosen else asked.seeds
     return AskedFor(asked.prompt, seeds, asked.styles)

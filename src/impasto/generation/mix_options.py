@@ -68,7 +68,7 @@ def check_parts(options: MixOptions) -> None:
             options.strip and len(options.style) != 2
         ),
         f"--out {options.out} is one picture, --strip makes several: name a folder": bool(
-            options.strip and options.out.suffix
+            options.strip and options.is_one_file
         ),
         f"--num-images {options.num_images} has no effect with --strip: leave it out": bool(
             options.strip and options.num_images > 1

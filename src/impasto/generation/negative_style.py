@@ -23,10 +23,9 @@ from impasto.features._pocket_subjects import SUBJECTS, SubjectJudge
 from impasto.generation.canny_controlnet import Colours, Edges, follow, named_controlnet
 from impasto.generation.options import DrawOptions
 from impasto.generation.requests import Guides, ImageRequest
-from impasto.generation.text_to_image import Guided, Job, Opened, draw_job, sampling_params_of, seeds_of
+from impasto.generation.text_to_image import Guided, Job, draw_job, opened_for, sampling_params_of, seeds_of
 from impasto.generation.transfer_options import AUTO
 from impasto.image_prompts.reference_squares import fit_note, reference_squares
-from impasto.models.open import open_base
 from impasto.models.source import POCKET, Source, find_base
 
 
@@ -66,12 +65,8 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
     controlnet = named_controlnet(options.controlnet, options.base, source, instead)
     picture = read_picture(options.reference)
     prompt, guess = _prompt(options, source, picture.image)
-    base = open_base(
-        options.base,
-        device=options.device,
-        precision=options.precision,
-        **options.overrides(),
-    )
+    opened = opened_for(options)
+    base = opened.base
     square = reference_squares(picture.image, "pad")[0].resize((base.resolution,) * 2, Image.Resampling.LANCZOS)
     edges = Edges(controlnet, options.conditioning_scale, options.edges, options.edges_in)
     followed = follow(edges, square, base, source, str(options.reference))
@@ -81,7 +76,7 @@ def negative_style(options: NegativeStyleOptions) -> Generator[Event]:
     guided = Guided(Guides(hook=followed.hook), rows, [facts] * len(requests))
     notes = tuple(note for note in (*picture.notes, fit_note(picture.image, "pad"), guess) if note)
     params = sampling_params_of(options, base.resolution, base.resolution, 1.0)
-    yield from draw_job(Job(options, Opened(base), (), params, notes, guided=guided), requests)
+    yield from draw_job(Job(options, opened, (), params, notes, guided=guided), requests)
 
 
 def _prompt(options: NegativeStyleOptions, source: Source, image: Image.Image) -> tuple[str, str]:

@@ -50,6 +50,11 @@ class DrawOptions(BaseFacts):
     dry_run: bool = False
     """Print the plan and stop."""
 
+    @property
+    def is_one_file(self) -> bool:
+        """Whether `out` names one picture, and not a folder; the names of folders may hold dots."""
+        return self.out.suffix.lower() == ".png"
+
 
 @grouped(first="style", drawing="style raw_prompt decompose")
 class StyledOptions(DrawOptions):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -13,6 +15,7 @@ from impasto.core.files import is_file, staged
 from impasto.reporting.grids import labelled_table
 
 AXES = ("scale", "seed", "steps", "guidance")
+_WHOLE = ("seed", "steps")
 _MOST = 200
 """Pictures of a grid at most."""
 
@@ -63,23 +66,30 @@ def read_axes(given: Iterable[str]) -> dict[str, tuple[float, ...]]:
         axes[name] = tuple(_number(name, value) for value in values.split(","))
     if not 1 <= len(axes) <= 2:
         raise ConfigError(f'--xy takes one or two settings, {len(axes)} are named: e.g. "scale=0.4,0.8 seed=1,2"')
-    count = 1
-    for values_of in axes.values():
-        count *= len(values_of)
+    count = math.prod(map(len, axes.values()))
     if count > _MOST:
         raise ConfigError(f"--xy makes {count} pictures, at most {_MOST} are drawn: leave out some values")
     return axes
 
 
 def _number(name: str, value: str) -> float:
+    """Return a value; seeds and steps as an `int`, since large ones are no floats."""
+    if name in _WHOLE:
+        with suppress(ValueError):
+            return int(value)
     try:
         number = float(value)
     except ValueError:
-        number = float("nan")
-    if number != number or abs(number) == float("inf") or (name in ("seed", "steps") and number != int(number)):
-        kind = "a whole number" if name in ("seed", "steps") else "a number"
+        number = math.nan
+    if not math.isfinite(number) or (name in _WHOLE and not number.is_integer()):
+        kind = "a whole number" if name in _WHOLE else "a number"
         raise ConfigError(f"--xy {name} = {value!r} is not {kind}: write for example {name}=1,2")
-    return number
+    return int(number) if name in _WHOLE else number
+
+
+def spelled(value: float) -> str:
+    """Return a value as labels show it: whole numbers with all of their digits."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def grid(axes: Mapping[str, Sequence[float]], pictures: Mapping[tuple[float, ...], Path]) -> Image.Image:
@@ -90,11 +100,11 @@ def grid(axes: Mapping[str, Sequence[float]], pictures: Mapping[tuple[float, ...
         pictures: By the values of the settings, in their order.
     """
     (across, values), *more = axes.items()
-    names = [f"{across} {value:g}" for value in values]
+    names = [f"{across} {spelled(value)}" for value in values]
     if not more:
         return labelled_table(names, [("", [_opened(pictures[value,]) for value in values])])
     ((down, others),) = more
-    rows = [(f"{down} {other:g}", [_opened(pictures[value, other]) for value in values]) for other in others]
+    rows = [(f"{down} {spelled(other)}", [_opened(pictures[value, other]) for value in values]) for other in others]
     return labelled_table(names, rows)
 
 

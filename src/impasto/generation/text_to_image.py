@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -61,20 +62,25 @@ def opened_for(options: DrawOptions) -> Opened:
 
 def stylize(options: StylizeOptions, *, opened: Opened | None = None) -> Generator[Event]:
     """Yield a plan, then one `Generated` for every picture: SDEdit, arXiv:2108.01073; see `generate` for `opened`."""
+    refuse_no_steps(options.steps, options.strength)
     styles = load_styles(options.style)
     picture = read_picture(options.picture)
     opened = opened or opened_for(options)
     base = opened.base
-    if int(options.steps * options.strength) < 1:
-        raise ConfigError(
-            f"--strength {options.strength} of {options.steps} steps is none: use at least {1 / options.steps:.2f}"
-        )
     start, _ = fit_square(picture.image, base.resolution)
     params = sampling_params_of(options, base.resolution, base.resolution, options.strength)
     wide, high = picture.image.size
     cut = () if wide == high else (f"{options.picture.name} has {wide}x{high} pixels: its middle square is redrawn",)
     job = Job(options, opened, fit_styles(base, styles), params, (*picture.notes, *cut, *notes_on(styles)))
-    yield from draw_job(job, _requests(options, job.styles, [options.prompt], start))
+    prompt = with_words(options, options.prompt, job.styles)
+    yield from draw_job(job, [ImageRequest(prompt, seed, start) for seed in seeds_of(options)])
+
+
+def refuse_no_steps(steps: int, strength: float) -> None:
+    """Raise `ConfigError` where so little is redrawn that it takes no step: SDEdit takes `int(steps * strength)`."""
+    if int(steps * strength) < 1:
+        least = math.ceil(100 / steps) / 100
+        raise ConfigError(f"--strength {strength} of {steps} steps is none: use at least {least:.2f}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,22 +150,16 @@ def seeds_of(options: DrawOptions) -> range:
     return range(options.seed, options.seed + options.num_images)
 
 
-def _requests(
-    options: StyledOptions, styles: Sequence[NamedStyle], prompts: Sequence[str], start: Image.Image | None
-) -> list[ImageRequest]:
-    styled = (
-        prompts
-        if options.raw_prompt
-        else [with_style_words(prompt, styles, decompose=options.decompose) for prompt in prompts]
-    )
-    return [ImageRequest(prompt, seed, start) for prompt in styled for seed in seeds_of(options)]
+def with_words(options: StyledOptions, prompt: str, styles: Sequence[NamedStyle]) -> str:
+    """Return the prompt with the words of the styles, or as it is with --raw-prompt."""
+    return prompt if options.raw_prompt else with_style_words(prompt, styles, decompose=options.decompose)
 
 
 def draw_job(job: Job, requests: Sequence[ImageRequest]) -> Generator[Event]:
     """Yield the plan, then one `Generated` for every picture that was written, with `Previewed` before where asked."""
     job.base.latent_shape(job.params.height, job.params.width)
     check_steps(job.base.pipe.scheduler, job.params.sampler, job.params.steps)
-    targets, every = _targets(job.options.out, requests, overwrite=job.options.overwrite), job.options.preview_every
+    targets, every = _targets(job.options, requests), job.options.preview_every
     preview_file = PreviewFile(targets)
     if every:
         preview_file.check(every, job.params)
@@ -195,19 +195,28 @@ def _written(
             yield Generated(target, request.prompt, request.seed)
 
 
-def _targets(out: Path, requests: Sequence[ImageRequest], *, overwrite: bool) -> list[Path]:
-    """Return a file for every picture, new ones in a folder."""
-    if out.suffix.lower() == ".png":
-        if len(requests) > 1:
-            raise ConfigError(f"--out {out} is one file, but {len(requests)} pictures are asked for: name a folder")
-        for target in (out, out.with_suffix(".json")):
-            refuse_existing(target, "--out", overwrite=overwrite)
-        return [out]
+def check_out(options: DrawOptions, count: int) -> None:
+    """Raise `ConfigError` unless so many pictures can be written to `--out`."""
+    out = options.out
+    if options.is_one_file:
+        if count > 1:
+            raise ConfigError(f"--out {out} is one file, but {count} pictures are asked for: name a folder")
+        return
     if is_file(out):
         raise ConfigError(f"--out {out} is a file that does not end in .png: name a folder or a .png file")
     if out.suffix.lower() in FILE_SUFFIXES and not is_folder(out):
         raise ConfigError(f"--out {out} names no PNG, and PNG is written: {out.with_suffix('.png')}, or name a folder")
-    taken = [int(path.stem.split("-")[0]) for path in out.glob("*-*.png") if path.stem.split("-")[0].isdigit()]
+
+
+def _targets(options: DrawOptions, requests: Sequence[ImageRequest]) -> list[Path]:
+    """Return a file for every picture, new ones in a folder."""
+    check_out(options, len(requests))
+    out = options.out
+    if options.is_one_file:
+        for target in (out, out.with_suffix(".json")):
+            refuse_existing(target, "--out", overwrite=options.overwrite)
+        return [out]
+    taken = [int(path.stem.split("-")[0]) for path in out.glob("*-*.png") if path.stem.split("-")[0].isdecimal()]
     first = max(taken, default=-1) + 1
     return [out / f"{first + index:04d}-seed{request.seed}.png" for index, request in enumerate(requests)]
 

@@ -13,7 +13,6 @@ from PIL import Image, ImageOps
 
 from impasto.controls.style_studio import StyleStudio
 from impasto.core.config import Config
-from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated
 from impasto.core.files import staged
 from impasto.data.edges import CANNY
@@ -21,7 +20,17 @@ from impasto.data.images import Picture, read_picture
 from impasto.generation.auxiliary_branches import Reference
 from impasto.generation.canny_controlnet import Edges, follow, named_controlnet
 from impasto.generation.requests import Guides, ImageRequest, SamplingParams
-from impasto.generation.text_to_image import Guided, Job, Opened, draw_job, opened_for, sampling_params_of, seeds_of
+from impasto.generation.text_to_image import (
+    Guided,
+    Job,
+    Opened,
+    draw_job,
+    opened_for,
+    refuse_no_steps,
+    sampling_params_of,
+    seeds_of,
+    with_words,
+)
 from impasto.generation.transfer_options import (
     DEFAULT_CONDITIONING,
     DEFAULT_STRENGTH,
@@ -39,7 +48,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.source import find_base
 from impasto.reporting.grids import labelled_grid
 from impasto.style.attach import attached
-from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on, with_style_words
+from impasto.style.references import NamedStyle, fit_styles, load_styles, notes_on
 
 _CELL, _LABEL = 256, 14
 
@@ -88,10 +97,7 @@ def transfer(options: TransferOptions, control: Control, *, opened: Opened | Non
 
 def _params(options: TransferOptions, base: LatentDiffusion) -> SamplingParams:
     strength = 1.0 if options.start is None else options.strength or DEFAULT_STRENGTH
-    if int(options.steps * strength) < 1:
-        raise ConfigError(
-            f"--strength {strength} of {options.steps} steps is none: use at least {1 / options.steps:.2f}"
-        )
+    refuse_no_steps(options.steps, strength)
     made = sampling_params_of(options, options.height or base.resolution, options.width or base.resolution, strength)
     base.latent_shape(made.height, made.width)
     return replace(made, style_guidance_scale=options.style_guidance_scale, empty_prompt=options.empty_prompt)
@@ -227,9 +233,7 @@ def _prompted(
 
 
 def _prompts(options: TransferOptions, styles: Sequence[NamedStyle]) -> list[str]:
-    if options.raw_prompt:
-        return list(options.prompt)
-    return [with_style_words(prompt, styles, decompose=options.decompose) for prompt in options.prompt]
+    return [with_words(options, prompt, styles) for prompt in options.prompt]
 
 
 def _settings(control: Control) -> dict[str, object]:
