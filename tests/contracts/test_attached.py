@@ -14,6 +14,7 @@ from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.open import open_base
 from impasto.style.attach import attached
 from impasto.style.file import Style, load_style
+from impasto.style.references import NamedStyle, fit_styles
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
 
@@ -126,6 +127,18 @@ def test_new_token_learns_one_row_and_leaves_words_alone(
         with pytest.raises(ConfigError, match="already a token"), attached(base, [(style, 1.0)]):
             pass
     assert torch.equal(base.encode_prompts(["a fox, zwx style"]).states, styled.states)
+
+
+def test_a_new_word_stays_with_the_role_that_it_calls(
+    tiny_folders: dict[str, Path], style_images: Path, tmp_path: Path
+) -> None:
+    folder, settings = tiny_folders["sd15"], {"learn": "lora", "rank": 2, "learn_text": False, "new_token": True}
+    style = learn(folder, style_images, tmp_path / "t.safetensors", **settings)
+    base = open_base(str(folder))
+    for role, count in (("style", 1), ("content", 3)):
+        (fitted,) = fit_styles(base, [NamedStyle(tmp_path / "t.safetensors", 1.0, style, role)])
+        with attached(base, [(fitted.style, 1.0)]):
+            assert len(base.pipe.tokenizer.encode("zwx", add_special_tokens=False)) == count
 
 
 def test_extraction_at_full_rank_is_exact_and_error_is_the_tail(full: Style) -> None:

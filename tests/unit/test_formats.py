@@ -194,6 +194,7 @@ def test_what_is_no_plain_lora_is_refused(name: str) -> None:
         ({QUERY + DOWN: torch.ones(4, 5), QUERY + UP: torch.ones(6, 3)}, "A (4, 5), B (6, 3) do not fit"),
         ({QUERY + DOWN: torch.tensor(1.0), QUERY + UP: torch.ones(6, 3)}, "A (), B (6, 3) do not fit"),
         ({QUERY + DOWN: torch.ones(0, 5), QUERY + UP: torch.ones(6, 0)}, "A (0, 5), B (6, 0) do not fit"),
+        ({QUERY + DOWN: torch.ones(2, 5, 1, 1), QUERY + UP: torch.ones(6, 2, 3, 3)}, "B (6, 2, 3, 3) do not fit"),
     ],
 )
 def test_incomplete_pairs(tensors: dict[str, torch.Tensor], told: str) -> None:

@@ -290,8 +290,9 @@ def test_whole_numbers_are_no_weights(path: Path) -> None:
         ({DOWN: torch.ones(2, 4), UP: torch.ones(6, 3)}, f"{DOWN} has no lora_B of a fitting shape"),
         ({DOWN: torch.ones(2, 4), UP: torch.ones(2)}, f"{DOWN} has no lora_B of a fitting shape"),
         ({DOWN: torch.ones(2, 4), UP: torch.ones(6, 2, 1, 1)}, f"{DOWN} has no lora_B of a fitting shape"),
+        ({DOWN: torch.ones(2, 4, 3, 3), UP: torch.ones(6, 2, 3, 3)}, f"{DOWN} has no lora_B of a fitting shape"),
     ],
-    ids="no-B no-A ranks vector dimensions".split(),
+    ids="no-B no-A ranks vector dimensions kernel".split(),
 )
 def test_halves_that_do_not_fit(path: Path, tensors: dict[str, torch.Tensor], told: str) -> None:
     assert f"is damaged ({told})" in refusal(write(path, tensors), StyleFileError)

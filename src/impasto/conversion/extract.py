@@ -8,6 +8,7 @@ from pydantic import Field
 
 from impasto.adapters.extract import Extracted, extract_low_rank
 from impasto.adapters.full_weights import WHOLE
+from impasto.adapters.new_tokens import TOKEN
 from impasto.adapters.whole_weights import as_changes
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
@@ -54,7 +55,7 @@ def extract(options: ExtractOptions) -> Extracted:
     card = style.card.model_copy(
         update={"kind": "lora", "config": style.card.config | {"extracted_rank": options.rank}}
     )
-    rows = {name: tensor for name, tensor in style.tensors.items() if name.startswith("new_token.")}
+    rows = {name: tensor for name, tensor in style.tensors.items() if name.startswith(TOKEN)}
     save_style(options.out, Style(card, extracted.tensors | rows))
     return extracted
 

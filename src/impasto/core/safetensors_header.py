@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""How files begin that hold a pickle, or a zip of pickles, instead."""
 _COUNT = 8
 """Bytes that say how long the header is, little-endian; blanks fill it up."""
 _METADATA = "__metadata__"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.core.digest import digest_of_file
 from impasto.core.errors import ConfigError
 from impasto.data.images import Picture, read_picture
 from impasto.data.masks import read_mask
@@ -40,8 +40,8 @@ class ReadReference:
 
     def identity(self) -> dict[str, str | float | None]:
         """Return what a picture's sidecar remembers of it."""
-        digest = hashlib.sha256(self.picture.path.read_bytes()).hexdigest()
-        return {"file": self.picture.path.name, "sha256": digest, "weight": self.weight}
+        path = self.picture.path
+        return {"file": path.name, "sha256": digest_of_file(path), "weight": self.weight}
 
 
 def read_all(groups: Sequence[Sequence[NamedReference]]) -> list[list[ReadReference]]:

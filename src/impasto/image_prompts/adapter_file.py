@@ -11,10 +11,10 @@ from torch import Tensor
 
 from impasto.core.errors import ConfigError, UnsafeFile
 from impasto.core.precision import readable
+from impasto.core.safetensors_header import PICKLE_STARTS
 from impasto.core.shell import command
 
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl"})
-_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _CONVERSION = (
     "import io, pathlib, torch; from safetensors.torch import save_file; "
     "d = torch.load(io.BytesIO(pathlib.Path({source!r}).read_bytes()), map_location='cpu', weights_only=True); "
@@ -84,7 +84,7 @@ def read_adapter_file(path: Path) -> AdapterFile:
             tensors = {name: readable(opened.get_tensor(name)) for name in opened.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
         with path.open("rb") as stream:
-            is_pickle = stream.read(4).startswith(_PICKLE_STARTS)
+            is_pickle = stream.read(4).startswith(PICKLE_STARTS)
         if is_pickle:
             raise _pickle(path) from error
         raise UnsafeFile(f"adapter {path} is not a safetensors file ({error}): download or convert it again") from error

@@ -14,11 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from impasto.adapters.full_weights import DELTA
+from impasto.adapters.low_rank import DOWN, UP
 from impasto.adapters.new_tokens import TOKEN
 from impasto.core.errors import StyleFileError, UnsafeFile
 from impasto.core.files import is_file, is_folder, staged
 from impasto.core.precision import readable
-from impasto.core.safetensors_header import sort_metadata
+from impasto.core.safetensors_header import PICKLE_STARTS, sort_metadata
 from impasto.core.shell import command
 from impasto.style.card import CARD_KEY, Card, foreign_card
 from impasto.style.embeddings import EMBEDDINGS, from_stock, joined, to_stock, word_of
@@ -29,8 +30,6 @@ from impasto.style.formats.pairs import is_foreign, read_pairs
 from impasto.style.formats.vocabulary import family_of
 
 _MAX_HEADER = 64 * 2**20
-_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
-_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +253,7 @@ def _read_header(path: Path) -> Mapping[str, object]:
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
         if not 2 <= length <= min(_MAX_HEADER, path.stat().st_size):
             # Asked only now: a sound header may be 640 bytes long, which reads like a pickle's first two bytes.
-            if head.startswith(_PICKLE_STARTS):
+            if head.startswith(PICKLE_STARTS):
                 raise UnsafeFile(
                     f"style file {path} is a pickle, which can run code when read: only .safetensors is read, "
                     "ask for the style in that form"
@@ -278,12 +277,17 @@ def _refuse_bad_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() or not tensor.float().isfinite().all():
             raise _damaged(path, f"{name} holds values that are not finite numbers")
-        if name.endswith(_DOWN):
-            up = tensors.get(name.removesuffix(_DOWN) + _UP)
-            if up is None or up.ndim < 2 or tensor.ndim != up.ndim or up.shape[1] != tensor.shape[0]:
-                raise _damaged(path, f"{name} has no lora_B of a fitting shape")
-        if name.endswith(_UP) and name.removesuffix(_UP) + _DOWN not in tensors:
+        if name.endswith(DOWN) and not _are_halves(tensor, tensors.get(name.removesuffix(DOWN) + UP)):
+            raise _damaged(path, f"{name} has no lora_B of a fitting shape")
+        if name.endswith(UP) and name.removesuffix(UP) + DOWN not in tensors:
             raise _damaged(path, f"{name} has no lora_A")
+
+
+def _are_halves(down: Tensor, up: Tensor | None) -> bool:
+    """Return whether A (r, in, ...) and B (out, r) or (out, r, 1, 1) have a product."""
+    if up is None or up.ndim < 2 or down.ndim != up.ndim:
+        return False
+    return up.shape[1] == down.shape[0] and up.shape[2:].numel() == 1
 
 
 def _damaged(path: Path, why: str) -> StyleFileError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from impasto.core.digest import digest_of_file
 from impasto.core.errors import ConfigError
 from impasto.core.files import is_file, is_folder
 from impasto.data.captions import called_prompt
@@ -44,7 +44,7 @@ class NamedStyle:
 
     def identity(self) -> dict[str, str | float | None]:
         """Return what a picture's sidecar remembers of the style; one that is in no file has no digest."""
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest() if is_file(self.path) else None
+        digest = digest_of_file(self.path) if is_file(self.path) else None
         return {
             "file": self.path.name,
             "sha256": digest,

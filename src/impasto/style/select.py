@@ -8,9 +8,12 @@ from dataclasses import replace
 from torch import Tensor
 
 from impasto.adapters.low_rank import DOWN
+from impasto.adapters.new_tokens import TOKEN
 from impasto.core.errors import StyleFileError
 from impasto.models.roles import Roles, role_of
 from impasto.style.file import Style
+
+_STYLE = "style"
 
 
 def roles_present(tensors: Iterable[str], roles: Roles) -> list[str]:
@@ -36,7 +39,7 @@ def split_by_role(tensors: Mapping[str, Tensor], roles: Roles) -> dict[str, dict
 
 
 def select_role(style: Style, role: str, roles: Roles, name: str) -> Style:
-    """Return `style` with the blocks of `role` alone.
+    """Return `style` with the blocks of `role` alone; its new words stay with the role "style", which they call.
 
     Args:
         style: Low-rank.
@@ -56,4 +59,6 @@ def select_role(style: Style, role: str, roles: Roles, name: str) -> Style:
     if not chosen:
         present = ", ".join(roles_present(style.tensors, roles)) or "none"
         raise StyleFileError(f"style {name} has nothing for the role {role!r} (it has: {present}): choose one of these")
-    return replace(style, tensors=chosen)
+    rows = {name: each for name, each in style.tensors.items() if name.startswith(TOKEN)} if role == _STYLE else {}
+    card = style.card if rows else style.card.model_copy(update={"new_tokens": ()})
+    return replace(style, card=card, tensors=chosen | rows)

@@ -164,7 +164,7 @@ def _matrices(module: str, parts: Mapping[str, Tensor], where: str) -> tuple[Ten
         missing = "A (lora_down)" if down is None else "B (lora_up)"
         raise StyleFileError(f"{where} is damaged ({module} has no {missing}): download it again")
     fits = down.ndim in {2, 4} and up.ndim == down.ndim and up.shape[1] == down.shape[0] > 0
-    if not fits:
+    if not fits or up.shape[2:].numel() != 1:
         shapes = f"A {tuple(down.shape)}, B {tuple(up.shape)}"
         raise StyleFileError(f"{where} is damaged ({module}: {shapes} do not fit): download it again")
     return down, up
