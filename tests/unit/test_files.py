@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.files import refuse_folder, staged, write_text
+from impasto.core.paths import without_folders
 
 
 @pytest.fixture
@@ -31,6 +32,14 @@ def test_success_replaces_at_the_end_and_leaves_nothing_else(target: Path) -> No
         assert staging.parent == target.parent  # one rename must do
     assert target.read_text() == "new"
     assert names_in(target.parent) == [target.name]
+
+
+def test_what_is_passed_on_holds_no_folders(tmp_path: Path) -> None:
+    assert without_folders(str(tmp_path / "x")) == str(tmp_path / "x")  # nothing is there: it is a name
+    (tmp_path / "x").mkdir()
+    assert without_folders(str(tmp_path / "x")) == "x"
+    for name in ("owner/model", ".", "a" * 5000):
+        assert without_folders(name) == name
 
 
 def test_folders_are_made(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from impasto.adapters.learnable import learning
 from impasto.adapters.new_tokens import NewTokens, NewWord
 from impasto.cli.main import main
+from impasto.conversion.extract import ExtractOptions, extract
 from impasto.core.errors import BaseMismatch, ConfigError, StyleFileError
 from impasto.core.rng import generator
 from impasto.generation.draw import draw
@@ -229,6 +230,15 @@ def test_custom_diffusion_weights_are_extracted_with_their_base(
     verify(open_base(str(base)), pairs, "pairs")
     assert main(["extract", str(out), "--base", str(base), "--out", str(out), "--overwrite"]) == 2
     assert "needs no --base" in capsys.readouterr().err
+
+
+def test_the_card_of_an_extract_names_its_base_as_the_hub_does(
+    tiny_folders: dict[str, Path], custom: tuple[Path, dict[str, Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, out = open_base(str(tiny_folders["sd15"]), device="cpu"), custom[0].with_name("pairs.safetensors")
+    monkeypatch.setattr("impasto.conversion.extract.open_base", lambda *_, **__: base)
+    extract(ExtractOptions(source=custom[0], base="owner/model", out=out, rank=2))
+    assert load_style(out).card.base == "owner/model"
 
 
 def test_weights_of_another_base_are_refused(

@@ -14,7 +14,7 @@ from impasto.core.config import Config
 from impasto.core.errors import ConfigError, StyleFileError
 from impasto.core.files import refuse_existing, refuse_folder
 from impasto.core.option_groups import grouped
-from impasto.core.paths import FileOrName, OutputFile, is_safetensors
+from impasto.core.paths import FileOrName, OutputFile, is_safetensors, without_folders
 from impasto.models.open import open_base
 from impasto.style.attach import verify
 from impasto.style.file import Style, load_style, save_style
@@ -72,5 +72,5 @@ def _differences(style: Style, options: ExtractOptions) -> Style:
         raise ConfigError(f"style file {options.source} {what}")
     base = open_base(options.base, device="cpu", precision="fp32")
     verify(base, style, str(options.source))
-    told = {"family": base.family, "base": Path(options.base).name, "fingerprint": base.fingerprint()}
+    told = {"family": base.family, "base": without_folders(options.base), "fingerprint": base.fingerprint()}
     return Style(style.card.model_copy(update=told), as_changes(base.networks(), style.tensors))

@@ -10,6 +10,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator
 
+from impasto.core.files import is_file, is_folder
+
 SAFETENSORS = ".safetensors"
 _HOME = re.compile(r"(?<=[:@])~(?=[/\\]|$)")
 _LONGEST_NAME, _LONGEST_PATH = 255, 3900
@@ -32,6 +34,12 @@ def as_path_text(given: str) -> str:
     if "\0" in given:
         raise ValueError("holds a zero byte, which no path has: leave it out")
     return with_home(given)
+
+
+def without_folders(given: str) -> str:
+    """Return the last part of a path that exists here; nothing that is passed on holds paths of anybody's machine."""
+    path = Path(given)
+    return (path.name or given) if is_file(path) or is_folder(path) else given
 
 
 def is_safetensors(path: Path) -> bool:

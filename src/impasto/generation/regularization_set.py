@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from impasto.core.errors import ConfigError, DataError, ResourceError
 from impasto.core.events import Event, Generated, Planned, Progress
 from impasto.core.option_groups import grouped
-from impasto.core.paths import FileOrName, OutputFolder
+from impasto.core.paths import FileOrName, OutputFolder, without_folders
 from impasto.data.captions import caption_of
 from impasto.data.duplicates import THRESHOLD, distinct, small_copy
 from impasto.data.images import read_picture
@@ -169,10 +169,9 @@ def _facts(options: AuxOptions, kept: int, looked_at: int) -> dict[str, object]:
     facts: dict[str, object] = {"pictures": kept, "looked_at": looked_at, "threshold": options.threshold}
     if options.images is not None:
         return facts | {"source": source}
-    base = Path(options.base).name if Path(options.base).exists() else options.base
     drawing: dict[str, object] = {
         "steps": options.steps,
         "guidance_scale": options.guidance_scale,
         "seed": options.seed,
     }
-    return facts | {"source": f"drawn by {base}"} | drawing
+    return facts | {"source": f"drawn by {without_folders(options.base)}"} | drawing

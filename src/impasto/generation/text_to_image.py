@@ -15,7 +15,7 @@ from impasto.captioning.pocket_vocabulary import unknown_words, vocabulary
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
 from impasto.core.files import is_file, is_folder, refuse_existing, staged, write_text
-from impasto.core.paths import FILE_SUFFIXES
+from impasto.core.paths import FILE_SUFFIXES, without_folders
 from impasto.core.versions import library_versions
 from impasto.data.images import fit_square, read_picture
 from impasto.generation.draw import draw_with_previews
@@ -290,7 +290,7 @@ def _sidecar(job: Job, request: ImageRequest, styles: Sequence[dict[str, str | f
         **read,
         "negative_prompt": params.negative_prompt,
         "seed": request.seed,
-        "base": Path(job.options.base).name if Path(job.options.base).exists() else job.options.base,
+        "base": without_folders(job.options.base),
         "styles": list(styles),
         "steps": params.steps,
         "guidance_scale": params.guidance_scale,

@@ -23,6 +23,7 @@ from PIL import Image
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Planned, Probed, Progress
 from impasto.core.finite import require_finite
+from impasto.core.paths import without_folders
 from impasto.core.versions import library_versions
 from impasto.features import _pocket_words
 from impasto.features._pocket_words import Pair
@@ -112,22 +113,18 @@ def _settings(job: _Job) -> Settings:
     options = job.options
     prompts = "\n".join(f"{pair.original}\t{pair.injected}" for pair in chain.from_iterable(job.pairs.values()))
     values = {
-        "base": _without_folders(options.base),
+        "base": without_folders(options.base),
         "families": list(job.pairs),
         "pairs": options.pairs,
         "steps": options.steps,
         "guidance_scale": options.guidance_scale,
         "seed": options.seed,
-        "scorer": _without_folders(options.scorer_name()),
+        "scorer": without_folders(options.scorer_name()),
         "precision": str(job.base.dtype).removeprefix("torch."),
         "blocks": job.blocks,
         "prompts": hashlib.sha256(prompts.encode()).hexdigest()[:16],
     }
     return Settings(job.base.fingerprint(), values)
-
-
-def _without_folders(name: str) -> str:
-    return Path(name).name if Path(name).exists() else name
 
 
 def _plan(job: _Job, done: int) -> Planned:

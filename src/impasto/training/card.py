@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from impasto.core.paths import without_folders
 from impasto.core.versions import library_versions
 from impasto.data.images import PictureFile
 from impasto.methods._protocol import Method
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.style.card import Card
-from impasto.training.checkpoints.fingerprint import without_folders, without_folders_of_style
+from impasto.training.checkpoints.fingerprint import without_folders_of_style
 from impasto.training.dataset import concept_words, picture_hashes
 from impasto.training.options import TrainOptions
 from impasto.training.state import TrainState
@@ -43,7 +44,7 @@ def card_of(
         paper=method.paper.arxiv,
         kind=method.kind(),
         family=base.family,
-        base=without_folders(options.base) or options.base,
+        base=without_folders(options.base),
         fingerprint=base.fingerprint(),
         style_words=method.style_words(),
         content_words=method.content_words(),

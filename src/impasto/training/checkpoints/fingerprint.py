@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from impasto.core.digest import digest_of_file, digest_of_json
 from impasto.core.errors import RunError
-from impasto.core.files import is_file, is_folder
+from impasto.core.files import is_file
+from impasto.core.paths import without_folders
 from impasto.core.versions import library_versions
 from impasto.methods._protocol import Method
 from impasto.models.fingerprint import Fingerprint
@@ -26,7 +27,7 @@ _BY_CONTENT = {"style_images", "aux_images", "attach", "base", "held_out"}
 
 def identity_of(options: TrainOptions, method: Method, gathered: Gathered) -> dict[str, object]:
     """Return all that decides what is learnt, but for the base's weights: options by value, files by content."""
-    found: dict[str, object] = {"method": method.name, "base": without_folders(options.base) or options.base}
+    found: dict[str, object] = {"method": method.name, "base": without_folders(options.base)}
     found |= options.model_dump(mode="json", exclude=_FREE | _BY_CONTENT)
     found |= method.settings.model_dump(mode="json")
     found["attach"] = [_content_of_style(each) for each in options.attach]
@@ -48,12 +49,6 @@ def _digest_of(captions: Sequence[str | None]) -> str:
 def _content_of_style(given: str) -> str:
     path, role, scale = parse_style(given)
     return f"{digest_of_file(path)[:16] if is_file(path) else path.name}@{role or ''}:{scale:g}"
-
-
-def without_folders(given: str | None) -> str | None:
-    """Return the last part of a path that exists here; nothing that is passed on holds paths of anybody's machine."""
-    path = Path(given or "")
-    return path.name if given is not None and (is_file(path) or is_folder(path)) else given
 
 
 def without_folders_of_style(given: str) -> str:
