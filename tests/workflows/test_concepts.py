@@ -138,6 +138,8 @@ def test_subdivide(run: Run) -> None:
 
 def test_aux_from_a_folder_and_from_the_base(run: Run, tiny_folders: dict[str, Path]) -> None:
     shutil.copy("aux-pictures/0.png", "aux-pictures/again.png")
+    Path(".set.part").mkdir()  # of a process that was killed
+    Path(".set.part/007.png").touch()
     code, told = run("aux", "--images", "aux-pictures", "--out", "set")
     assert code == 0, told
     assert sorted(path.name for path in Path("set").iterdir()) == [*(f"00{i}.png" for i in range(4)), "aux.json"]

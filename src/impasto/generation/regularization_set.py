@@ -148,6 +148,7 @@ def _write(options: AuxOptions, found: Sequence[tuple[Image.Image | Path, str | 
     """Fill a folder beside the target, then rename it: a failure leaves nothing behind."""
     staging = options.out.with_name(f".{options.out.name}.part")
     try:
+        shutil.rmtree(staging, ignore_errors=True)  # of a process that was killed
         staging.mkdir(parents=True)
         for index, (given, caption) in enumerate(found):
             image = read_picture(given).image if isinstance(given, Path) else given  # one after the other
@@ -164,11 +165,10 @@ def _write(options: AuxOptions, found: Sequence[tuple[Image.Image | Path, str | 
 
 
 def _facts(options: AuxOptions, kept: int, looked_at: int) -> dict[str, object]:
-    given = str(options.images)
-    source = given if given.startswith(PREFIX) else Path(given).name
     facts: dict[str, object] = {"pictures": kept, "looked_at": looked_at, "threshold": options.threshold}
     if options.images is not None:
-        return facts | {"source": source}
+        is_pack = options.images.startswith(PREFIX)
+        return facts | {"source": options.images if is_pack else Path(options.images).name}
     drawing: dict[str, object] = {
         "steps": options.steps,
         "guidance_scale": options.guidance_scale,
