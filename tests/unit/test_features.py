@@ -63,6 +63,15 @@ def test_dino_reads_vit_and_dinov2_and_nothing_else(tmp_path: Path) -> None:
         dino.DINOFeatures.open("nowhere", CPU)
 
 
+def test_an_error_without_words_is_told_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(dino.AutoModel, "from_pretrained", fail)
+    with pytest.raises(ResourceError, match=r"^features dino:x could not be loaded \(OSError\)"):
+        dino.DINOFeatures.open("x", CPU)
+
+
 def csd_checkpoint(width: int = 64, layers: int = 2) -> dict[str, torch.Tensor]:
     """Random weights under the published names."""
     rng = generator(1)

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, BlipForConditionalGeneration, BlipVisionConfig
 
 from impasto.captioning.captioner import Caption
-from impasto.core.errors import ResourceError
+from impasto.core.errors import ResourceError, first_line
 from impasto.features._pixels import CLIP_MEAN, CLIP_STD, standardised
 from impasto.models.loading import quiet_loading
 
@@ -47,10 +47,9 @@ class LocalCaptioner:
                     checkpoint, dtype=torch.float32, use_safetensors=True, local_files_only=not may_fetch
                 )
         except (OSError, ValueError, TypeError, SafetensorError) as error:
-            first_line = str(error).strip().splitlines()[0]
             raise ResourceError(
-                f"captioner {checkpoint} could not be loaded ({first_line}): name a folder or hub name of a BLIP "
-                f"checkpoint with safetensors, such as {KNOWN[-1]}"
+                f"captioner {checkpoint} could not be loaded ({first_line(error)}): name a folder or hub name of a "
+                f"BLIP checkpoint with safetensors, such as {KNOWN[-1]}"
             ) from error
         self._model.to(device).eval()  # type: ignore[arg-type]  # transformers wraps to() without its self
         self._device = device

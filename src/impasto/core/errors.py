@@ -29,6 +29,11 @@ class ImpastoError(Exception):
         super().__init__("".join(letter if letter.isprintable() else " " for letter in message))
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what another library says of an error, or the error's kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 class ConfigError(ImpastoError):
     """An option has a wrong value, or options contradict each other."""
 

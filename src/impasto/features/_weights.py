@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from impasto.core.errors import ConfigError, PluginError, ResourceError, UnsafeFile
+from impasto.core.errors import ConfigError, PluginError, ResourceError, UnsafeFile, first_line
 from impasto.core.paths import is_safetensors
 
 _EXTRA = "metrics"
@@ -30,10 +30,9 @@ def optional(module: str, features: str) -> ModuleType:
             f"features {features} need {package}, which is not installed: pip install 'impasto[{_EXTRA}]'"
         ) from error
     except (RuntimeError, OSError) as error:  # torchvision for another build of torch
-        first_line = str(error).strip().splitlines()[0]
         raise PluginError(
-            f"features {features} need {package}, which does not load ({first_line}): install a torchvision that fits "
-            "this torch"
+            f"features {features} need {package}, which does not load ({first_line(error)}): install a torchvision "
+            "that fits this torch"
         ) from error
 
 

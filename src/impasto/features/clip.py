@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from transformers import CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
-from impasto.core.errors import ResourceError
+from impasto.core.errors import ResourceError, first_line
 from impasto.features._pixels import CLIP_MEAN, CLIP_STD, standardised
 from impasto.models.loading import quiet_loading
 
@@ -42,10 +42,9 @@ class CLIPFeatures:
                 self._tokenizer = CLIPTokenizer.from_pretrained(checkpoint)
                 self._model = CLIPModel.from_pretrained(checkpoint, dtype=torch.float32, use_safetensors=True)
         except (OSError, ValueError, TypeError, SafetensorError) as error:  # a missing vocabulary is a TypeError
-            first_line = str(error).strip().splitlines()[0]
             raise ResourceError(
-                f"scorer {checkpoint} could not be loaded ({first_line}): check the name and the network, or name the "
-                "folder of a CLIP checkpoint"
+                f"scorer {checkpoint} could not be loaded ({first_line(error)}): check the name and the network, or "
+                "name the folder of a CLIP checkpoint"
             ) from error
         self._model.to(device).eval()  # type: ignore[arg-type]  # transformers wraps to() without its self
         self._device = device

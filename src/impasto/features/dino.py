@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from transformers import AutoModel
 
-from impasto.core.errors import ResourceError
+from impasto.core.errors import ResourceError, first_line
 from impasto.features._pixels import IMAGENET_MEAN, IMAGENET_STD, standardised
 from impasto.models.loading import quiet_loading
 
@@ -43,10 +43,9 @@ class DINOFeatures:
             with quiet_loading():
                 self._model = AutoModel.from_pretrained(checkpoint, dtype=torch.float32, use_safetensors=True)
         except (OSError, ValueError, SafetensorError) as error:
-            first_line = str(error).strip().splitlines()[0]
             raise ResourceError(
-                f"features dino:{checkpoint} could not be loaded ({first_line}): check the name and the network, or "
-                "name the folder of a DINO checkpoint"
+                f"features dino:{checkpoint} could not be loaded ({first_line(error)}): check the name and the "
+                "network, or name the folder of a DINO checkpoint"
             ) from error
         if self._model.config.model_type not in _KINDS:
             raise ResourceError(

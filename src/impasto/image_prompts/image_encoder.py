@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from impasto.core.errors import ConfigError, ResourceError
+from impasto.core.errors import ConfigError, ResourceError, first_line
 from impasto.image_prompts.image_preparation import Preparation, preparation_of
 from impasto.models.loading import quiet_loading
 
@@ -166,8 +166,7 @@ def _settings_of(folder: Path) -> tuple[Mapping[str, object], str]:
 
 
 def _not_loaded(checkpoint: str, error: Exception) -> ResourceError:
-    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return ResourceError(
-        f"image encoder {checkpoint} could not be loaded ({first_line}): name the folder or hub name of a "
+        f"image encoder {checkpoint} could not be loaded ({first_line(error)}): name the folder or hub name of a "
         "CLIPVisionModelWithProjection with .safetensors weights"
     )

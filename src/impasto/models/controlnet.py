@@ -11,7 +11,7 @@ from jaxtyping import Float, Num
 from safetensors import SafetensorError
 from torch import Tensor
 
-from impasto.core.errors import ConfigError, ResourceError
+from impasto.core.errors import ConfigError, ResourceError, first_line
 from impasto.models.conditioning import Conditioning, Geometry
 from impasto.models.forward_context import Residuals
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -77,9 +77,8 @@ def open_controlnet(checkpoint: str, base: LatentDiffusion) -> ControlNetModel:
                 checkpoint, dtype=base.dtype, use_safetensors=True
             )
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ResourceError(
-            f"ControlNet {checkpoint} could not be loaded ({first_line}): name the folder or hub name of a "
+            f"ControlNet {checkpoint} could not be loaded ({first_line(error)}): name the folder or hub name of a "
             "ControlNetModel with .safetensors weights"
         ) from error
     for name in ("in_channels", "block_out_channels", "cross_attention_dim"):

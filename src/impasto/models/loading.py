@@ -13,7 +13,7 @@ from diffusers import AutoencoderKL, DiffusionPipeline
 from diffusers.loaders import FromSingleFileMixin
 from transformers import CLIPTokenizer
 
-from impasto.core.errors import ConfigError, ImpastoError, ResourceError
+from impasto.core.errors import ConfigError, ImpastoError, ResourceError, first_line
 from impasto.core.files import is_file, is_folder
 from impasto.core.paths import SAFETENSORS, is_safetensors
 from impasto.models.checks.folder import check_folder, library_of
@@ -49,12 +49,8 @@ def load_pipeline(
         raise
     except Exception as error:  # libraries raise whatever they stumble over in damaged files
         raise ResourceError(
-            f"base {source.name} could not be loaded: {_first_line(error)}{_hint(family, source)}"
+            f"base {source.name} could not be loaded: {first_line(error)}{_hint(family, source)}"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _hint(family: type[LatentDiffusion], source: Source) -> str:
@@ -127,7 +123,7 @@ def replace_autoencoder(pipe: DiffusionPipeline, name: str, dtype: torch.dtype) 
             found = _autoencoder(name, own, dtype)
     except Exception as error:  # libraries raise whatever they stumble over
         raise ResourceError(
-            f"--vae {name} could not be loaded ({_first_line(error)[:160]}): name a diffusers folder, a .safetensors "
+            f"--vae {name} could not be loaded ({first_line(error)[:160]}): name a diffusers folder, a .safetensors "
             "file or a hub name of an autoencoder"
         ) from error
     for what, mine, its in (

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from impasto.core.errors import first_line
+
 _LIMIT = 64
 """Shapes for which a block's code may be compiled; torch's own limit, 8, is soon reached with several widths."""
 
@@ -73,5 +75,6 @@ def compiled(denoiser: nn.Module, repeated: Sequence[str], *, is_wanted: bool) -
 
 def why_not_compiled(error: Exception) -> str:
     """Return a line that says that the run goes on without, and why."""
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"--compile did not work here, the run goes on without it ({type(error).__name__}: {first[:160]})"
+    return (
+        f"--compile did not work here, the run goes on without it ({type(error).__name__}: {first_line(error)[:160]})"
+    )
