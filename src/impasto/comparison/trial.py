@@ -17,12 +17,13 @@ from impasto.comparison.config import BASE_ROW
 from impasto.core.config import validated
 from impasto.core.errors import DataError
 from impasto.core.events import TrainStep
-from impasto.core.files import staged, write_text
+from impasto.core.files import write_text
 from impasto.data.captions import called_prompt, caption_of
 from impasto.data.decompose import called_by_clause
 from impasto.data.images import fit_square
 from impasto.data.measured import read_measured
 from impasto.data.packs import pictures_of
+from impasto.data.png import write_png
 from impasto.evaluation.feature_sets import FeatureExtractor, Named, as_json, extractor_of, features_of, measure_all
 from impasto.evaluation.prompts import Prompts
 from impasto.features._open import open_features
@@ -231,8 +232,7 @@ def picture_seed(seed: int, index: int) -> int:
 
 def _keep(trial: Trial, drawn: Sequence[Named]) -> None:
     for named in drawn:
-        with staged(trial.folder / f"{named.name}.png") as staging:
-            named.image.save(staging, format="PNG")
+        write_png(trial.folder / f"{named.name}.png", named.image)
 
 
 def _judge(trial: Trial, asked: _Asked, side: int) -> FeatureExtractor:

@@ -13,11 +13,12 @@ from pydantic import Field
 
 from impasto.core.config import Config, validated
 from impasto.core.events import Event, Generated, Measured, Progress
-from impasto.core.files import staged, write_text
+from impasto.core.files import write_text
 from impasto.core.option_groups import grouped
 from impasto.core.paths import OutputFolder
 from impasto.data.held_out import HeldOut, read_held_out
 from impasto.data.packs import Pack, find_pack
+from impasto.data.png import write_png
 from impasto.features.pocket import PocketFeatures
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
@@ -161,12 +162,10 @@ def _write(out: Path, pack: Pack, drawn: Sequence[BeforeAfter], style: Style, se
         ("before", [each.before for each in drawn]),
         ("after", [each.after for each in drawn]),
     ]
-    with staged(out / "grid.png") as staging:
-        labelled_grid(rows, columns=12).save(staging, format="PNG")
+    write_png(out / "grid.png", labelled_grid(rows, columns=12))
     for each in drawn:
         for kind, image in (("real", each.subject.picture), ("before", each.before), ("after", each.after)):
-            with staged(out / "pictures" / f"{each.subject.name}-{kind}.png") as staging:
-                image.save(staging, format="PNG")
+            write_png(out / "pictures" / f"{each.subject.name}-{kind}.png", image)
     write_text(out / "index.html", _page(pack, drawn, style, seconds))
     yield Generated(out / "grid.png", "", 0)
     yield Generated(out / "index.html", "", 0)

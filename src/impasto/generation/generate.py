@@ -11,10 +11,11 @@ from impasto.core.config import validated
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned, Progress
 from impasto.core.files import refuse_existing
+from impasto.data.png import write_png
 from impasto.data.prompt_list import AskedFor, read_prompts, with_choices_made
 from impasto.generation.options import GenerateOptions
 from impasto.generation.requests import ImageRequest
-from impasto.generation.sheets import contact_sheet, grid, read_axes, sheet_path, spelled, write_sheet
+from impasto.generation.sheets import contact_sheet, grid, read_axes, sheet_path, spelled
 from impasto.generation.text_to_image import (
     Job,
     Opened,
@@ -55,7 +56,7 @@ def generate(options: GenerateOptions, *, opened: Opened | None = None) -> Gener
             yield event
     if options.sheet and drawn:
         target = sheet_path(options.out)
-        write_sheet(contact_sheet(drawn), target)
+        write_png(target, contact_sheet(drawn))
         yield Generated(target, "all of them, labelled", options.seed)
 
 
@@ -114,7 +115,7 @@ def _grid(options: GenerateOptions, asked: list[AskedFor], opened: Opened | None
                     pictures[tuple(chosen.values())] = event.path
                     yield Progress("drawing the grid", number + 1, len(settings))
         if pictures:
-            write_sheet(grid(axes, pictures), target)
+            write_png(target, grid(axes, pictures))
             yield Generated(target, asked[0].prompt, options.seed)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
-from impasto.core.files import staged
 from impasto.data.captions import styled_prompt
 from impasto.data.colour import match_colours
 from impasto.data.images import read_picture
+from impasto.data.png import write_png
 from impasto.generation.mix_options import MixOptions, check_parts
 from impasto.generation.requests import ImageRequest
 from impasto.generation.text_to_image import Job, Opened, draw_job, opened_for, sampling_params_of, seeds_of
@@ -118,8 +118,6 @@ def scaled(styles: Sequence[NamedStyle], options: MixOptions) -> list[NamedStyle
 
 
 def _write_strip(panels: Sequence[Path]) -> Path:
-    strip = in_a_row([read_picture(path).image for path in panels])
     target = panels[0].with_name(f"{panels[0].stem}-strip.png")
-    with staged(target) as staging:
-        strip.save(staging, format="PNG")
+    write_png(target, in_a_row([read_picture(path).image for path in panels]))
     return target

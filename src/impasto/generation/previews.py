@@ -13,8 +13,8 @@ from PIL import Image
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Previewed
-from impasto.core.files import staged
 from impasto.data.images import to_image
+from impasto.data.png import write_png
 from impasto.diffusion.sampling import Denoised
 from impasto.diffusion.step import Step
 from impasto.models.latent_diffusion import LatentDiffusion
@@ -98,6 +98,5 @@ class PreviewFile:
     def write(self, preview: Preview) -> Previewed:
         """Show all pictures of a preview side by side."""
         self._is_written = True
-        with staged(self._target) as staging:
-            in_a_row(preview.images).save(staging, format="PNG")
+        write_png(self._target, in_a_row(preview.images))
         return Previewed(self._target, preview.step.index + 1, preview.step.count)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from impasto.core.errors import ConfigError
 from impasto.core.events import Generated
-from impasto.core.files import is_file, staged
+from impasto.core.files import is_file
 from impasto.reporting.grids import labelled_table
 
 AXES = ("scale", "seed", "steps", "guidance")
@@ -39,12 +39,6 @@ def sheet_path(folder: Path) -> Path:
     while is_file(folder / f"sheet-{number:04d}.png"):
         number += 1
     return folder / f"sheet-{number:04d}.png"
-
-
-def write_sheet(sheet: Image.Image, target: Path) -> None:
-    """Write a sheet as PNG."""
-    with staged(target) as staging:
-        sheet.save(staging, format="PNG")
 
 
 def read_axes(given: Iterable[str]) -> dict[str, tuple[float, ...]]:

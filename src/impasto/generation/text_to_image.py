@@ -14,10 +14,11 @@ from PIL import Image
 from impasto.captioning.pocket_vocabulary import unknown_words, vocabulary
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Planned
-from impasto.core.files import is_file, is_folder, refuse_existing, staged, write_text
+from impasto.core.files import is_file, is_folder, refuse_existing, write_text
 from impasto.core.paths import FILE_SUFFIXES, without_folders
 from impasto.core.versions import library_versions
 from impasto.data.images import fit_square, read_picture
+from impasto.data.png import write_png
 from impasto.generation.draw import draw_with_previews
 from impasto.generation.options import DrawOptions, StyledOptions, StylizeOptions
 from impasto.generation.previews import Preview, PreviewFile, Previews
@@ -187,9 +188,7 @@ def _written(
                 yield preview_file.write(shown)
                 continue
             (request, image), (target, more) = shown, next(places)
-            finished = job.finish(image) if job.finish else image
-            with staged(target) as staging:
-                finished.save(staging, format="PNG")
+            write_png(target, job.finish(image) if job.finish else image)
             facts = _sidecar(job, request, identities) | dict(more)
             write_text(target.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
             yield Generated(target, request.prompt, request.seed)

@@ -14,9 +14,9 @@ from PIL import Image, ImageOps
 from impasto.controls.style_studio import StyleStudio
 from impasto.core.config import Config
 from impasto.core.events import Event, Generated
-from impasto.core.files import staged
 from impasto.data.edges import CANNY
 from impasto.data.images import Picture, read_picture
+from impasto.data.png import write_png
 from impasto.generation.auxiliary_branches import Reference
 from impasto.generation.canny_controlnet import Edges, follow, named_controlnet
 from impasto.generation.requests import Guides, ImageRequest, SamplingParams
@@ -309,6 +309,5 @@ def _write_sheet(groups: Sequence[Sequence[ReadReference]], prompts: Sequence[st
         label = "\n".join(textwrap.wrap(prompt, _LABEL))
         rows.append((label, [cell(image) for image in pictures[index * columns : (index + 1) * columns]]))
     target = written[0].with_name(f"{written[0].stem.split('-')[0]}-sheet.png")
-    with staged(target) as staging:
-        labelled_grid(rows, columns=columns).save(staging, format="PNG")
+    write_png(target, labelled_grid(rows, columns=columns))
     return target

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFont
 
 from impasto.core.files import staged
+from impasto.data.png import write_png
 from impasto.features._pocket_words import Pair
 from impasto.metrics.block_effect import Effects
 from impasto.probing.report import two_digits
@@ -85,8 +86,7 @@ def write_strip(path: Path, pictures: Sequence[Image.Image]) -> None:
     strip = Image.new("RGB", (len(pictures) * (side + _GAP) - _GAP, side), _PAPER)
     for index, picture in enumerate(pictures):
         strip.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (index * (side + _GAP), 0))
-    with staged(path) as staging:
-        strip.save(staging, format="PNG")
+    write_png(path, strip)
 
 
 def write_examples(path: Path, strips: Sequence[tuple[str, Pair, Path]], blocks: Sequence[str]) -> None:
@@ -111,5 +111,4 @@ def write_examples(path: Path, strips: Sequence[tuple[str, Pair, Path]], blocks:
         pen.text((_MARGIN, top + _LINE // 2), caption, fill=_INK, font=font, anchor="lm")
         sheet.paste(strip, (_MARGIN, top + _LINE))
         top += _LINE + side + _MARGIN
-    with staged(path) as staging:
-        sheet.save(staging, format="PNG")
+    write_png(path, sheet)

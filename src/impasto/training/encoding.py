@@ -8,9 +8,9 @@ from pathlib import Path
 
 from impasto.core.errors import DataError
 from impasto.core.events import Event, Progress
-from impasto.core.files import staged
 from impasto.data.encode import Cuts, encode_examples
 from impasto.data.images import PictureFile, check_picture
+from impasto.data.png import write_png
 from impasto.data.streams import Example
 from impasto.data.wordings import wordings_of
 from impasto.generation.draw import draw
@@ -70,8 +70,7 @@ def draw_aux(
     for index, (path, (_, image)) in enumerate(
         zip(paths, draw(base, requests, sample_look(options, base)), strict=True)
     ):
-        with staged(path) as staging:
-            image.save(staging, format="PNG")
+        write_png(path, image)
         yield Progress("drawing auxiliary pictures", index + 1, count)
     into[drawn.stream] = tuple(check_picture(path) for path in paths)
 

@@ -12,12 +12,13 @@ from pydantic import Field, StringConstraints, model_validator
 from impasto.core.config import Config
 from impasto.core.errors import ConfigError
 from impasto.core.events import Event, Generated, Progress
-from impasto.core.files import refuse_existing, refuse_folder, staged
+from impasto.core.files import refuse_existing, refuse_folder
 from impasto.core.finite import require_finite
 from impasto.core.option_groups import grouped
 from impasto.core.paths import FileOrName, OutputFile
 from impasto.data.images import fit_square, read_picture
 from impasto.data.packs import pictures_of
+from impasto.data.png import write_png
 from impasto.data.subdivision import BACKGROUNDS, PEOPLE, Divided, divide, prompts_for, write_division
 from impasto.features._scorers import open_scorer
 from impasto.models.open import choose_device
@@ -77,8 +78,7 @@ def subdivide(options: SubdivideOptions) -> Generator[Event]:
     write_division(options.out, divided)
     yield Generated(options.out, "", 0)
     target = options.out.with_suffix(".png")
-    with staged(target) as staging:
-        sheet.save(staging, format="PNG")
+    write_png(target, sheet)
     yield Generated(target, "", 0)
 
 

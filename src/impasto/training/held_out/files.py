@@ -20,6 +20,7 @@ from PIL import Image
 from impasto.core.errors import RunError
 from impasto.core.events import HeldOutMeasured
 from impasto.core.files import staged
+from impasto.data.png import write_png
 from impasto.reporting.grids import in_a_row
 from impasto.reporting.panels import Panel, save_panels
 from impasto.style.file import Style, load_style, save_style
@@ -55,8 +56,7 @@ class HeldOutFiles:
     def save_sheet(self, step: int, pictures: Sequence[Image.Image]) -> Path:
         """Write the pictures of a step side by side; returns where."""
         path = self.sheet(step)
-        with staged(path) as staging:
-            in_a_row(pictures).save(staging, format="PNG")
+        write_png(path, in_a_row(pictures))
         return path
 
     def save_curve(self, measured: Sequence[HeldOutMeasured], best: int | None) -> Path:

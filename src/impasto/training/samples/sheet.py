@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from impasto.core.files import staged
+from impasto.data.png import write_png
 from impasto.reporting.grids import in_a_row, labelled_table
 
 _FOLDER, _SHEET = "samples", "samples.png"
@@ -33,10 +33,8 @@ class SampleSheet:
     def add(self, step: int, pictures: Sequence[Image.Image]) -> Path:
         """Write the strip of a step, and the sheet anew; returns where the strip is."""
         strip = self._folder / _FOLDER / f"step-{step:06d}.png"
-        with staged(strip) as staging:
-            in_a_row(pictures).save(staging, format="PNG")
-        with staged(self.path) as staging:
-            self._joined(pictures[0].width).save(staging, format="PNG")
+        write_png(strip, in_a_row(pictures))
+        write_png(self.path, self._joined(pictures[0].width))
         return strip
 
     def _joined(self, wide: int) -> Image.Image:
