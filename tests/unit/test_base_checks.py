@@ -15,7 +15,7 @@ from diffusers import DDIMScheduler, EDMEulerScheduler, FlowMatchEulerDiscreteSc
 from safetensors.torch import load_file, save_file
 
 import tiny
-from impasto.core.errors import ConfigError, ImpastoError
+from impasto.core.errors import ConfigError, ImpastoError, ResourceError
 from impasto.diffusion.prediction import Prediction
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest, SamplingParams
@@ -23,7 +23,7 @@ from impasto.models.checks.schedule import override, schedule_of
 from impasto.models.checks.single_file import read_checkpoint_header
 from impasto.models.find_family import single_files
 from impasto.models.latent_diffusion import LatentDiffusion
-from impasto.models.open import open_base
+from impasto.models.open import choose_device, open_base
 from impasto.models.samplers import _CLASSES, new_scheduler
 
 Damage = Callable[[Path], object]
@@ -293,3 +293,17 @@ def test_marked_checkpoint_is_opened_as_marked(
     assert (
         open_base(str(path), device="cpu", prediction="epsilon", zero_snr="no").process.prediction is Prediction.EPSILON
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("cuda:2", "has 2 CUDA devices, counted from 0"), ("mps", "no Apple GPU"), ("gpu", "is unknown")]
+)
+def test_a_device_that_is_not_there_is_told_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises((ConfigError, ResourceError), match=f"^device '{name}' .*{told}"):
+        choose_device(name)

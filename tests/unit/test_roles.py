@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+import tiny
 from impasto.core.errors import ConfigError
+from impasto.models.families.sdxl import SDXL_ROLES
 from impasto.models.latent_diffusion import LatentDiffusion
+from impasto.models.open import wrap_pipeline
 from impasto.models.roles import blocks_of, read_roles, role_of
 
 ROLES = {"content": ("up_blocks.0.attentions.0",), "style": ("up_blocks.0.attentions.1", "mid_block.attentions.0")}
@@ -18,11 +21,20 @@ def test_read_what_a_folder_states(tmp_path: Path) -> None:
     assert read_roles(tmp_path) == ROLES
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"roles": ["style"]}', '{"roles": {"style": 3}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "{}", '{"roles": ["style"]}', '{"roles": {"style": 3}}', '{"roles": {"style": "mid_block"}}'],
+)
 def test_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "roles.json").write_text(text)
     with pytest.raises(ConfigError, match=r"roles.json is damaged .*mend it, or make it again with impasto probe"):
         read_roles(tmp_path)
+
+
+def test_a_pipeline_from_no_folder_has_the_roles_of_its_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "roles.json").write_text(json.dumps({"roles": ROLES}))
+    monkeypatch.chdir(tmp_path)
+    assert wrap_pipeline(tiny.sdxl()).roles == SDXL_ROLES
 
 
 def test_blocks_of_wanted_roles(sdxl: LatentDiffusion) -> None:

@@ -27,6 +27,7 @@ def choose_device(name: str) -> torch.device:
     """Return the device called `name`; "auto" takes CUDA, then MPS, then the CPU.
 
     Raises:
+        ConfigError: There is no such kind of device.
         ResourceError: The device is not there.
     """
     if name == "auto":
@@ -39,6 +40,12 @@ def choose_device(name: str) -> torch.device:
         raise ConfigError(f"device {name!r} is unknown: use auto, cpu, cuda, cuda:1 or mps") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ResourceError(f"device {name!r} is not there: this machine has no CUDA device, or torch is a CPU build")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ResourceError(
+            f"device {name!r} is not there: this machine has {torch.cuda.device_count()} CUDA devices, counted from 0"
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ResourceError(f"device {name!r} is not there: this machine has no Apple GPU, or torch is another build")
     return device
 
 
@@ -74,7 +81,7 @@ def open_base(
     Args:
         name: "pocket", a diffusers folder, a `.safetensors` checkpoint, or a hub name.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        precision: "auto", "fp32" or "bf16"; auto is fp32 on CPUs.
+        precision: "auto", "fp32", "bf16" or "fp16"; auto is fp32 on the CPU and bf16 elsewhere.
         prediction: What it predicts, where it says something wrong, or nothing.
         zero_snr: Whether its last timestep is pure noise; likewise.
         vae: Another autoencoder; see `replace_autoencoder`.
@@ -115,7 +122,8 @@ def wrap_pipeline(pipe: DiffusionPipeline, recipe: str | None = None) -> LatentD
     """
     name = family_of_pipeline(type(pipe).__name__, "given")
     family = find_family(name)
-    folder = Path(str(getattr(pipe, "name_or_path", None) or ""))
+    stated = getattr(pipe, "name_or_path", None)
+    folder = Path(str(stated)) if stated else None  # one that was put together in memory is from no folder
     is_pocket = str(folder) == find_base(POCKET).location
-    roles = read_roles(folder) if is_folder(folder) else None
+    roles = read_roles(folder) if folder is not None and is_folder(folder) else None
     return family(pipe, recipe or (POCKET if is_pocket else name), roles)

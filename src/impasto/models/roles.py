@@ -42,6 +42,8 @@ def roles_in(path: Path) -> Roles:
         raise ConfigError(f"{path} does not exist: name a roles.json that impasto probe wrote")
     try:
         stated = json.loads(path.read_text("utf-8"))["roles"]
+        if not all(isinstance(blocks, list) for blocks in stated.values()):
+            raise TypeError("the blocks of a role are no list")
         return {str(role): tuple(str(block) for block in blocks) for role, blocks in stated.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
