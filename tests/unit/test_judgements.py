@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -36,6 +37,12 @@ def test_every_pair_of_methods_meets_on_every_prompt(tmp_path: Path) -> None:
     assert len(pairs) == 3 * 4
     assert all(pair.left.prompt == pair.right.prompt and pair.left.row != pair.right.row for pair in pairs)
     assert len({pair.key() for pair in pairs}) == 12
+
+
+def test_a_method_is_not_judged_against_itself(tmp_path: Path) -> None:
+    out = comparison(tmp_path, rows=2)
+    shutil.copytree(out / "trials" / "key0", out / "trials" / "changed")  # the same method with other options
+    assert all(len(pair.rows()) == 2 for pair in pairs_of(pictures_of_trials(out)))
 
 
 def test_sides_are_dealt_evenly_and_no_pair_comes_twice(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from impasto.comparison.aggregate import Number, best, half_interval
 from impasto.comparison.compare import compare
 from impasto.comparison.config import CompareOptions, ComparisonConfig
 from impasto.comparison.plan import plan_comparison
+from impasto.comparison.refresh import refresh_report
 from impasto.comparison.trial import Trial, picture_seed, run_trial, thinned
 from impasto.core.errors import ImpastoError, ResourceError
 from impasto.core.events import Planned, Progress
@@ -33,6 +35,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def numbers(out: Path) -> Mapping[str, object]:
     found: Mapping[str, object] = json.loads((out / "report.json").read_text("utf-8"))["table"]
     return found
+
+
+def keys(out: Path) -> dict[str, str]:
+    trials = json.loads((out / "report.json").read_text("utf-8"))["trials"]
+    return {label: each["key"] for label, each in trials.items()}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +93,23 @@ def test_strengths_are_measured_with_the_style_at_that_scale(finished: Path) -> 
     assert "| method | | x 0.5 | x 1 |" in table
     assert f"| low rank | KID | {told}" in table
     assert "| low rank | text alignment |" in table
+
+
+def test_a_report_is_written_again_from_its_own_trials_alone(finished: Path, tmp_path: Path) -> None:
+    """Others may lie beside them: of options that were changed since, or of rows that were left out."""
+    out = tmp_path / "out"
+    shutil.copytree(finished / "out", out)
+    before = (out / "table.md").read_text("utf-8")
+    (key,) = (key for label, key in keys(out).items() if label == "low rank on blocks, seed 0")
+    for name, row in (("changed", "low rank"), ("left-out", "another")):
+        shutil.copytree(out / "trials" / key, out / "trials" / name)
+        facts = json.loads((out / "trials" / name / "trial.json").read_text("utf-8")) | {"row": row}
+        (out / "trials" / name / "trial.json").write_text(json.dumps(facts))
+    assert refresh_report(out)
+    assert (out / "table.md").read_text("utf-8") == before
+    (out / "trials" / key / "trial.json").unlink()
+    assert refresh_report(out)
+    assert "**Partial: 3 of 4 trials are done; missing: low rank on blocks, seed 0.**" in (out / "table.md").read_text()
 
 
 def test_a_second_run_does_nothing_and_another_option_does(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TypeAlias
 
-from impasto.comparison.judgements import preferred, read_judgements, wilson
+from impasto.comparison.judgements import Z, preferred, read_judgements, wilson
 from impasto.comparison.trial import Trial
 
 PREFERRED = "preferred"
@@ -28,8 +28,6 @@ SHOWN = (
 """Columns of the table, in order; everything is in report.json."""
 _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 """Quantiles 0.975 of Student's t by degrees of freedom, from 1; an expansion beyond."""
-_Z = 1.959964
-"""The same of the normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +185,10 @@ def _quantile(freedom: int) -> float:
     """Return the quantile 0.975 of Student's t (beyond the table Abramowitz and Stegun, 26.7.5), right to 0.001."""
     if freedom <= len(_T):
         return _T[freedom - 1]
-    first = (_Z**3 + _Z) / 4
-    second = (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / 96
-    third = (3 * _Z**7 + 19 * _Z**5 + 17 * _Z**3 - 15 * _Z) / 384
-    return _Z + first / freedom + second / freedom**2 + third / freedom**3
+    first = (Z**3 + Z) / 4
+    second = (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96
+    third = (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384
+    return Z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def by_row(results: Sequence[Result], style: str) -> dict[str, list[Result]]:

@@ -20,7 +20,7 @@ from impasto.core.files import json_rows, not_written, reason_of, write_text
 
 FILE = "judgements.jsonl"
 LEFT, RIGHT, EQUAL = "left", "right", "equal"
-_Z = 1.959964
+Z = 1.959964
 """Quantile 0.975 of the normal distribution."""
 
 
@@ -82,11 +82,12 @@ def pictures_of_trials(out: Path) -> list[Drawn]:
 
 
 def pairs_of(pictures: Sequence[Drawn]) -> list[Pair]:
-    """Return every pair of methods on every prompt, style and seed."""
+    """Return every pair of two methods on every prompt, style and seed."""
     alike: dict[tuple[str, int, str], list[Drawn]] = {}
     for picture in pictures:
         alike.setdefault((picture.style, picture.seed, picture.name), []).append(picture)
-    return [Pair(*two) for some in alike.values() for two in combinations(some, 2)]
+    pairs = [Pair(*two) for some in alike.values() for two in combinations(some, 2)]
+    return [pair for pair in pairs if pair.left.row != pair.right.row]  # trials of changed options may lie there too
 
 
 def next_pair(out: Path, rng: random.Random) -> tuple[Pair, int, int] | None:
@@ -143,9 +144,9 @@ def wilson(wins: float, count: int) -> tuple[float, float]:
         wins: How many were won; ties count as half.
         count: Of how many, at least 1.
     """
-    share, z2 = wins / count, _Z**2
+    share, z2 = wins / count, Z**2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = _Z / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
+    half = Z / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
     return centre, half
 
 

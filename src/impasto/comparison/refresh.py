@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from impasto.comparison.config import ComparisonConfig, StyleSource
@@ -15,32 +16,31 @@ from impasto.core.errors import DataError
 def refresh_report(out: Path) -> bool:
     """Write the three files again; returns False where a search chose steps, which only `impasto compare` can tell.
 
+    The report says which trials are its own: others in the folder are of rows or options that it no longer has.
+
     Raises:
         DataError: There is no report in `out`.
     """
     try:
-        config = validated(
-            ComparisonConfig, json.loads((out / "report.json").read_text("utf-8"))["config"], source="report.json"
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        report = json.loads((out / "report.json").read_text("utf-8"))
+        config = validated(ComparisonConfig, report["config"], source="report.json")
+        keys = {str(label): str(each["key"]) for label, each in report["trials"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{out} holds no report: run impasto compare first") from error
     if config.search is not None:
         return False
-    styles = {style.name: style for style in config.styles}
-    found = [_trial_in(file, styles, out) for file in sorted(out.glob("trials/*/trial.json"))]
-    order = {name: place for place, name in enumerate(config.methods)}
-    trials = sorted((each for each in found if each is not None), key=lambda each: (order[each.row], each.seed))
-    count = len(config.methods) * len(config.styles) * len(config.seeds)
-    write_report(config, out, Status(trials, count, (), {}))
+    cells = [(row, style, seed) for seed in config.seeds for row in config.methods for style in config.styles]
+    trials = [_trial(row, style, seed, keys, out) for row, style, seed in cells]
+    write_report(config, out, Status(trials, len(cells), (), {}))
     return True
 
 
-def _trial_in(file: Path, styles: dict[str, StyleSource], out: Path) -> Trial | None:
-    """Return the trial of a file, or None if the comparison no longer has its style."""
-    facts = json.loads(file.read_text("utf-8"))
-    style = styles.get(facts["style"])
-    if style is None:
-        return None
+def _trial(row: str, style: StyleSource, seed: int, keys: dict[str, str], out: Path) -> Trial:
+    """Return a trial of the report, with what its file says if it is done."""
+    blank = Trial(row, "", style.name, seed, {}, style.reference, style.style_images, {}, "auto", out, key="none yet")
+    trial = replace(blank, key=keys.get(blank.label(), blank.key))
+    if not trial.file.is_file():
+        return trial
+    facts = json.loads(trial.file.read_text("utf-8"))
     strengths = tuple(float(each["strength"]) for each in facts["strengths"])
-    of_style = (facts["style"], facts["seed"], facts["values"], style.reference, style.style_images, facts["drawing"])
-    return Trial(facts["row"], facts["method"], *of_style, "auto", out, file.parent.name, strengths)
+    return replace(trial, method=facts["method"], values=facts["values"], drawing=facts["drawing"], strengths=strengths)
