@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,4 +39,10 @@ def note(trial: Trial) -> None:
         raise ConfigError("one line")
     if trial.index == 2 and len(trial.tries.read_text()) == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+    trial.file.write_text(str(trial.index))
+
+
+def note_slowly(trial: Trial) -> None:
+    """Leaves a file after a moment."""
+    time.sleep(0.2)
     trial.file.write_text(str(trial.index))

@@ -1,19 +1,27 @@
 """Several at once: what was done stays done when a worker dies, and errors of the user are told in one line."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from impasto.comparison.executors import in_processes, on_ray, serial
 from impasto.core.errors import PluginError
-from small_trials import Trial, note, trials
+from small_trials import Trial, note, note_slowly, trials
 
 
 def test_no_work_is_lost_when_a_worker_dies(tmp_path: Path) -> None:
     done = dict(in_processes_by_label(trials(tmp_path, 4)))
     assert done == {"key 0": "", "key 1": "one line", "key 2": "", "key 3": ""}
     assert [trial.file.is_file() for trial in trials(tmp_path, 4)] == [True, False, True, True]
+
+
+def test_who_leaves_early_waits_for_no_trial_that_has_not_begun(tmp_path: Path) -> None:
+    given = trials(tmp_path, 8)
+    with closing(in_processes(given, note_slowly, 1)) as ends:
+        assert next(ends) == (given[0], "")
+    assert not given[-1].file.is_file()
 
 
 def in_processes_by_label(given: Sequence[Trial]) -> list[tuple[str, str]]:

@@ -45,13 +45,16 @@ def in_processes(trials: Sequence[Trial], run: Run[Trial], workers: int) -> Iter
         finished: set[str] = set()
         with ProcessPoolExecutor(min(workers, len(left)), get_context("spawn")) as pool:
             futures: dict[Future[str], Trial] = {pool.submit(_attempt, run, trial): trial for trial in left}
-            for future in as_completed(futures):
-                try:
-                    message = future.result()
-                except BrokenProcessPool:  # a worker was killed: the pool gives up on all that are left
-                    continue
-                finished.add(futures[future].key)
-                yield futures[future], message
+            try:
+                for future in as_completed(futures):
+                    try:
+                        message = future.result()
+                    except BrokenProcessPool:  # a worker was killed: the pool gives up on all that are left
+                        continue
+                    finished.add(futures[future].key)
+                    yield futures[future], message
+            finally:
+                pool.shutdown(cancel_futures=True)  # whoever leaves early waits for nothing but what has begun
         left = [trial for trial in left if trial.key not in finished]
         if not left:
             return
