@@ -204,6 +204,7 @@ def test_a_finished_run_draws_nothing_again(options: ProbeOptions) -> None:
         ({"families": "subject"}, "holds scores with families subject style, not subject"),
         ({"scorer": "mine"}, "holds scores with scorer openai/clip-vit-base-patch32, not mine"),
         ({"seed": 1}, "holds scores with seed 0, not 1"),
+        ({"prediction": "v"}, "holds scores with prediction as the base says, not v"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -213,6 +214,12 @@ def test_other_settings_are_refused(options: ProbeOptions, change: dict[str, obj
     with pytest.raises(ConfigError, match=told):
         run(options.model_copy(update=change))
     assert (options.out / "scores.jsonl").read_bytes() == before
+
+
+def test_scores_of_a_base_that_was_overridden_are_not_its_own(options: ProbeOptions) -> None:
+    run(options.model_copy(update={"zero_snr": "yes"}), events=2)
+    with pytest.raises(ConfigError, match="holds scores with zero_snr yes, not as the base says"):
+        run(options)
 
 
 def test_other_weights_and_damaged_files_are_refused(tmp_path: Path) -> None:

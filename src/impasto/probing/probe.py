@@ -123,6 +123,7 @@ def _settings(job: _Job) -> Settings:
         "precision": str(job.base.dtype).removeprefix("torch."),
         "blocks": job.blocks,
         "prompts": hashlib.sha256(prompts.encode()).hexdigest()[:16],
+        **{name: without_folders(value) for name, value in options.overridden().items()},
     }
     return Settings(job.base.fingerprint(), values)
 

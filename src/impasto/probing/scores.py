@@ -63,10 +63,11 @@ class Settings:
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path} is damaged in line 1: remove it, or choose another --out folder") from error
         wanted: dict[str, object] = json.loads(json.dumps(dict(self.values)))  # tuples as JSON has them
-        for name, value in wanted.items():
-            if values.get(name) != value:
+        for name in wanted | values:
+            before, now = values.get(name), wanted.get(name)
+            if before != now:
                 raise ConfigError(
-                    f"--out {path.parent} holds scores with {name} {_told(values.get(name))}, not {_told(value)}: "
+                    f"--out {path.parent} holds scores with {name} {_told(before)}, not {_told(now)}: "
                     "choose another folder, or remove that one"
                 )
         if not fingerprint.matches(self.fingerprint):
@@ -123,4 +124,7 @@ def _parsed(line: str, number: int, path: Path) -> PairScore:
 
 
 def _told(value: object) -> str:
+    """Return a value for a message; what is not stated is left to the base."""
+    if value is None:
+        return "as the base says"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
