@@ -15,6 +15,7 @@ import small_adapters
 from conftest import write_pictures
 from impasto.api import keywords
 from impasto.api.base import Base
+from impasto.api.desk import Desk
 from impasto.api.training import _with_recipe
 from impasto.cli.main import main
 from impasto.core.config import Config
@@ -22,6 +23,7 @@ from impasto.generation.mix_options import MixOptions
 from impasto.generation.options import DrawOptions, GenerateOptions, StyledOptions
 from impasto.generation.transfer_options import TransferOptions
 from impasto.registry.recipes import recipe_for
+from impasto.style.references import parse_style
 from impasto.training.options import TrainOptions
 
 OPTIONS: Mapping[type, type[Config]] = {
@@ -174,6 +176,24 @@ def test_mistakes_are_told_in_one_line(base: Base, call, told: str) -> None:
     with pytest.raises(impasto.ConfigError) as caught:
         call(base)
     assert told in str(caught.value)
+
+
+def test_several_pictures_of_one_prompt_are_refused_before_any_is_drawn(
+    base: Base, style_images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("generate", "transfer"):
+        monkeypatch.setattr(f"impasto.api.base.{name}", lambda *_, **__: pytest.fail("it draws"))
+    with pytest.raises(impasto.ConfigError, match="2 pictures are asked for, which goes with a list of prompts"):
+        base.generate("a fox", num_images=2)
+    with pytest.raises(impasto.ConfigError, match=r"write \['a fox'\]"):  # a style each, and their sheet
+        base.transfer("a fox", style_images)
+
+
+def test_scales_of_a_call_and_of_a_name_are_multiplied() -> None:
+    with Desk() as desk:
+        assert parse_style(desk.style(("ink.safetensors:0.5", 0.5))) == (Path("ink.safetensors"), None, 0.25)
+        assert parse_style(desk.style(("ink.safetensors@style", 1 / 3))) == (Path("ink.safetensors"), "style", 1 / 3)
+        assert parse_style(desk.style(Path("ink.safetensors"))) == (Path("ink.safetensors"), None, 1.0)
 
 
 class OfPocket:

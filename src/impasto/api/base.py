@@ -21,13 +21,13 @@ from impasto.controls.style_studio import StyleStudio, StyleStudioSettings
 from impasto.core.config import Model, validated
 from impasto.core.errors import ConfigError
 from impasto.core.events import Generated, Previewed
-from impasto.generation.generate import generate
+from impasto.generation.generate import count_pictures, generate
 from impasto.generation.mix import mix
 from impasto.generation.mix_options import MixOptions
 from impasto.generation.options import GenerateOptions, StylizeOptions
 from impasto.generation.text_to_image import Opened, stylize
 from impasto.generation.transfer import transfer
-from impasto.generation.transfer_options import TransferOptions
+from impasto.generation.transfer_options import TransferOptions, num_pictures
 from impasto.generation.transfer_presets import BALANCED, preset, settings_of_adapter, without_guidance
 from impasto.image_prompts.published import known_format
 from impasto.models.checks.base_facts import Overrides
@@ -113,6 +113,7 @@ class Base:
         """
         with Desk() as desk:
             wanted = self._drawing(GenerateOptions, {"prompt": _all(prompt), "out": desk.out, **options})
+            _refuse_several(prompt, count_pictures(wanted))
             return _as_asked(desk.collect(generate(wanted, opened=self._opened())), prompt)
 
     def generate_with_previews(
@@ -176,6 +177,7 @@ class Base:
             given |= {"reference": tuple(str(desk.file(each)) for each in references)}
             given |= {"prompt": _all(prompt), "out": desk.out}
             wanted = self._drawing(TransferOptions, defaults | given)
+            _refuse_several(prompt, num_pictures(wanted))
             return _as_asked(desk.collect(transfer(wanted, chosen, opened=self._opened())), prompt)
 
     def mix(
@@ -226,12 +228,14 @@ def _all(prompt: str | Prompts) -> tuple[str, ...]:
     return (prompt,) if isinstance(prompt, str) else tuple(prompt)
 
 
+def _refuse_several(prompt: str | Prompts, count: int) -> None:
+    """Raise `ConfigError` where several pictures are asked for and one would be returned."""
+    if isinstance(prompt, str) and count > 1:
+        raise ConfigError(f"{count} pictures are asked for, which goes with a list of prompts: write [{prompt!r}]")
+
+
 def _as_asked(pictures: list[Image.Image], prompt: str | Prompts) -> Image.Image | list[Image.Image]:
-    if not isinstance(prompt, str):
-        return pictures
-    if len(pictures) > 1:
-        raise ConfigError(f"num_images = {len(pictures)} goes with a list of prompts: write [{prompt!r}]")
-    return pictures[0]
+    return pictures[0] if isinstance(prompt, str) else pictures
 
 
 def load(

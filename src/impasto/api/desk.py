@@ -13,7 +13,7 @@ from PIL import Image
 
 from impasto.core.events import Event, Generated
 from impasto.style.file import RoleOfStyle, Style, save_style
-from impasto.style.references import NamedStyle, load_styles
+from impasto.style.references import NamedStyle, load_styles, parse_style
 
 Picture: TypeAlias = str | Path | Image.Image
 """A picture, or its file."""
@@ -56,14 +56,15 @@ class Desk:
         return self.file(value) if isinstance(value, Image.Image) else value
 
     def style(self, given: Styling | tuple[Styling, float]) -> str:
-        """Return a style as the command line names it: FILE@ROLE:SCALE."""
+        """Return a style as the command line names it, FILE@ROLE:SCALE; a scale multiplies that of `FILE:SCALE`."""
         styling, scale = given if isinstance(given, tuple) else (given, 1.0)
         if isinstance(styling, str | Path):
-            return str(styling) if scale == 1.0 else f"{styling}:{scale:g}"
-        whole, role = (styling.style, f"@{styling.role}") if isinstance(styling, RoleOfStyle) else (styling, "")
+            path, role, own = parse_style(str(styling))
+            return _as_named(path, role, own * scale)
+        whole, role = (styling.style, styling.role) if isinstance(styling, RoleOfStyle) else (styling, None)
         path = self._new("style.safetensors")
         save_style(path, whole)
-        return f"{path}{role}:{scale!r}"
+        return _as_named(path, role, scale)
 
     def _new(self, name: str) -> Path:
         self._count += 1
@@ -78,6 +79,10 @@ class Desk:
     def collect(self, events: Iterable[Event]) -> list[Image.Image]:
         """Return all pictures that are drawn, in order."""
         return [self.read(event.path) for event in events if isinstance(event, Generated)]
+
+
+def _as_named(path: Path, role: str | None, scale: float) -> str:
+    return f"{path}{'' if role is None else f'@{role}'}:{float(scale)!r}"
 
 
 def named_style(given: Styling, scale: float) -> NamedStyle:
