@@ -21,12 +21,14 @@ import torch
 from PIL import Image
 
 from impasto.cli.main import main
-from impasto.core.events import Saved, TrainStep
+from impasto.core.errors import ResourceError
+from impasto.core.events import Event, Saved, TrainStep
 from impasto.generation import text_to_image as generate_workflow
 from impasto.methods import styleforge
 from impasto.style import file as style_file
 from impasto.style.file import load_style, read_card
 from impasto.training.options import TrainOptions
+from impasto.training.run_folder import RunFolder
 from impasto.training.train import train
 
 Refuse = Callable[..., str]
@@ -461,6 +463,21 @@ def test_full_disk_while_drawing(
 def test_log_that_cannot_be_written(refused: Refuse, training: tuple[object, ...], folder: Path) -> None:
     (folder / "run/events.jsonl").mkdir(parents=True)
     assert "cannot write run/events.jsonl: is a directory" in refused(*training)
+
+
+def test_a_style_that_only_the_run_folder_could_take_is_named(
+    refused: Refuse, training: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = RunFolder.log
+
+    def full(self: RunFolder, event: Event) -> None:
+        if isinstance(event, TrainStep) and event.step == 3:
+            raise ResourceError("cannot write run/events.jsonl: no space left on device")
+        log(self, event)
+
+    monkeypatch.setattr(RunFolder, "log", full)
+    fill_disk(monkeypatch, lambda staging: staging.parent == Path())
+    assert "no space left on device; the style of step 3 is in run/style.safetensors" in refused(*training)
 
 
 # Stopping

@@ -18,7 +18,7 @@ from impasto.core.digest import digest_of_json
 from impasto.core.errors import ResourceError
 from impasto.core.events import Event, TrainStep
 from impasto.core.former_names import OPTIONS
-from impasto.core.lock import FolderLock
+from impasto.core.lock import FolderLock, is_locked
 from impasto.style.file import load_style
 from impasto.training import runner as train_run
 from impasto.training.control_files import Steering
@@ -196,6 +196,7 @@ def test_damaged_files_of_a_run(go: Go, stopped: None, tmp_path: Path, name: str
         assert told[0] == 0  # the checkpoint has it all
     else:
         assert "begin" in refused(told)
+    assert not is_locked(tmp_path / "run")
 
 
 def test_a_style_file_is_not_needed_to_go_on(go: Go, stopped: None, tmp_path: Path) -> None:

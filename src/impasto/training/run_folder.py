@@ -51,7 +51,11 @@ class RunFolder:
         if not (folder / _FACTS).is_file():
             raise RunError(f"--resume: --run-dir {folder} holds no run: leave out --resume to begin one there")
         self._claim()
-        self._facts = self._read_facts()
+        try:
+            self._facts = self._read_facts()
+        except RunError:
+            self._release()
+            raise
 
     def __enter__(self) -> RunFolder:
         return self
@@ -59,6 +63,9 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._release()
+
+    def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
 

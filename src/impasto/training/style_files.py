@@ -45,6 +45,7 @@ class StyleFiles:
     watch: Watch | None = None
     pictures: Mapping[str, tuple[PictureFile, ...]] = field(default_factory=dict)
     is_saved: bool = False
+    _spare: Path | None = None
 
     def __post_init__(self) -> None:
         self.held_out = HeldOutFiles(self.folder)
@@ -85,6 +86,7 @@ class StyleFiles:
             spare = self.folder / _SPARE
             for path, style in zip((spare, last_path(spare)), styles.values(), strict=False):
                 save_style(path, style)
+            self._spare = spare
             raise ResourceError(f"{error}; the style is in {spare} instead") from error
         saved = Saved(self.options.out, (best or last).card.steps, last.card.is_complete)
         return [saved] if best is None else [StepKept(last.card.steps, last_path(self.options.out)), saved]
@@ -96,7 +98,7 @@ class StyleFiles:
         try:
             self.save()
         except ResourceError:
-            return None
+            return self._spare
         return self.options.out
 
     def _best(self, *, is_complete: bool) -> Style | None:
