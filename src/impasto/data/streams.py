@@ -110,6 +110,11 @@ def kind_and_concept(stream: str) -> tuple[str, str]:
     return kind, concept
 
 
+def kind_of(stream: str) -> str:
+    """Return what a stream is for, "style" or "aux"."""
+    return kind_and_concept(stream)[0]
+
+
 def concepts_of(streams: Mapping[str, Value]) -> list[str]:
     """Return the concepts that the streams divide the style into, in order; none for undivided styles."""
     return list(dict.fromkeys(concept for name in streams if (concept := kind_and_concept(name)[1])))

@@ -230,16 +230,19 @@ def _wrong_alone(options: TransferOptions) -> dict[str, bool]:
 
 def _wrong_elsewhere(options: TransferOptions, control: str) -> dict[str, bool]:
     """Return what is for style_aligned alone."""
-    given = {
-        "--reference-prompt": options.reference_prompt,
+    given = _of_inversion(options)
+    wrong = {f"{flag} has no effect with {control}: it is for style_aligned": is_on for flag, is_on in given.items()}
+    together = f"--together is drawn with style_aligned, not with {control}: leave --control out"
+    return wrong | {together: options.together}
+
+
+def _of_inversion(options: TransferOptions) -> dict[str, bool]:
+    """Return, by flag, whether what says how a reference is inverted is given."""
+    return {
+        "--reference-prompt": bool(options.reference_prompt),
         "--inversion-guidance": options.inversion_guidance is not None,
         "--inversion-offset": options.inversion_offset is not None,
     }
-    wrong = {
-        f"{flag} has no effect with {control}: it is for style_aligned": bool(value) for flag, value in given.items()
-    }
-    together = f"--together is drawn with style_aligned, not with {control}: leave --control out"
-    return wrong | {together: options.together}
 
 
 def _wrong_when_aligned(options: TransferOptions, references: int) -> dict[str, bool]:
@@ -264,14 +267,8 @@ def _wrong_when_aligned(options: TransferOptions, references: int) -> dict[str, 
 
 def _wrong_when_together(options: TransferOptions) -> dict[str, bool]:
     """Return what has no effect without a given reference."""
-    given = {
-        "--reference-prompt": options.reference_prompt,
-        "--inversion-guidance": options.inversion_guidance is not None,
-        "--inversion-offset": options.inversion_offset is not None,
-    }
-    wrong = {
-        f"{flag} has no effect with --together, which has no picture: leave it out": bool(given[flag]) for flag in given
-    }
+    given = _of_inversion(options)
+    wrong = {f"{flag} has no effect with --together, which has no picture: leave it out": given[flag] for flag in given}
     pictures = len(options.prompt) * options.num_images
     few = "--together draws one picture, which has none to share its style with: give several --prompt"
     return wrong | {few: pictures < 2}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.core.device import to_device
 from impasto.core.rng import generator, noise_for
-from impasto.data.streams import AUX, Batch, kind_and_concept
+from impasto.data.streams import AUX, Batch, kind_of
 from impasto.diffusion.losses import squared_error, weighted_sum
 from impasto.diffusion.noise_process import Levels
 from impasto.diffusion.timesteps import DrawLevels, as_trained
@@ -95,5 +95,5 @@ def style_and_prior(
     """
     denoised = denoise_batch(base, batch, rng)
     terms = denoised.by_stream(denoised.errors(base))
-    weights = {name: prior_weight if kind_and_concept(name)[0] == AUX else 1.0 for name in terms}
+    weights = {name: prior_weight if kind_of(name) == AUX else 1.0 for name in terms}
     return weighted_sum(terms, weights), terms

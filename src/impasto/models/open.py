@@ -12,7 +12,8 @@ from diffusers import DiffusionPipeline
 from impasto.core.errors import ConfigError, ResourceError
 from impasto.core.files import is_folder
 from impasto.core.precision import SLOW_IN_BFLOAT16, is_slow_in_bfloat16
-from impasto.models.checks.schedule import PredictionName, ZeroSnr, override
+from impasto.models.checks.base_facts import PredictionName, ZeroSnr
+from impasto.models.checks.schedule import override
 from impasto.models.find_family import family_of_pipeline, find_family
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.models.loading import load_pipeline, replace_autoencoder

@@ -8,11 +8,11 @@ from impasto.core.errors import ConfigError
 from impasto.data.buckets import bucket_sizes, nearest_bucket
 from impasto.data.encode import Cuts
 from impasto.data.images import PictureFile
+from impasto.data.streams import STYLE, kind_of
 from impasto.models.latent_diffusion import LatentDiffusion
 from impasto.training.configs.data import DataConfig
 from impasto.training.plan import side_of
 
-_STYLE = "style"
 _STEP = 64  # pixels, as SDXL's buckets are; a base with smaller pictures takes an eighth of its side
 
 
@@ -31,7 +31,7 @@ def cuts_of(
     if not options.buckets:
         return dict.fromkeys(pictures, lambda _: [(side, side)])
     sizes = bucket_sizes(side, bucket_step(base, side))
-    shown = [picture for stream, each in pictures.items() if _is_style(stream) for picture in each]
+    shown = [picture for stream, each in pictures.items() if kind_of(stream) == STYLE for picture in each]
     used = sorted({nearest_bucket(picture.height, picture.width, sizes) for picture in shown})
     if used == [(side, side)]:
         raise ConfigError("--buckets has no effect: all style pictures are square, or nearly; leave it out")
@@ -42,11 +42,7 @@ def cuts_of(
     def all_used(_: PictureFile) -> list[tuple[int, int]]:
         return used
 
-    return {stream: own if _is_style(stream) else all_used for stream in pictures}
-
-
-def _is_style(stream: str) -> bool:
-    return stream.partition(":")[0] == _STYLE
+    return {stream: own if kind_of(stream) == STYLE else all_used for stream in pictures}
 
 
 def bucket_step(base: LatentDiffusion, side: int) -> int:

@@ -11,7 +11,7 @@ from impasto.core.errors import ConfigError
 from impasto.data.captions import found_beside
 from impasto.data.images import PictureFile, check_picture
 from impasto.data.packs import PREFIX
-from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept
+from impasto.data.streams import AUX, STYLE, concepts_of, kind_and_concept, kind_of
 from impasto.methods._protocol import Method
 from impasto.training.concepts import Asked, picture_paths
 from impasto.training.held_out.pictures import divided
@@ -100,13 +100,13 @@ def _with_captions(gathered: Gathered, options: TrainOptions) -> Gathered:
 
 
 def _drawn_by_the_base(streams: Mapping[str, str]) -> dict[str, str]:
-    aux = {stream: words for stream, words in streams.items() if kind_and_concept(stream)[0] == AUX}
+    aux = {stream: words for stream, words in streams.items() if kind_of(stream) == AUX}
     return {stream: f"the base itself, drawn with the prompt {words!r}" for stream, words in aux.items()}
 
 
 def kinds_of(streams: Iterable[str]) -> set[str]:
     """Return which kinds of streams there are: "style", and "aux" or not."""
-    return {kind_and_concept(stream)[0] for stream in streams}
+    return {kind_of(stream) for stream in streams}
 
 
 def concept_words(method: Method) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _notes_on(stream: str, pictures: tuple[PictureFile, ...], recommended: tuple
     notes = [f"{picture.path.name}: {note}" for picture in pictures for note in picture.notes]
     if len(notes) > 4:
         notes = [*notes[:3], f"... and {len(notes) - 3} more such notes"]
-    if kind_and_concept(stream)[0] == STYLE and len(pictures) < min(_FEW, recommended[0]):
+    if kind_of(stream) == STYLE and len(pictures) < min(_FEW, recommended[0]):
         notes.append(
             f"only {len(pictures)} style picture(s), the paper uses {recommended[0]}-{recommended[1]}: "
             "expect copies, not a style"
@@ -139,8 +139,7 @@ def _notes_on_shared(pictures: Mapping[str, tuple[PictureFile, ...]]) -> list[st
     """Return a note where the same pictures are to show the style and what the style is not."""
     hashes = picture_hashes(pictures)
     style, aux = (
-        {each for stream, found in hashes.items() if kind_and_concept(stream)[0] == kind for each in found}
-        for kind in (STYLE, AUX)
+        {each for stream, found in hashes.items() if kind_of(stream) == kind for each in found} for kind in (STYLE, AUX)
     )
     if not style & aux:
         return []

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from impasto.core.config import Config
 from impasto.core.paths import FileOrName
+
+PredictionName: TypeAlias = Literal["auto", "epsilon", "v"]
+"""What a user may say of a base's prediction; auto believes the base."""
+ZeroSnr: TypeAlias = Literal["auto", "yes", "no"]
+"""Whether the last timestep is pure noise (arXiv:2305.08891); auto believes the base."""
 
 
 class Overrides(TypedDict, total=False):
@@ -17,17 +22,17 @@ class Overrides(TypedDict, total=False):
         vae: Another autoencoder, or None.
     """
 
-    prediction: Literal["auto", "epsilon", "v"]
-    zero_snr: Literal["auto", "yes", "no"]
+    prediction: PredictionName
+    zero_snr: ZeroSnr
     vae: str | None
 
 
 class BaseFacts(Config):
     """Options of everything that opens a base."""
 
-    prediction: Literal["auto", "epsilon", "v"] = "auto"
+    prediction: PredictionName = "auto"
     """What the base predicts, where it says something wrong; auto believes it."""
-    zero_snr: Literal["auto", "yes", "no"] = "auto"
+    zero_snr: ZeroSnr = "auto"
     """Whether the base's last timestep is pure noise (zero terminal SNR); auto believes it."""
     vae: FileOrName | None = None
     """Another autoencoder of the same latents: a diffusers folder, a .safetensors file, or a hub name."""
@@ -39,4 +44,4 @@ class BaseFacts(Config):
     def overridden(self) -> dict[str, str]:
         """Return those that override something, by name."""
         given = {"prediction": self.prediction, "zero_snr": self.zero_snr, "vae": self.vae}
-        return {name: value for name, value in given.items() if value not in {None, "auto"} and value is not None}
+        return {name: value for name, value in given.items() if value is not None and value != "auto"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Literal, TypeAlias, cast
+from typing import cast
 
 import torch
 from diffusers import ConfigMixin, DDIMScheduler, DDPMScheduler, DiffusionPipeline
@@ -11,12 +11,8 @@ from diffusers import ConfigMixin, DDIMScheduler, DDPMScheduler, DiffusionPipeli
 from impasto.core.errors import ConfigError
 from impasto.diffusion.prediction import Prediction
 from impasto.diffusion.schedule import NoiseSchedule
+from impasto.models.checks.base_facts import PredictionName, ZeroSnr
 from impasto.models.checks.levels import check_levels, check_scheduler_class
-
-PredictionName: TypeAlias = Literal["auto", "epsilon", "v"]
-"""What a user may say of a base's prediction; auto believes the base."""
-ZeroSnr: TypeAlias = Literal["auto", "yes", "no"]
-"""Whether the last timestep is pure noise (arXiv:2305.08891); auto believes the base."""
 
 _LEVELS = ("beta_start", "beta_end", "beta_schedule", "trained_betas", "num_train_timesteps", "rescale_betas_zero_snr")
 _PREDICTIONS = {"epsilon": Prediction.EPSILON, "v": Prediction.V}

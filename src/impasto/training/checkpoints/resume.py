@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.core.checkpoints import Checkpoint, newest_checkpoint
-from impasto.core.config import Config
 from impasto.core.errors import RunError
 from impasto.core.former_names import with_present_names
 from impasto.training.checkpoints.fingerprint import refuse_other_run
@@ -58,19 +57,10 @@ def find_left(folder: RunFolder, options: OptimizerConfig, identity: Mapping[str
         raise RunError(f"{folder.folder} does not say how its run began: begin anew with another --run-dir")
     done = checkpoint.step if checkpoint else 0
     saved, note = with_present_names(saved)
-    saved = _defaults_of_later_options(options, identity, saved) | saved
     refuse_other_run(saved, identity, done, folder.folder)
     if folder.saved_facts.get("outcome") == COMPLETE:
         _refuse_finished(folder, options, done)
     return Left(checkpoint, base, facts.get("aux"), (f"{folder.folder} was {note}",) if note else ())
-
-
-def _defaults_of_later_options(
-    options: Config, identity: Mapping[str, object], saved: Mapping[str, object]
-) -> dict[str, object]:
-    """Return what options that did not exist when a run began were, in effect: their defaults."""
-    fields = type(options).model_fields
-    return {name: fields[name].default for name in identity if name in fields and name not in saved}
 
 
 def _refuse_finished(folder: RunFolder, options: OptimizerConfig, done: int) -> None:

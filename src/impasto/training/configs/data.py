@@ -11,7 +11,7 @@ from impasto.captioning.source import CaptionSource
 from impasto.core.config import Config
 from impasto.core.option_groups import Group, listed_under
 from impasto.core.paths import FileOrName
-from impasto.data.streams import AUX, kind_and_concept
+from impasto.data.streams import AUX, kind_of
 
 _DRAWN = 20
 
@@ -60,4 +60,4 @@ class DataConfig(Config):
 
     def shows_captions(self, stream: str) -> bool:
         """Return whether pictures of a stream are shown with their captions."""
-        return self.aux_captions if kind_and_concept(stream)[0] == AUX else self.captions
+        return self.aux_captions if kind_of(stream) == AUX else self.captions

@@ -12,7 +12,7 @@ from impasto.core.rng import generator
 from impasto.data.duplicates import THRESHOLD, copies_of, differences
 from impasto.data.images import PictureFile, check_picture
 from impasto.data.packs import pictures_of
-from impasto.data.streams import STYLE, kind_and_concept
+from impasto.data.streams import STYLE, kind_of
 from impasto.training.configs.keeping import FEWEST_HELD_OUT, KeepingConfig
 
 _NAMED = 3
@@ -61,7 +61,7 @@ def divided(options: KeepingConfig, pictures: Mapping[str, tuple[PictureFile, ..
 
 def _taken(count: int, shown: dict[str, tuple[PictureFile, ...]], seed: int) -> tuple[PictureFile, ...]:
     """Take pictures from the style's streams, in turn; `shown` loses them."""
-    streams = [stream for stream in shown if kind_and_concept(stream)[0] == STYLE]
+    streams = [stream for stream in shown if kind_of(stream) == STYLE]
     most = sum(len(shown[stream]) for stream in streams) - len(streams)
     if count > most:
         raise DataError(

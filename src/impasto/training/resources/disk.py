@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from impasto.core.errors import ResourceError
+from impasto.core.formatting import format_bytes
 from impasto.methods._protocol import Method
 from impasto.training.options import TrainOptions
 from impasto.training.state import TrainState
@@ -31,8 +32,8 @@ def refuse_low_disk(options: TrainOptions, method: Method, state: TrainState, fo
         left = free.setdefault(disk, shutil.disk_usage(nearest).free)
         if left < size:
             raise ResourceError(
-                f"the disk of {path} has {_spoken(left)} free, {what} may need {_spoken(size)}: free some, or name "
-                "another place (--out, --run-dir)"
+                f"the disk of {path} has {format_bytes(left)} free, {what} may need {format_bytes(size)}: free "
+                "some, or name another place (--out, --run-dir)"
             )
         free[disk] = left - size
 
@@ -40,7 +41,3 @@ def refuse_low_disk(options: TrainOptions, method: Method, state: TrainState, fo
 def _style_bytes(method: Method, state: TrainState) -> int:
     width = 2 if method.kind() == "full" else 4  # differences are saved in half precision
     return width * sum(parameter.numel() for parameter in state.learnable.parameters())
-
-
-def _spoken(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"

@@ -16,7 +16,7 @@ from impasto.core.events import Event, Noted, Sampled, Verdict
 from impasto.core.files import is_file, write_text
 from impasto.data.captions import called_prompt, words_lead
 from impasto.data.images import PictureFile, fit_square
-from impasto.data.streams import STYLE, kind_and_concept
+from impasto.data.streams import STYLE, kind_of
 from impasto.features._open import open_features
 from impasto.generation.draw import draw
 from impasto.generation.requests import ImageRequest
@@ -110,10 +110,7 @@ class Samples:
     def _pictures(self) -> list[Image.Image]:
         side = sample_look(self.options, self.base).height
         files: list[PictureFile] = [
-            picture
-            for stream, found in self.gathered.pictures.items()
-            if kind_and_concept(stream)[0] == STYLE
-            for picture in found
+            picture for stream, found in self.gathered.pictures.items() if kind_of(stream) == STYLE for picture in found
         ]
         return [fit_square(each.read(), side)[0] for each in files[:_COMPARED]]
 
