@@ -14,6 +14,7 @@ from impasto.data.decompose import decomposed
 from impasto.data.duplicates import distinct
 from impasto.data.streams import concepts_of, of_step
 from impasto.data.subdivision import Divided, divide, read_concepts_csv, write_division
+from impasto.training.concepts import Asked, picture_paths
 
 WORDS = {"people": "[V] style", "backgrounds": "[W] style"}
 
@@ -86,6 +87,30 @@ def test_bad_csv(tmp_path: Path, text: str | None, told: str) -> None:
         path.write_text(text)
     with pytest.raises(DataError, match=told):
         read_concepts_csv(path, ["a.png"], ["people"])
+
+
+def test_what_a_folder_of_kohyas_lists_twice_is_shown_twice_after_a_csv_too(tmp_path: Path) -> None:
+    for name in ("1_a/x.png", "2_b/y.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    csv = tmp_path / "a.csv"
+    csv.write_text("file,class\nx.png,people\ny.png,backgrounds\n")
+    found = picture_paths(Asked("style", str(tmp_path), "--style-images", csv), ["people", "backgrounds"], "pocket")
+    counts = {stream: len(paths) for stream, paths in found.paths.items()}
+    assert counts == {"style:people": 1, "style:backgrounds": 2}
+
+
+def test_pictures_beside_the_subfolders_of_concepts_are_mentioned(tmp_path: Path) -> None:
+    asked, concepts = Asked("style", str(tmp_path), "--style-images"), ["people", "backgrounds"]
+    for name in ("people/a.png", "backgrounds/b.png", "backgrounds/.hidden.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    assert picture_paths(asked, concepts, "pocket").notes == ()
+    for name in ("c.png", "animals/d.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    (note,) = picture_paths(asked, concepts, "pocket").notes
+    assert "2 pictures outside of these are not shown, such as d.png" in note
 
 
 def test_near_duplicates() -> None:

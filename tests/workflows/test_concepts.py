@@ -133,6 +133,11 @@ def test_subdivide(run: Run) -> None:
     assert [float(row["score"]) for row in rows] == sorted(float(row["score"]) for row in rows)
     assert read_picture(Path("d.png")).image.width > 500
     assert "exists: --overwrite replaces it" in run("subdivide", "style-pictures", "--out", "d.csv")[1]
+    for name in ("1_a/0.png", "2_b/1.png"):  # as kohya's scripts want them: the second twice
+        Path(f"folder/{name}").parent.mkdir(parents=True)
+        shutil.copy(f"style-pictures/{Path(name).name}", f"folder/{name}")
+    assert run("subdivide", "folder", "--out", "k.csv")[0] == 0
+    assert len(Path("k.csv").read_text().splitlines()) == 1 + 2
     assert "must end in .csv" in run("subdivide", "style-pictures", "--out", "d.txt")[1]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from impasto.core.errors import ConfigError, DataError
 from impasto.core.shell import command
+from impasto.data.image_formats import SUFFIXES
 from impasto.data.images import list_pictures
 from impasto.data.packs import PREFIX, people_and_backgrounds, pictures_of
 from impasto.data.streams import stream_of
@@ -74,7 +75,7 @@ def _divided(asked: Asked, concepts: Sequence[str], scorer: str) -> tuple[dict[s
     if any((folder / concept).is_dir() for concept in concepts):
         if asked.csv is not None:
             raise ConfigError(f"--concepts-csv {asked.csv} and the subfolders of {folder} contradict each other")
-        return _by_folders(asked, folder, concepts), ()
+        return _by_folders(asked, folder, concepts), _notes_on_others(asked, folder, concepts)
     if asked.csv is not None:
         return _by_csv(_pictures(asked), asked.csv, concepts), ()
     if asked.given.startswith(PREFIX) and set(concepts) <= {PEOPLE, BACKGROUNDS}:
@@ -93,10 +94,22 @@ def _by_folders(asked: Asked, folder: Path, concepts: Sequence[str]) -> dict[str
     return {concept: list_pictures(folder / concept, asked.option) for concept in concepts}
 
 
+def _notes_on_others(asked: Asked, folder: Path, concepts: Sequence[str]) -> tuple[str, ...]:
+    """Return a note on pictures that are beside the subfolders of the concepts, or in other ones."""
+    inside, shown = [*folder.glob("[!.]*"), *folder.glob("[!.]*/[!.]*")], {folder / concept for concept in concepts}
+    others = sorted(path for path in inside if path.suffix.lower() in SUFFIXES and path.parent not in shown)
+    if not others:
+        return ()
+    where = f"{asked.option} {asked.given} has subfolders for {' and '.join(concepts)}"
+    return (f"{where}: {len(others)} pictures outside of these are not shown, such as {others[0].name}",)
+
+
 def _by_csv(paths: Sequence[Path], csv: Path, concepts: Sequence[str]) -> dict[str, list[Path]]:
-    by_name = {path.name: path for path in paths}
+    by_name: dict[str, list[Path]] = {}
+    for path in paths:  # a folder of kohya's may list one several times
+        by_name.setdefault(path.name, []).append(path)
     files = read_concepts_csv(csv, list(by_name), concepts)
-    return {concept: [by_name[name] for name in names] for concept, names in files.items()}
+    return {concept: [path for name in names for path in by_name[name]] for concept, names in files.items()}
 
 
 def _by_encoder(asked: Asked, concepts: Sequence[str], scorer: str) -> tuple[dict[str, list[Path]], tuple[str, ...]]:

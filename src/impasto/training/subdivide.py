@@ -70,7 +70,7 @@ def subdivide(options: SubdivideOptions) -> Generator[Event]:
         raise ConfigError(f"--out {options.out} must end in .csv")
     for target in (options.out, options.out.with_suffix(".png")):
         refuse_existing(target, "--out", overwrite=options.overwrite)
-    paths = pictures_of(options.source, "style", "DIR")
+    paths = list(dict.fromkeys(pictures_of(options.source, "style", "DIR")))  # kohya's folders list some several times
     yield Progress("looking at pictures", 0, len(paths))
     divided = divide_pictures(paths, options.concepts, options.scorer, options.device)
     yield Progress("looking at pictures", len(paths), len(paths))
