@@ -391,9 +391,11 @@ def test_the_same_new_token_twice(refused: Refuse, training: tuple[object, ...],
 # In the middle of a run
 
 
+@pytest.mark.parametrize("more", [(), ("--ema", 0.9)], ids=["plain", "averaged"])
 def test_loss_that_is_no_number(
-    refused: Refuse, training: tuple[object, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+    refused: Refuse, training: tuple[object, ...], folder: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[object]
 ) -> None:
+    training = (*training, *more)
     assert main([str(flag) for flag in (*training, "--steps", 2, "--out", "two.safetensors", "--run-dir", "two")]) == 0
     loss, calls = styleforge.StyleForge.loss, []
 

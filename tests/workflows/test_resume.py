@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -219,6 +220,17 @@ def test_draw_without_prompts_says_so(go: Go, after: After, tmp_path: Path) -> N
     after(2, (tmp_path / "run/draw").touch)
     (tmp_path / "none.toml").write_text("sample_prompts = []")
     assert "samples were asked for, but --sample-prompts is empty" in go("--config", "none.toml")[1]
+
+
+def test_a_verdict_that_cannot_be_told_costs_no_style(go: Go, after: After, tmp_path: Path) -> None:
+    after(2, (tmp_path / "run/stop").touch)
+    assert go("--sample-every", 1, "--sample-prompts", "a fox")[0] == 0
+    pictures = tmp_path / "style-pictures"
+    after(3, lambda: shutil.copy(pictures / "1.png", pictures / "0.png"))
+    code, out, _ = go("--resume", "--sample-prompts", "a fox")
+    assert code == 0
+    assert "no verdict: style-pictures/0.png was changed or removed since it was checked" in out
+    assert load_style(tmp_path / "fox.safetensors").card.is_complete
 
 
 @pytest.mark.parametrize("how", ["remove", "resume", "stop"])

@@ -102,10 +102,11 @@ class Stepper:
             state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
         state.step = step
-        if state.average is not None:
-            state.average.update()
         self._buffer.add(step, values, norm, batches)
-        return self.read() if self._buffer.is_due else []
+        found = self.read() if self._buffer.is_due else []
+        if state.average is not None:  # only now: a broken step is none
+            state.average.update()
+        return found
 
     def read(self) -> list[TrainStep]:
         """Return the steps whose numbers were not known yet; raises `Diverged`."""

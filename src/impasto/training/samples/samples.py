@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from impasto.core.errors import ImpastoError
 from impasto.core.events import Event, Noted, Sampled, Verdict
 from impasto.core.files import is_file, write_text
 from impasto.data.captions import called_prompt, words_lead
@@ -81,7 +82,11 @@ class Samples:
 
     def verdict(self, step: int) -> Iterator[Event]:
         """Say whether the training worked, if it can be told: samples of the untrained base and of another step."""
-        found = self._verdicts(step, is_final=True)
+        try:
+            found = self._verdicts(step, is_final=True)
+        except ImpastoError as error:  # the style is not saved yet
+            yield Noted(f"no verdict: {error}")
+            return
         if not found and self.options.sample_prompts and self.options.sample_every:
             yield Noted("no verdict: there are no samples of the untrained base and of a later step")
         yield from found
