@@ -45,7 +45,7 @@ class Base:
     """An open base model.
 
     Args:
-        model: Loaded.
+        model: The base model, loaded.
         name: As `load` takes it; styles remember it, and adapters beside the base are looked for there.
 
     Attributes:

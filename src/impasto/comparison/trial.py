@@ -55,7 +55,7 @@ class Trial:
         seed: Seed of the training and of the pictures that are drawn.
         values: Options of training and method, without those that say where files go.
         reference: Real pictures with captions: a folder, or pack:NAME.
-        training: The style pictures, given likewise.
+        training: The style pictures: a folder, or pack:NAME.
         drawing: base, features, sampler, steps, guidance_scale, num_prompts, threads, style_words; decompose where
             style words stand in each clause of a prompt.
         device: Where to compute.

@@ -62,8 +62,8 @@ class FeatureExtractor:
         """Return what metrics want to know of drawn pictures.
 
         Args:
-            drawn: Their features.
-            pictures: Themselves.
+            drawn: Features of the drawn pictures.
+            pictures: The drawn pictures, in the same order.
             prompts: Their words, or None.
         """
         names = tuple(picture.name for picture in pictures)

@@ -56,7 +56,7 @@ def named_controlnet(named: str, base: str, source: Source, instead: str = "") -
     Args:
         named: The ControlNet as the user named it, or empty.
         base: The base as the user named it.
-        source: Where it is.
+        source: Where the base is from.
         instead: Another way out, for the message.
 
     Raises:
@@ -75,10 +75,10 @@ def follow(edges: Edges, image: Image.Image, base: LatentDiffusion, source: Sour
     """Return the hook that lets a drawing follow the edges of `image`, which has the size that is drawn.
 
     Args:
-        edges: How.
-        image: Whose edges.
-        base: To draw with.
-        source: Where it is from.
+        edges: How edges are found and followed.
+        image: The picture whose edges are followed.
+        base: The base to draw with.
+        source: Where the base is from.
         name: What messages call the picture.
 
     Raises:

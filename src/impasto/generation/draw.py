@@ -44,10 +44,10 @@ def draw(
     Args:
         base: Left as it was between any two pictures. What is attached to it stays until the last: words are encoded
             once.
-        requests: What is wanted.
-        params: How.
+        requests: The pictures that are wanted.
+        params: How they are drawn.
         control: See `Guides`, as for what follows.
-        reference: An own one for controls that look at one.
+        reference: A reference of its own for a control that looks at one.
         hook: A ControlNet.
 
     Raises:

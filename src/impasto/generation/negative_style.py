@@ -92,7 +92,7 @@ def _prompt(options: NegativeStyleOptions, source: Source, image: Image.Image) -
 
 
 def guessed(image: Image.Image) -> str:
-    """Return words for what pocket's own towers see; see `subject_words` for how often they are right."""
+    """Return words for what pocket's own towers see: the likeliest of `SUBJECTS`, with its article."""
     from impasto.features.pocket import PocketFeatures
 
     return with_article(SUBJECTS[SubjectJudge(PocketFeatures()).found([image])[0]])

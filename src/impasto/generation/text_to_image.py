@@ -41,7 +41,7 @@ class Opened:
     """A base that is open already.
 
     Attributes:
-        base: Loaded.
+        base: The base, loaded.
         styles: What is attached to it for as long as it is used.
     """
 

@@ -202,16 +202,7 @@ def _prompted(
     masks = read_masks(options, params.height, params.width)
     adapter, path = open_adapter(options, base)
     shown = [ReferenceStyle(base, adapter, group, masks, options, params) for group in groups]
-    common = _control_facts(control) | _start_facts(options)
-    common |= {"adapter": path.name, "encoder": Path(adapter.encoder.name).name, "adapter_scale": options.adapter_scale}
-    common |= {"fit": options.fit, "join": options.join, "masks": [mask.name for mask in options.mask]}
-    common |= {
-        "without": options.without,
-        "without_scale": (options.without_scale or DEFAULT_WITHOUT) if options.without else None,
-        "empty_prompt": options.empty_prompt,
-        "negative_style": Path(options.negative_style).name,
-        "style_guidance_scale": params.style_guidance_scale,
-    }
+    common = _control_facts(control) | _start_facts(options) | _adapter_facts(options, adapter, path)
     facts_of_groups = [common | {"references": [each.identity() for each in group]} for group in groups]
     requests, facts = [], []
     words_matter = adapter.contents.gates is not None  # and a style may have changed who reads them
@@ -276,6 +267,22 @@ def _reference_rows(options: TransferOptions, groups: Sequence[Sequence[ReadRefe
         ("reference", f"{each.picture.path}{'' if each.weight is None else f' x {each.weight:g}'}{mask}")
         for each, mask in zip(groups[0], masks, strict=True)
     )
+
+
+def _adapter_facts(options: TransferOptions, adapter: ImagePromptAdapter, path: Path) -> dict[str, object]:
+    return {
+        "adapter": path.name,
+        "encoder": Path(adapter.encoder.name).name,
+        "adapter_scale": options.adapter_scale,
+        "fit": options.fit,
+        "join": options.join,
+        "masks": [mask.name for mask in options.mask],
+        "without": options.without,
+        "without_scale": (options.without_scale or DEFAULT_WITHOUT) if options.without else None,
+        "empty_prompt": options.empty_prompt,
+        "negative_style": Path(options.negative_style).name,
+        "style_guidance_scale": options.style_guidance_scale,
+    }
 
 
 def _adapter_rows(options: TransferOptions, adapter: ImagePromptAdapter, path: Path) -> tuple[tuple[str, str], ...]:

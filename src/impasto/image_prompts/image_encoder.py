@@ -73,12 +73,6 @@ class ImageEncoder:
         self._network = network.eval().requires_grad_(False)
         self.widths = widths_of(network.config)
 
-    @property
-    def num_places(self) -> int:
-        """How many hidden states a picture has: its patches, and one for the whole."""
-        config = self._network.config
-        return int((config.image_size // config.patch_size) ** 2 + 1)
-
     @torch.no_grad()
     def read(self, pictures: Sequence[Image.Image], features: str) -> Tensor:
         """Return features of square pictures: embeds (pictures, width) or states (pictures, places, width)."""

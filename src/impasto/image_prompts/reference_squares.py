@@ -37,7 +37,7 @@ def reference_squares(image: Image.Image, fit: Fit) -> list[Image.Image]:
 
 
 def fit_note(image: Image.Image, fit: Fit) -> str:
-    """Return what `squares` does to the picture, or "" for a square."""
+    """Return what `reference_squares` does to the picture, or "" for a square."""
     width, height = image.size
     if width == height:
         return ""

@@ -29,8 +29,8 @@ class CachedEncoders:
     version of torch are part of the key: what is read back is, bit for bit, what would be computed.
 
     Args:
-        base: Encodes.
-        store: Keeps.
+        base: Encodes what is not known yet.
+        store: Keeps what was encoded.
         keeps_prompts: Whether no text encoder learns.
         offloaded: Brings the encoders back for what is not known yet.
         objective: What the run's losses are given beside the method's own formula.

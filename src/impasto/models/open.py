@@ -83,8 +83,8 @@ def open_base(
         name: "pocket", a diffusers folder, a `.safetensors` checkpoint, or a hub name.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16"; auto is fp32 on the CPU and bf16 elsewhere.
-        prediction: What it predicts, where it says something wrong, or nothing.
-        zero_snr: Whether its last timestep is pure noise; likewise.
+        prediction: What it predicts, where what it says is wrong or missing.
+        zero_snr: Whether its last timestep is pure noise, where what it says is wrong or missing.
         vae: Another autoencoder; see `replace_autoencoder`.
 
     Raises:

@@ -124,7 +124,7 @@ def write_report(
     """Write all files but the pictures; returns the table.
 
     Args:
-        folder: Where to.
+        folder: Where the files go.
         facts: Base, settings, versions, machine.
         measured: What was measured, by family of prompts.
         blocks: Paths, in order.

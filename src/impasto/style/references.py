@@ -95,7 +95,7 @@ def _number(given: str, path: str, scale: str) -> float:
 
 
 def load_styles(given: Sequence[str]) -> list[NamedStyle]:
-    """Return the styles in the order given, whole; see `fit_to` for their roles."""
+    """Return the styles in the order given, whole; see `fit_styles` for their roles."""
     parsed = [parse_style(each) for each in given]
     return [NamedStyle(path, scale, load_style(path), role) for path, role, scale in parsed]
 

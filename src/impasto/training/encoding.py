@@ -81,7 +81,7 @@ def aux_paths(options: DataConfig, folder: Path) -> list[Path]:
 
 
 def drawn_before(options: DataConfig, drawn: GeneratedStream, hashes: object) -> tuple[PictureFile, ...] | None:
-    """Return the auxiliary pictures of a run that is gone on with, or None if they are not as they were."""
+    """Return the auxiliary pictures of a run that is resumed, or None if they are not as they were."""
     try:
         found = tuple(check_picture(path) for path in aux_paths(options, drawn.folder))
     except DataError:

@@ -1,4 +1,4 @@
-"""Before step 1: gather and check all pictures, and say what is about to happen."""
+"""Before step 1: check the options, and say what is about to happen and how long it takes."""
 
 from __future__ import annotations
 
@@ -92,10 +92,10 @@ def describe_run(
     Args:
         options: What the run was asked to do.
         method: What is trained.
-        base: Loaded.
+        base: The base, loaded.
         gathered: The pictures of each stream, checked.
         learnable: What learns, attached.
-        cost: Expected.
+        cost: What the run is expected to take.
     """
     learnt = sum(parameter.numel() for parameter in learnable.parameters())
     streams = {name: words for name, words in method.prompts().items() if name in gathered.source}

@@ -31,12 +31,12 @@ class RunFolder:
 
     Args:
         folder: Made when the run begins.
-        resume: Whether the run in it is gone on with; the folder is then locked at once.
+        resume: Whether the run in it is resumed; the folder is then locked at once.
         private: Paths as the user named them, kept out of logs.
 
     Raises:
         ConfigError: The folder holds another run already.
-        RunError: There is no run to go on with, or another process runs in it.
+        RunError: There is no run to resume, or another process runs in it.
     """
 
     def __init__(self, folder: Path, *, resume: bool = False, private: Sequence[str] = ()) -> None:
@@ -76,7 +76,7 @@ class RunFolder:
 
     @property
     def saved_facts(self) -> Mapping[str, object]:
-        """What `run.json` said when a run is gone on with; empty for a new one."""
+        """What `run.json` said when a run is resumed; empty for a new one."""
         return self._facts
 
     def _refuse_another_run(self) -> None:

@@ -27,8 +27,8 @@ class TrainState:
     """What a step reads and changes.
 
     Attributes:
-        learnable: Attached.
-        optimizer: Over its parameters, in their order.
+        learnable: What learns; attached to the base.
+        optimizer: Changes its parameters, in their order.
         rng: Draws pictures, noise and timesteps.
         device: Of the parameters; its own generator is part of the state too.
         step: Steps done.

@@ -8,7 +8,7 @@ The base is borrowed for as long as the generator lives. Close it when leaving e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ from impasto.training.held_out.watch import saved_interval
 from impasto.training.long_captions import notes_on_long_captions
 from impasto.training.optimizers import new_optimizer, parameter_groups
 from impasto.training.options import TrainOptions
-from impasto.training.plan import check_options, describe_run
+from impasto.training.plan import Estimate, check_options, describe_run
 from impasto.training.resources.disk import refuse_low_disk
 from impasto.training.resources.memory_fit import estimate_of, fit_memory
 from impasto.training.run_folder import RunFolder
@@ -106,11 +106,15 @@ def _train(
             if options.dry_run:
                 return
             settings = options.model_dump(mode="json") | method.settings.model_dump(mode="json")
-            expected = {"seconds_a_step": cost.seconds / options.steps, "peak_bytes": cost.bytes}
-            known = {"expected": expected, "identity": identity, "base": base_facts(base)}
-            folder.begin(settings, dict(plan.rows), known)
+            folder.begin(settings, dict(plan.rows), _known(cost, options.steps, identity, base))
             run = Run(options, method, base, store, state, folder, gathered, identity, cost, left, processes, watch)
             yield from _tracked(run, _logged(run, stop))
+
+
+def _known(cost: Estimate, steps: int, identity: Mapping[str, object], base: LatentDiffusion) -> dict[str, object]:
+    """Return what `run.json` remembers: what the run is expected to take, and what whoever resumes it compares."""
+    expected = {"seconds_a_step": cost.seconds / steps, "peak_bytes": cost.bytes}
+    return {"expected": expected, "identity": identity, "base": base_facts(base)}
 
 
 def _opened(options: TrainOptions, method: Method) -> LatentDiffusion:

@@ -46,8 +46,8 @@ def watch_of(
         method: Its words call the style.
         base: With what learns attached.
         gathered: The pictures of the run.
-        seconds: That all steps are expected to take.
-        every: Steps between measurements of a run that is gone on with; by default what the options or the time say.
+        seconds: Expected duration of all steps.
+        every: Steps between measurements of a run that is resumed; by default what the options or the time say.
     """
     if not gathered.held_out:
         return None

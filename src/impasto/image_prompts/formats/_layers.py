@@ -75,8 +75,8 @@ def refuse_other_layers(
     Args:
         file: The adapter's file.
         names: What the format calls its layers.
-        layers: That may be there.
-        also: What names may begin with, too.
+        layers: Cross-attentions whose keys and values may be there.
+        also: Other beginnings of names that may be there.
     """
     known = {f"{names.group}{layer.number}.{part}.weight" for layer in layers for part in (names.key, names.value)}
     for name in sorted(file.tensors):

@@ -39,7 +39,7 @@ def should_write_out(device: torch.device, arithmetic: torch.dtype, tokens: int)
     """Return whether attention that is written out trains faster.
 
     Args:
-        device: Where.
+        device: Where the network is trained.
         arithmetic: Precision of the matrix products.
         tokens: The longest sequence that attends to itself.
     """

@@ -13,7 +13,7 @@ class Dropped:
     Attributes:
         reader: Its name.
         family: The family of bases for which it does.
-        modules: Which.
+        modules: The modules that it leaves out.
         instead: Name of the format in which it takes them.
     """
 

@@ -1,4 +1,4 @@
-"""What makes a run the same run: compared before it is gone on with, most of it before the base is loaded."""
+"""What makes a run the same run: compared before it is resumed, most of it before the base is loaded."""
 
 from __future__ import annotations
 

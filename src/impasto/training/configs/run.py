@@ -1,4 +1,4 @@
-"""Where a run writes, and how it is gone on with."""
+"""Where a run writes, and how it is resumed."""
 
 from __future__ import annotations
 

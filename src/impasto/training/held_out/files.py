@@ -4,8 +4,8 @@
     held-out/step-000040.png                 what was drawn at a step
     held-out/best/step-000040.safetensors    the style of the best step
 
-A run that is gone on with from a checkpoint must find the style that was the best then. So that one stays beside a
-better one until the next checkpoint.
+A run that is resumed from a checkpoint must find the style that was the best then, so that one stays beside a better
+one until the next checkpoint.
 """
 
 from __future__ import annotations

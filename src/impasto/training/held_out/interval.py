@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SHARE = 0.15
-"""Of the training time that measuring takes at most."""
+"""The largest share of the training time that measuring takes."""
 _FEWEST, _MOST = 2, 50
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """How often is measured.
+    """How often steps are measured.
 
     Attributes:
         every: Steps between two measurements; the last step is measured too, and so is the untrained base.
         count: Measurements in all.
-        share: Of the time of all steps that they are expected to take.
+        share: Time that they are expected to take, as a share of that of all steps.
     """
 
     every: int
@@ -28,10 +28,10 @@ def interval(steps: int, seconds: float, a_measurement: float, every: int | None
     """Return how often to measure.
 
     Args:
-        steps: Of the run.
-        seconds: That all steps are expected to take.
+        steps: Length of the run.
+        seconds: Expected duration of all steps.
         a_measurement: Seconds of one measurement.
-        every: What the user wants, if anything.
+        every: Steps between two measurements as the user wants it; None where the time decides.
     """
     if every is None:
         allowed = int(SHARE * seconds / a_measurement) - 1  # the untrained base is measured too

@@ -52,10 +52,10 @@ class Judge:
     """What stays the same from measurement to measurement.
 
     Attributes:
-        requests: What is drawn.
-        look: How.
-        extractor: Of the features that the distance is taken in.
-        has_unit_length: Whether these have length 1.
+        requests: The pictures that are drawn.
+        look: How they are drawn.
+        extractor: Makes the features between which the distance is taken.
+        has_unit_length: Whether these features have length 1.
         real: Features of the held-out pictures.
         reader: Reads the words; None where nothing does.
         words: Features of the captions of `requests`.

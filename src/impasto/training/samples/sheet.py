@@ -44,7 +44,7 @@ class SampleSheet:
             with Image.open(path) as strip:
                 lefts = range(0, strip.width, wide)
                 cut = [strip.crop((left, 0, left + wide, strip.height)).convert("RGB") for left in lefts]
-            if len(cut) == len(self._prompts):  # not of a run with other prompts that is gone on with
+            if len(cut) == len(self._prompts):  # the run may be resumed with other prompts
                 rows.append((f"step {step}" if step else "untrained", cut))
         shown = [self._style[index % len(self._style)] for index in range(len(self._prompts))] if self._style else []
         return labelled_table(self._prompts, [*rows, *([("your pictures", shown)] if shown else [])])
