@@ -12,6 +12,7 @@ from impasto.cli.main import main
 from impasto.core.errors import ConfigError
 from impasto.core.files import free_name, refuse_existing
 from impasto.core.paths import is_folder_option
+from impasto.generation.transfer_options import TransferOptions, check_transfer
 
 GO_ON = {"probe", "compare", "aux", "demo"}
 """These write into a folder of their own: probe and compare go on with what is there, aux refuses any folder that
@@ -81,6 +82,13 @@ def test_the_sidecar_of_a_picture_counts_too(given: Mapping[str, str], tmp_path:
     (tmp_path / "x.json").write_bytes(KEPT)
     assert main(COMMANDS["generate"].format(**given, folder=tmp_path).split()) == 2
     assert (tmp_path / "x.json").read_bytes() == KEPT
+
+
+def test_the_sheet_of_a_folder_of_references_has_no_file_to_replace(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "references", 1)
+    options = TransferOptions(reference=(str(folder),), prompt=("a fox",), out=tmp_path / "x.png")
+    with pytest.raises(ConfigError, match=r"x.png is one picture, a folder of references makes a sheet too: name a"):
+        check_transfer(options, "style_studio", 1)
 
 
 def test_evaluate_refuses_a_report_that_exists(given: Mapping[str, str], tmp_path: Path) -> None:

@@ -139,9 +139,8 @@ class Run:
         shown = Shown(cuts, self.gathered.captions)
         yield from encode_streams(self._encoders, self.options, self.method, self._pictures, shown, streams)
         if not self.state.learnable.learns_text():  # known from now on: the text encoders can rest
-            self._encoders.encode_prompts(
-                list({prompt for examples in streams.values() for each in examples for prompt in each.prompts()})
-            )
+            for prompt in {prompt: None for part in streams.values() for each in part for prompt in each.prompts()}:
+                self._encoders.encode_prompts([prompt])  # one by one: all of them joined are as large as the cache
         for note in self.store.notes:
             yield Noted(note)
 
