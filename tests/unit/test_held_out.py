@@ -16,7 +16,7 @@ from impasto.features._open import open_features
 from impasto.training.configs.keeping import KeepingConfig
 from impasto.training.held_out.files import HeldOutFiles, last_path, step_path
 from impasto.training.held_out.interval import SHARE, interval
-from impasto.training.held_out.judge import Judge, Judged, copies_of
+from impasto.training.held_out.judge import Judge, Judged, centred_copies_of
 from impasto.training.held_out.pictures import divided
 from impasto.training.held_out.watch import Watch, saved_interval
 
@@ -248,6 +248,6 @@ def test_strokes_at_wrong_sizes_are_refused(name: str) -> None:
 def test_a_copy_is_nearest_to_what_it_copies() -> None:
     a, b = squares(1, width=9, colour="red"), squares(1, width=9, colour="red", seed=5)
     scaled = [a[0].resize((300, 300))]
-    assert copies_of(scaled) @ copies_of(a).T > 0.99
-    assert copies_of(b) @ copies_of(a).T < 0.9
-    assert not copies_of([Image.new("RGB", (20, 20), "blue")]).any()
+    assert centred_copies_of(scaled) @ centred_copies_of(a).T > 0.99
+    assert centred_copies_of(b) @ centred_copies_of(a).T < 0.9
+    assert not centred_copies_of([Image.new("RGB", (20, 20), "blue")]).any()

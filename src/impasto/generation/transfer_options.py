@@ -199,10 +199,9 @@ def _wrong_references(options: TransferOptions, references: int) -> dict[str, bo
             masks and is_joined
         ),
         "--join concat has no effect with one reference: leave it out": is_joined and references == 1 and not masks,
-        f"--out {options.out} is one picture, a folder of references makes a sheet too: name a folder": is_sheet(
-            options
-        )
-        and options.is_one_file,
+        f"--out {options.out} is one picture, a folder of references makes a sheet too: name a folder": bool(
+            is_sheet(options) and options.is_one_file
+        ),
         f"--num-images {options.num_images}: the sheet of a folder shows one seed, leave it out": is_sheet(options)
         and options.num_images > 1,
     }

@@ -20,7 +20,7 @@ from impasto.models.source import POCKET
 from impasto.training.configs.keeping import AUTO
 from impasto.training.dataset import Gathered, concept_words
 from impasto.training.held_out.interval import interval
-from impasto.training.held_out.judge import Judge, copies_of, words_of
+from impasto.training.held_out.judge import Judge, centred_copies_of, words_of
 from impasto.training.held_out.watch import Watch
 from impasto.training.options import TrainOptions
 from impasto.training.plan import side_of
@@ -115,8 +115,8 @@ def _judge(
         for index, caption in enumerate(captions)
     )
     real = [fit_square(each.read(), side)[0] for each in held_out]
-    training = copies_of([each.read() for each in shown])
-    unseen, _ = nearest(copies_of(real), training)
+    training = centred_copies_of([each.read() for each in shown])
+    unseen, _ = nearest(centred_copies_of(real), training)
     return Judge(
         requests=requests,
         look=SamplingParams(_STEPS, _NO_GUIDANCE, side, side, batch=_DRAWN),

@@ -87,7 +87,7 @@ class Judge:
         match = None
         if self.reader is not None and self.words is not None:
             match = float(text_alignment(self.reader.extract(drawn), self.words).mean())
-        near, _ = nearest(copies_of(drawn), self.training)
+        near, _ = nearest(centred_copies_of(drawn), self.training)
         copying = float(nearer_than(near, self.unseen).mean())
         return Judged(distance.value, distance.standard_error, match, copying), drawn
 
@@ -97,7 +97,7 @@ def words_of(reader: Reader | None, captions: Sequence[str]) -> Float[Tensor, "c
     return None if reader is None or not all(captions) else text_in_windows(reader, captions)
 
 
-def copies_of(pictures: Sequence[Image.Image]) -> Float[Tensor, "pictures pixels"]:
+def centred_copies_of(pictures: Sequence[Image.Image]) -> Float[Tensor, "pictures pixels"]:
     """Return what copying is told by: small copies less their mean colour, at unit length; a blank one is all zeros."""
     pixels = torch.stack([to_tensor(small_copy(each)) for each in pictures]).flatten(2)
     return normalize((pixels - pixels.mean(dim=2, keepdim=True)).flatten(1), dim=1)
