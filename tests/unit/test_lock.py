@@ -1,5 +1,6 @@
 """One run in a folder at a time, and a killed one is no obstacle."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -48,3 +49,14 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match=r"cannot write .*file/run: not a directory; name another --run-dir"):
         FolderLock(tmp_path / "file" / "run")
+
+
+def test_a_full_disk_is_told_and_the_folder_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("impasto.core.lock.os.write", full)
+        with pytest.raises(ResourceError, match="no space left on device; name another --run-dir"):
+            FolderLock(tmp_path)
+    FolderLock(tmp_path).release()

@@ -35,9 +35,7 @@ class FolderLock:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise ResourceError(
-                f"cannot write {folder}: {(error.strerror or str(error)).lower()}; name another --run-dir"
-            ) from error
+            raise _not_written(folder, error) from error
         try:
             _lock(self._file)
         except OSError as error:
@@ -47,9 +45,13 @@ class FolderLock:
                 f"--run-dir {folder} is in use by another run ({holder}): wait for it, or choose another folder"
             ) from error
         held = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-        os.ftruncate(self._file, 0)
-        os.lseek(self._file, 0, os.SEEK_SET)
-        os.write(self._file, json.dumps(held).encode())
+        try:
+            os.ftruncate(self._file, 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, json.dumps(held).encode())
+        except OSError as error:
+            self.release()
+            raise _not_written(folder, error) from error
 
     def release(self) -> None:
         """Let others have the folder; the file stays, for removing it would free a lock that another just took."""
@@ -71,6 +73,10 @@ def is_locked(folder: Path) -> bool:
     finally:
         os.close(file)
     return False
+
+
+def _not_written(folder: Path, error: OSError) -> ResourceError:
+    return ResourceError(f"cannot write {folder}: {(error.strerror or str(error)).lower()}; name another --run-dir")
 
 
 def _lock(file: int) -> None:
