@@ -417,6 +417,12 @@ def test_values_that_a_dtype_cannot_hold(sdxl: LatentDiffusion, folder: Path, re
     assert told.endswith(": use bf16 or fp32")
 
 
+@pytest.mark.parametrize("flag", [["--overwrite"], ["--split"], ["--no-metadata"], ["--dtype", "fp16"]], ids=" ".join)
+def test_a_folder_of_whole_weights_takes_no_other_options(refused: Refuse, flag: list[str]) -> None:
+    told = refused("in.safetensors", "out", "--format", "custom-diffusion", "--base", "pocket", *flag)
+    assert f"{flag[0]} has no effect with --format custom-diffusion: leave it out" in told
+
+
 def test_files_that_are_no_lora(folder: Path, refused: Refuse) -> None:
     (folder / "evil.safetensors").write_bytes(pickle.dumps({"unet": 1}))
     assert "is a pickle" in refused("evil.safetensors", "out.safetensors", "--format", "kohya")

@@ -130,9 +130,10 @@ def _notes(names: Collection[str], family: str | None, form: str) -> tuple[str, 
 def _custom_diffusion(options: ConvertOptions) -> Converted:
     if options.base is None:
         raise ConfigError("--format custom-diffusion holds whole weights: give the --base that the style is for")
-    if options.dtype is not None or options.split or not options.metadata:
-        flag = "--dtype" if options.dtype is not None else "--split" if options.split else "--no-metadata"
-        raise ConfigError(f"{flag} has no effect with --format custom-diffusion: leave it out")
+    given: dict[str, object] = {"--dtype": options.dtype, "--split": options.split, "--overwrite": options.overwrite}
+    for flag, is_given in (given | {"--no-metadata": not options.metadata}).items():
+        if is_given:
+            raise ConfigError(f"{flag} has no effect with --format custom-diffusion: leave it out")
     written = export_custom(options.source, options.out, options.base)
     files = [Written(path, n, "layers" if path.name == WEIGHTS else "rows") for path, n in written.items()]
     return Converted(tuple(files), 0)
