@@ -212,6 +212,18 @@ def test_words_that_pocket_does_not_know_are_mentioned(tmp_path: Path, capsys: p
     assert "was not taught" not in told(capsys)
 
 
+def test_negative_words_without_guidance_are_mentioned(
+    tiny_folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawing = ["generate", "--base", str(tiny_folders["sdxl"]), "--prompt", "a fox", "--negative-prompt", "grey"]
+    drawing += ["--dry-run", "--device", "cpu", "--out", str(tmp_path)]
+    for scale, is_told in ((5, False), (1, True)):
+        assert main([*drawing, "--guidance-scale", str(scale)]) == 0
+        out = told(capsys)
+        assert ("--negative-prompt has no effect at guidance 1" in out) == is_told
+        assert ("negative words grey" in out) != is_told
+
+
 def test_the_vocabulary_is_printed(tiny_folders: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["styles", "--base", "pocket", "--words"]) == 0
     printed = capsys.readouterr().out

@@ -229,7 +229,8 @@ def _plan(job: Job, requests: Sequence[ImageRequest]) -> Planned:
     rows += [("prompt", prompt) for prompt in prompts[:6]]
     if len(prompts) > 6:
         rows.append(("prompt", f"... and {len(prompts) - 6} more"))
-    if params.negative_prompt:
+    is_guided = params.guidance_scale > 1
+    if params.negative_prompt and is_guided:
         rows.append(("negative words", params.negative_prompt))
     rows += [(f"in {block}", words) for block, words in requests[0].per_block.items()]
     rows.append(
@@ -243,6 +244,7 @@ def _plan(job: Job, requests: Sequence[ImageRequest]) -> Planned:
     notes = (
         *job.notes,
         *job.base.notes,
+        *(("--negative-prompt has no effect at guidance 1",) if params.negative_prompt and not is_guided else ()),
         *_notes_on_windows(job, requests),
         *_notes_on_unknown_words(job, requests),
         *notes_on_precision(job.options.precision, job.base.device),
