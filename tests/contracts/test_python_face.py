@@ -1,6 +1,8 @@
 """The Python face does what the command line does: same options, same recipe, same picture."""
 
 import inspect
+import re
+import shutil
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -160,6 +162,24 @@ def test_events_end_with_the_saved_style(base: Base, style_images: Path, tmp_pat
         *_, last = events
     assert isinstance(last, impasto.Saved)
     assert impasto.Style.load(last.path).card.method == "lora"
+
+
+def test_a_style_that_a_message_names_is_still_there(
+    base: Base, style_images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss, calls = impasto.LoRA.loss, []
+
+    def diverging(*arguments: object) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        calls.append(1)
+        total, terms = loss(*arguments)
+        return total * (float("nan") if len(calls) == 2 else 1), terms
+
+    monkeypatch.setattr(impasto.LoRA, "loss", diverging)
+    with pytest.raises(impasto.TrainingDiverged) as error:
+        impasto.train(base, impasto.LoRA(rank=2), images=style_images, steps=3, cache="none")
+    kept = Path(re.search(r"the weights of step 1 are in (\S+): ", str(error.value))[1])
+    assert impasto.Style.load(kept).card.steps == 1
+    shutil.rmtree(kept.parent)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+import shutil
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TypeVar, Unpack
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from impasto.api.base import Base
 from impasto.api.keywords import TrainKeywords
 from impasto.core.config import validated
-from impasto.core.errors import ConfigError
+from impasto.core.errors import ConfigError, ImpastoError
 from impasto.core.events import Event, Noted, Planned, TrainStep
 from impasto.methods._protocol import Method
 from impasto.registry.methods import make_method
@@ -49,14 +50,28 @@ def train(
     Raises:
         ImpastoError: Whatever the caller can mend.
     """
-    with TemporaryDirectory(prefix="impasto-") as folder:
-        file = Path(out) if out is not None else Path(folder) / "style.safetensors"
+    with _workplace() as folder:
+        file = Path(out) if out is not None else folder / "style.safetensors"
         if "run_dir" not in options:
-            options["run_dir"] = Path(folder) / "run"
+            options["run_dir"] = folder / "run"
             options.setdefault("sample_every", 0)
         with closing(train_events(base, method, images=images, aux=aux, out=file, **options)) as events:
             _show(events)
         return Style.load(file)
+
+
+@contextmanager
+def _workplace() -> Iterator[Path]:
+    """Yield a folder that is gone afterwards, unless an error left a style in it: its message says where."""
+    folder, is_needed = Path(mkdtemp(prefix="impasto-")), False
+    try:
+        yield folder
+    except ImpastoError:
+        is_needed = any(folder.rglob("style.safetensors"))
+        raise
+    finally:
+        if not is_needed:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def train_events(
