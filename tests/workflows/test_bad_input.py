@@ -110,6 +110,15 @@ def test_scale_that_overflows_draws_nothing(
             ["train", "cubism"],
             "unknown method 'cubism': choose one of b_lora, custom_diffusion, dreambooth",
         ),
+        (
+            ["generate", "a fox"],
+            "a fox stands without an option's name: write --prompt 'a fox'; see impasto generate --help",
+        ),
+        (["demo", "mine"], "mine stands without an option's name: options have names; see impasto demo --help"),
+        (
+            ["train", "--style-images", "mine"],
+            "impasto train --style-images: the method comes first, as in impasto train styleforge --style-images ...; ",
+        ),
         (["styles", "nowhere"], "nowhere does not exist: give a folder or a style file"),
         (["train", "styleforge", "--config"], "--config needs a TOML file after it"),
         (["train", "styleforge", "--config", "none.toml"], "config file none.toml does not exist"),

@@ -115,6 +115,7 @@ def _told(stream: str, how: str, words: dict[Path, str], count: int) -> str:
 def _warning(stream: str, folder: Path) -> str:
     writing = command("impasto", "caption", folder)
     return (
-        f"no picture of {stream} has words: the style will swallow what the pictures show, and prompts will lose their "
-        f"subjects. Two ways out: {writing}, or name the files after what they show, such as red-fox.png"
+        f"none of the pictures of {stream} has a caption: the style will swallow what the pictures show, and "
+        f"prompts will lose their subjects. Two ways out: {writing}, or name the files after what they "
+        "show, such as red-fox.png"
     )

@@ -6,6 +6,7 @@ Later sources win: the model's defaults, a shipped recipe, `--config FILE`, flag
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from difflib import get_close_matches
@@ -125,7 +126,7 @@ def _parsed(
             )
         return cast(Model, model.model_construct(**dict(cast(Model, parsed))))
     except SystemExit:
-        raise ConfigError(f"{_in_one_line(complaint.getvalue())}: see impasto {command} --help") from None
+        raise ConfigError(_told(_in_one_line(complaint.getvalue()), model, command)) from None
 
 
 def _drop_replaced_lists(
@@ -166,6 +167,16 @@ def _refuse_unknown(model: type[Config], flags: Sequence[str], command: str) -> 
             similar = get_close_matches(flag, known, n=1)
             hint = f"did you mean {similar[0]}?" if similar else f"impasto {command} --help-all lists all"
             raise ConfigError(f"unknown option {flag}: {hint}")
+
+
+def _told(complaint: str, model: type[Config], command: str) -> str:
+    """Return what is wrong and the way out; words without an option's name are most often a prompt."""
+    what, _, rest = complaint.partition(": ")
+    given = rest.strip()
+    if what != "Unrecognized options":
+        return f"{complaint}: see impasto {command} --help"
+    way_out = f"write --prompt {shlex.quote(given)}" if "prompt" in model.model_fields else "options have names"
+    return f"{given} stands without an option's name: {way_out}; see impasto {command} --help"
 
 
 def _in_one_line(box: str) -> str:

@@ -40,7 +40,7 @@ class NegativeStyleOptions(DrawOptions):
     reference: Path
     """The picture whose style is wanted."""
     prompt: str = ""
-    """What the reference shows, without its style: "a lighthouse at the sea"; auto: pocket's own towers guess."""
+    """What the reference shows, without its style: "a lighthouse at the sea"; auto: pocket's own encoders guess."""
     controlnet: FileOrName = ""
     """Canny ControlNet, a folder or hub name; by default the base's own, controlnet/ in its folder."""
     conditioning_scale: float = Field(default=0.5, gt=0, le=2)
@@ -88,7 +88,7 @@ def _prompt(options: NegativeStyleOptions, source: Source, image: Image.Image) -
     if source.recipe != POCKET:
         raise ConfigError(f"--prompt auto is for pocket, base {options.base} has no towers that could tell: write one")
     words = guessed(image)
-    return words, f"pocket's towers guess {words!r}; they are mostly wrong about unknown styles: check it"
+    return words, f"pocket's encoders guess {words!r}; they are mostly wrong about unknown styles: check it"
 
 
 def guessed(image: Image.Image) -> str:

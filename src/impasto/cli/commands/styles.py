@@ -73,7 +73,7 @@ def _draw_strip(options: Options, target: Path) -> int:
     from impasto.registry.recipes import recipe_for
 
     if not options.where.is_file() or target.suffix.lower() != ".png":
-        raise ConfigError(f"--preview {target}: draws one style file into one .png: name both")
+        raise ConfigError(f"--preview {target}: it draws one style: impasto styles FILE --preview strip.png")
     kind = find_base(options.base).recipe
     asked: dict[str, object] = {
         "base": options.base,

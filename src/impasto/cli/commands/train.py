@@ -11,6 +11,7 @@ from pydantic import create_model
 from impasto.cli.arguments import asked_for, kind_of_base, parse
 from impasto.cli.help import ALL, SHORT
 from impasto.core.config import Config
+from impasto.core.errors import ConfigError
 from impasto.core.plugins import plugin_names
 from impasto.core.shell import command
 from impasto.models.source import POCKET
@@ -34,6 +35,11 @@ def run(arguments: list[str]) -> int:
         return 0
     from impasto.registry.methods import find_method, make_method
 
+    if arguments[0].startswith("-"):
+        raise ConfigError(
+            f"impasto train {arguments[0]}: the method comes first, as in impasto train styleforge {arguments[0]} ...; "
+            f"methods: {', '.join(methods)}"
+        )
     method_class = find_method(arguments[0])
     options, settings = _options(method_class, arguments[1:])
     return _train(options, make_method(method_class, settings))
