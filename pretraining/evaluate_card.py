@@ -140,23 +140,30 @@ def _blocks(probed: Mapping[str, Any] | None) -> Iterator[Entry]:
         yield Entry(f"{what} {other}, {probed['pairs']} pairs", mean, 0.2, at_most=True)
 
 
+def _how_many(scores: Mapping[str, Any]) -> str:
+    count = scores.get("readers", 1)
+    return "one" if count == 1 else f"median of {count}"
+
+
 def _reader(scores: Mapping[str, Any]) -> Iterator[Entry]:
     if not (drawn := scores.get("prompts")):
         yield Entry("a reader who gets the pictures alone", "not read yet")
     else:
         yield Entry(
-            f"a reader names the subject of {drawn['pictures']} drawn pictures "
+            f"a reader ({_how_many(drawn)}) names the subject of {drawn['pictures']} drawn pictures "
             f"(of {drawn['control_pictures']} renders: {drawn['control_named']})",
             drawn["named"],
             24,
         )
-        what = f"the same reader's ratings, 1 (blot) to 5 (as a designer would draw), mean (renders: {drawn['control_rating']})"
+        scale = "1 (blot) to 5 (as a designer would draw)"
+        what = f"the same readers' ratings, {scale}, mean (renders: {drawn['control_rating']})"
         yield Entry(what, drawn["rating"], 4.0)
     for pack, found in scores.items():
         if pack != "prompts":
-            yield Entry(
-                f"StyleForge on {pack}: a reader still names the subject, of {found['pictures']}", found["named"], 22
+            what = (
+                f"StyleForge on {pack}: a reader ({_how_many(found)}) still names the subject, of {found['pictures']}"
             )
+            yield Entry(what, found["named"], 22)
             yield Entry(
                 f"StyleForge on {pack}: nearer to the artist's than before, of {found['pictures']}", found["nearer"], 22
             )

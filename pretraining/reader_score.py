@@ -2,6 +2,7 @@
 
 Each folder below `reader/` has sheets, a key, and the reader's raw answers. An answer names the subject if the longest
 of the fixed synonyms in it is one of this subject's: "old man" does not name a man, "a blue car" names an automobile.
+Where several readers saw the same sheets (`answers.json`, `answers-2.json` ...) each number is the median of theirs.
 
 Run: `python -m pretraining.reader_score`, after `answers.json` was committed.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,15 @@ def scores_of(key: Mapping[str, Any], answers: Mapping[str, Any], synonyms: Syno
     return found
 
 
+def medians(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the median of each number over the readers; what was missed is the first one's."""
+    first = dict(scores[0])
+    numbers = [name for name, value in first.items() if isinstance(value, int | float)]
+    return (
+        first | {name: statistics.median(each[name] for each in scores) for name in numbers} | {"readers": len(scores)}
+    )
+
+
 def read_scores(folder: Path = READER) -> dict[str, Any]:
     """Return the scores of all sheets that were read, by name of their folder; empty if nothing was.
 
@@ -108,8 +119,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=READER)
     chosen = parser.parse_args()
     for file in sorted(chosen.folder.glob("*/answers.json")):
-        key, answers = (json.loads((file.parent / name).read_text("utf-8")) for name in ("key.json", "answers.json"))
-        scores = scores_of(key, answers, read_synonyms())
+        key = json.loads((file.parent / "key.json").read_text("utf-8"))
+        every = [json.loads(each.read_text("utf-8")) for each in (file, *sorted(file.parent.glob("answers-*.json")))]
+        scores = medians([scores_of(key, answers, read_synonyms()) for answers in every])
         (file.parent / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
         print(file.parent.name, json.dumps(scores))
 

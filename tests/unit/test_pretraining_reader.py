@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pretraining.data.subjects import V0
-from pretraining.reader_score import is_named, read_scores, read_synonyms, scores_of
+from pretraining.reader_score import is_named, medians, read_scores, read_synonyms, scores_of
 from pretraining.reader_sheets import COLUMNS, ROWS, Shown, by_hash, chosen_prompts, sheet, write_pictures, write_rows
 
 from impasto.data.held_out import HeldOut
@@ -76,6 +76,14 @@ def test_answers_have_to_be_complete_and_in_range() -> None:
         scores_of(KEY, rated, read_synonyms())
     with pytest.raises(ValueError, match="A or B"):
         scores_of(KEY, ANSWERS | {"rows": {"1": "A", "2": "both"}}, read_synonyms())
+
+
+def test_several_readers_come_to_the_median_of_each_number() -> None:
+    ratings = {"a": (20, 2.5), "b": (23, 3.5), "c": (19, 3.0)}
+    scores = [{"reader": who, "named": n, "rating": r, "missed": {"1": who}} for who, (n, r) in ratings.items()]
+    expected = {"reader": "a", "named": 20, "rating": 3.0, "missed": {"1": "a"}, "readers": 3}
+    assert medians(scores) == expected
+    assert medians(scores[1:2])["named"] == 23
 
 
 def test_scores_are_read_by_folder(tmp_path: Path) -> None:
