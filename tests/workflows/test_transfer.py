@@ -360,8 +360,11 @@ def test_presets_are_defaults_that_flags_win_over(tmp_path: Path, tiny_folders: 
     of_pocket = preset("faithful", "pocket")  # has presets of its own
     assert (control.settings.strength, options.negative_style) == (of_pocket["adain"], "")
     assert of_pocket != PRESETS["faithful"]
-    options, control = read_options(["a.png", "--prompt", "a fox", "--preset", "faithful", "--mix", "adain"])
-    assert (control.settings.strength, options.adapter_scale) == (PRESETS["faithful"]["adain"], 1.0)
+    own, other = of_pocket["mix"], "sum"  # values of a base go with its own mix alone
+    for mix, values in ((own, of_pocket), (other, PRESETS["faithful"])):
+        _, control = read_options(["a.png", "--prompt", "a fox", "--preset", "faithful", "--mix", mix])
+        assert (control.settings.mix, control.settings.strength) == (mix, values["adain"])
+    assert own != other
     assert read_options([*given, "--control", "instant-style", "--roles", "style"])[1].name == "instant_style"
     assert torch.is_grad_enabled()
 
