@@ -53,7 +53,8 @@ class SDXL(UNetDiffusion):
         configuration="stabilityai/stable-diffusion-xl-base-1.0",
     )
     file_names: ClassVar[FileNames | None] = FileNames(
-        original=ldm_names(down=(0, 2, 10), middle=10, up=(10, 2, 0))
+        # SDXL has two layers of attention in its middle block; pocket, of the same topology, has three there.
+        original=ldm_names(down=(0, 3, 10), middle=10, up=(10, 2, 0))
         | {"add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2"},
         architecture="stable-diffusion-xl-v1-base/lora",
         kohya_base="sdxl_base_v1-0",
